@@ -1,0 +1,134 @@
+package layout
+
+// Format names, the value of the member "format" of every signed JSON
+// document of ours (BUNDLE.md, HEADER.json). A reader demands the one that it
+// expects.
+const (
+	FormatGeneration = "patchferry-generation"
+	FormatState      = "patchferry-state"
+)
+
+// Version is the version of the generation and state formats written here.
+const Version = 1
+
+// ObjectRef names an object with its length in bytes.
+type ObjectRef struct {
+	SHA256 Digest `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// IsZero reports whether the reference names nothing.
+func (r ObjectRef) IsZero() bool { return r.SHA256.IsZero() }
+
+// Generation is one complete edition of a catalog: an object, signed by the
+// origin's key in an object of its own (a detached signature).
+type Generation struct {
+	Format      string    `json:"format"`
+	Version     int       `json:"version"`
+	Number      uint64    `json:"number"` // 1, 2, 3 …
+	Created     Time      `json:"created"`
+	Catalog     ObjectRef `json:"catalog"`      // JSON lines sorted by id, zstd
+	Lines       Digest    `json:"lines_sha256"` // of the plain lines: equality of catalogs goes by this
+	StateRoot   Digest    `json:"state_root"`   // see Root
+	Counts      Counts    `json:"counts"`
+	Previous    Digest    `json:"previous,omitzero"` // the generation object before
+	Revocations []Revoked `json:"revocations,omitempty"`
+}
+
+// Counts sums up a catalog.
+type Counts struct {
+	Updates int   `json:"updates"`
+	Files   int   `json:"files"`   // named by the catalog
+	Held    int   `json:"held"`    // of these
+	Objects int   `json:"objects"` // different held contents
+	Bytes   int64 `json:"bytes"`   // of the objects
+}
+
+// Revoked takes a file back: every view answers 410 for it.
+type Revoked struct {
+	SHA256 Digest `json:"sha256"`
+	Reason string `json:"reason"`
+	At     Time   `json:"at"`
+}
+
+// SignedRef names a document and the object that holds its detached signature.
+type SignedRef struct {
+	Document  ObjectRef `json:"document"`
+	Signature ObjectRef `json:"signature"`
+}
+
+// State is one entry of the log of what a store believes: a clear-signed JSON
+// document, signed by the site's key. The newest one is the truth; states are
+// never changed or deleted, so the log is the audit trail.
+//
+// Invariants: Number is one more than the state before and Previous is the
+// SHA-256 of that state's bytes as stored (zero for number 1); Writer is drawn
+// anew for every attempt, so that a writer who reads the number back knows
+// whether it won.
+type State struct {
+	Format     string            `json:"format"`
+	Version    int               `json:"version"`
+	Number     uint64            `json:"number"`
+	Previous   Digest            `json:"previous,omitzero"`
+	Writer     string            `json:"writer"` // 32 hex digits
+	Actor      string            `json:"actor"`  // what the operator calls whoever ran the command
+	At         Time              `json:"at"`
+	Why        string            `json:"why"`
+	Generation *Position         `json:"generation,omitempty"` // a near side's own
+	Streams    map[string]Stream `json:"streams,omitempty"`    // a far side's
+	Rings      map[string]Ring   `json:"rings,omitempty"`
+	HeldBack   []HeldBack        `json:"held_back,omitempty"`
+	Rotations  []SignedRef       `json:"rotations,omitempty"`
+	Kept       []Position        `json:"kept,omitempty"`   // generations before the newest that are still kept, newest first
+	Leases     []Lease           `json:"leases,omitempty"` // what long readers need
+	Prune      *PrunePlan        `json:"prune,omitempty"`  // the removal under way
+}
+
+// Position is a generation with its number.
+type Position struct {
+	Number     uint64    `json:"number"`
+	Created    Time      `json:"created"`
+	Generation SignedRef `json:"generation"`
+}
+
+// Stream is how far a far side has followed one stream of an origin.
+type Stream struct {
+	ID       string   `json:"id"`
+	Epoch    uint32   `json:"epoch"`
+	Seq      uint64   `json:"seq"`
+	Header   Digest   `json:"header"`
+	Position Position `json:"position"`
+}
+
+// Ring says which updates a group of hosts is given.
+type Ring struct {
+	State uint64 `json:"state"` // the state whose catalog it shows
+}
+
+// HeldBack keeps one update from hosts.
+type HeldBack struct {
+	Update string `json:"update"`
+	Reason string `json:"reason"`
+	Actor  string `json:"actor"`
+	At     Time   `json:"at"`
+}
+
+// Lease keeps generations from being pruned until it expires or its holder
+// publishes a state without it.
+type Lease struct {
+	ID      string `json:"id"`
+	Holder  string `json:"holder"`
+	Why     string `json:"why"`
+	From    uint64 `json:"from"` // the oldest generation number that is needed
+	Expires Time   `json:"expires"`
+}
+
+// PrunePlan names the objects that are being removed. A writer that starts
+// from a state with a plan treats these objects as absent.
+type PrunePlan struct {
+	ID      string    `json:"id"`
+	Objects ObjectRef `json:"objects"` // an object: one digest a line, sorted
+	Count   int       `json:"count"`
+	Bytes   int64     `json:"bytes"`
+	At      Time      `json:"at"`
+}
