@@ -38,17 +38,18 @@ type checker struct {
 }
 
 // fail notes a problem with a key at the place the key came from.
-func (c *checker) fail(key, value, format string, args ...any) {
+func (c *checker) fail(key, value, format string, args ...any) *Error {
 	e := &Error{Key: key, Value: value, Problem: fmt.Sprintf(format, args...)}
 	if o := c.l.origins[key]; o.From == "environment" || o.From == "flag" {
 		e.Origin = o.Name
 		c.problems = append(c.problems, e)
-		return
+		return e
 	}
 	e.File = c.l.File
 	e.Line = c.l.places.find(key)
 	e.Context = c.l.places.draw(e.Line)
 	c.problems = append(c.problems, e)
+	return e
 }
 
 // words holds the words of the file to their vocabularies.
@@ -160,7 +161,8 @@ func (c *checker) url(key, text string, schemes ...string) {
 	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "":
 		c.fail(key, strconv.Quote(text), "not a URL; allowed: %s://host/path", strings.Join(schemes, "://host/path or "))
 	case u.User != nil:
-		c.fail(key, strconv.Quote(u.Redacted()), "a user name or password does not belong into a URL")
+		e := c.fail(key, strconv.Quote(u.Redacted()), "a user name or password does not belong into a URL")
+		e.Context = "" // it would show the password
 	}
 }
 
