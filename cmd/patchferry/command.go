@@ -42,6 +42,7 @@ func (a *app) rootCommand() *cobra.Command {
 		"log.format": global.String("log-format", "auto", "form of the log: auto, text, json"),
 	}
 	root.AddCommand(
+		a.initCommand(),
 		a.configCommand(),
 		a.versionCommand(),
 	)
