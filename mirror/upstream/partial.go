@@ -244,11 +244,11 @@ func (p *partial) check(w Want, got *Got) error {
 	case w.Size > 0 && got.Size != w.Size:
 		return mismatch("size", fmt.Sprint(w.Size), fmt.Sprint(got.Size))
 	case !w.SHA256.IsZero() && got.SHA256 != w.SHA256:
-		return mismatch("SHA-256", w.SHA256.String(), got.SHA256.String())
+		return mismatch("sha256", w.SHA256.String(), got.SHA256.String())
 	case !w.SHA1.IsZero() && got.SHA1 != w.SHA1:
-		return mismatch("SHA-1", w.SHA1.String(), got.SHA1.String())
+		return mismatch("sha1", w.SHA1.String(), got.SHA1.String())
 	case !w.MD5.IsZero() && got.MD5 != w.MD5:
-		return mismatch("MD5", w.MD5.String(), got.MD5.String())
+		return mismatch("md5", w.MD5.String(), got.MD5.String())
 	}
 	return nil
 }
