@@ -234,22 +234,26 @@ type listedFile struct {
 	info fs.FileInfo
 }
 
-// shards yields all files below the 256 folders of a kind of key, in order,
-// beginning with the shard in which after lies.
+// shards yields all files in the shards of a kind of key, in order, beginning
+// with the shard in which after lies.
 func (d *Dir) shards(ctx context.Context, folder string, after layout.Digest) iter.Seq2[listedFile, error] {
 	return func(yield func(listedFile, error) bool) {
-		for i := int(after[0]); i < 256; i++ {
-			if err := ctx.Err(); err != nil {
+		first := after.String()[:2]
+		shards, err := d.fs.ReadDir(folder)
+		if err := errors.Join(ctx.Err(), err); err != nil {
+			yield(listedFile{}, err)
+			return
+		}
+		for _, shard := range shards {
+			if shard.Name() < first || !shard.IsDir() {
+				continue
+			}
+			entries, err := d.fs.ReadDir(folder + "/" + shard.Name())
+			if err := errors.Join(ctx.Err(), err); err != nil {
 				yield(listedFile{}, err)
 				return
 			}
-			shard := fmt.Sprintf("%s/%02x", folder, i)
-			entries, err := d.fs.ReadDir(shard)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				yield(listedFile{}, err)
-				return
-			}
-			if !yieldAll(shard, entries, yield) {
+			if !yieldAll(folder+"/"+shard.Name(), entries, yield) {
 				return
 			}
 		}
