@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"patchferry/layout"
 )
 
 // check holds the values against each other and against what no type can say.
@@ -117,6 +119,16 @@ func (c *checker) limits() {
 func (c *checker) selection(key string, s *Select) {
 	if s.Since != "" && s.Until != "" && s.Since > s.Until {
 		c.fail(key+".until", strconv.Quote(string(s.Until)), "lies before since = %q: nothing would be selected", s.Since)
+	}
+	for _, list := range []struct {
+		key      string
+		patterns []string
+	}{{"include", s.Include}, {"exclude", s.Exclude}} {
+		for _, pattern := range list.patterns {
+			if err := layout.CheckPattern(pattern); err != nil {
+				c.fail(key+"."+list.key, strconv.Quote(pattern), "%v", err)
+			}
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"patchferry/layout"
 )
 
 // Config is a whole configuration. Paths in it may be relative; Path resolves
@@ -126,7 +128,7 @@ func Default() Config {
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},
-		Serve: Serve{MaxRequests: 1024, Drain: Duration(30 * time.Second)},
+		Serve: Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
 		Prune: Prune{Keep: Duration(30 * day), Grace: Duration(7 * day)},
 	}
 }
@@ -166,34 +168,28 @@ func (c *Config) Source(name string) (*Source, bool) {
 
 // Selection returns what of a source is mirrored: each key of its own
 // selection that is set stands in place of the one of the whole configuration.
-func (c *Config) Selection(s *Source) Select {
-	sel := c.Select
-	own := s.Select
-	if own.Languages != nil {
-		sel.Languages = own.Languages
-	}
-	if own.OS != nil {
-		sel.OS = own.OS
-	}
-	if own.Arch != nil {
-		sel.Arch = own.Arch
-	}
-	if own.Classifications != nil {
-		sel.Classifications = own.Classifications
-	}
+func (c *Config) Selection(s *Source) layout.Selection {
+	sel, own := c.Select, s.Select
+	replace(&sel.Languages, own.Languages)
+	replace(&sel.OS, own.OS)
+	replace(&sel.Arch, own.Arch)
+	replace(&sel.Classifications, own.Classifications)
+	replace(&sel.Include, own.Include)
+	replace(&sel.Exclude, own.Exclude)
 	if own.Since != "" {
 		sel.Since = own.Since
 	}
 	if own.Until != "" {
 		sel.Until = own.Until
 	}
-	if own.Include != nil {
-		sel.Include = own.Include
+	return sel.layout()
+}
+
+// replace takes a list that is set, even to nothing.
+func replace[S ~[]E, E any](list *S, own S) {
+	if own != nil {
+		*list = own
 	}
-	if own.Exclude != nil {
-		sel.Exclude = own.Exclude
-	}
-	return sel
 }
 
 // envName returns the variable that sets a key: "fetch.per_host" is set by

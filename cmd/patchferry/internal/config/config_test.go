@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 )
 
 func TestValues(t *testing.T) {
@@ -180,10 +181,10 @@ exclude = ["kb1*"]
 `)
 	tests := []struct {
 		source string
-		want   config.Select
+		want   layout.Selection
 	}{
-		{"all", config.Select{Languages: config.Languages{"EN", "DE"}, Since: "2001-01-01", Exclude: []string{"*beta*"}}},
-		{"own", config.Select{Languages: config.Languages{}, Since: "2001-01-01", Exclude: []string{"kb1*"}}},
+		{"all", layout.Selection{Languages: []layout.Language{"EN", "DE"}, Since: "2001-01-01", Exclude: []string{"*beta*"}}},
+		{"own", layout.Selection{Since: "2001-01-01", Exclude: []string{"kb1*"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.source, func(t *testing.T) {
