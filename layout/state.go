@@ -29,7 +29,7 @@ type Generation struct {
 	Created     Time      `json:"created"`
 	Catalog     ObjectRef `json:"catalog"`      // JSON lines sorted by id, zstd
 	Lines       Digest    `json:"lines_sha256"` // of the plain lines: equality of catalogs goes by this
-	StateRoot   Digest    `json:"state_root"`   // see Root
+	StateRoot   Digest    `json:"state_root"`   // see StateRoot
 	Counts      Counts    `json:"counts"`
 	Previous    Digest    `json:"previous,omitzero"` // the generation object before
 	Revocations []Revoked `json:"revocations,omitempty"`
