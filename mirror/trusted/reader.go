@@ -72,7 +72,7 @@ func (r *Reader) Newest(ctx context.Context) (*State, error) {
 	}
 	number, err := r.Store.Newest(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the newest state: %w", err)
+		return nil, err
 	}
 	if number < floor.number {
 		return nil, rolledBack(number, floor)
@@ -98,7 +98,7 @@ func (r *Reader) Newest(ctx context.Context) (*State, error) {
 func (r *Reader) State(ctx context.Context, n uint64) (*State, error) {
 	doc, err := r.Store.Read(ctx, n)
 	if err != nil {
-		return nil, fmt.Errorf("read state %d: %w", n, err)
+		return nil, err
 	}
 	return r.open(n, doc)
 }
@@ -113,7 +113,7 @@ func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err er
 	}
 	end, err := r.Store.Newest(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("find the newest state: %w", err)
+		return nil, 0, err
 	}
 	if end < floor.number {
 		return nil, 0, rolledBack(end, floor)
