@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"patchferry/distribute"
+	"patchferry/layout"
+)
+
+func runRole(ctx context.Context, role, dir string) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	switch role {
+	case "server":
+		return serveDir(ctx, dir)
+	case "cold", "warm":
+		return startView(ctx, role, dir)
+	}
+	return fmt.Errorf("no role %q", role)
+}
+
+// objects is a distribute.Source over a folder with a file for each object.
+type objects struct{ dir string }
+
+func (s objects) File(_ context.Context, d layout.Digest) (*os.File, error) {
+	return os.Open(filepath.Join(s.dir, d.String()))
+}
+
+func (s objects) Stat(_ context.Context, d layout.Digest) (int64, error) {
+	info, err := os.Stat(filepath.Join(s.dir, d.String()))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (s objects) Open(context.Context, layout.Digest, int64, int64) (io.ReadCloser, error) {
+	return nil, os.ErrInvalid // every object is a file
+}
+
+func serveDir(ctx context.Context, dir string) error {
+	u := &layout.Update{ID: "bench:1", Type: layout.Software, Folder: target("")[1:][:len(target(""))-2]}
+	for _, name := range [...]string{"4k", "1m", "300m"} {
+		content, err := os.ReadFile(filepath.Join(dir, target(name)))
+		if err != nil {
+			return err
+		}
+		u.Files = append(u.Files, layout.File{Name: name, Size: int64(len(content)),
+			SHA256: layout.DigestOf(content), Held: true, Modified: layout.At(fileTime)})
+	}
+	view, err := distribute.BuildView(distribute.ViewMeta{State: 1, Generation: 1}, one(u))
+	if err != nil {
+		return err
+	}
+	s := &distribute.Server{Source: objects{dir}}
+	s.Swap(view)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	return s.Run(ctx, l)
+}
+
+func one(u *layout.Update) iter.Seq2[*layout.Update, error] {
+	return func(yield func(*layout.Update, error) bool) { yield(u, nil) }
+}
