@@ -31,9 +31,9 @@ const (
 	formatName  = "patchferry-store"
 	stageFolder = "stage"
 
-	// tempPrefix begins the names of Dir's own files in the stage. Files of
+	// TempPrefix begins the names of Dir's own files in the stage. Files of
 	// others there, such as downloads to be resumed, are never touched.
-	tempPrefix = ".put-"
+	TempPrefix = ".put-"
 	tempLife   = 24 * time.Hour
 )
 
@@ -227,7 +227,7 @@ func (d *Dir) sweep() {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !strings.HasPrefix(e.Name(), tempPrefix) {
+		if err != nil || !strings.HasPrefix(e.Name(), TempPrefix) {
 			continue
 		}
 		if time.Since(info.ModTime()) > tempLife {
@@ -284,7 +284,7 @@ func (d *Dir) makeShard(key string) error {
 
 // newTemp makes a new file in the stage.
 func (d *Dir) newTemp() (string, File, error) {
-	name := path.Join(stageFolder, tempPrefix+rand.Text())
+	name := path.Join(stageFolder, TempPrefix+rand.Text())
 	f, err := d.fs.Create(name)
 	return name, f, err
 }

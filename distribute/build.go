@@ -1,0 +1,267 @@
+package distribute
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+
+	"patchferry/layout"
+)
+
+// BuildView makes a view of the updates of a catalog, which must be those that
+// meta names. The updates may be reused by the sequence after each step.
+//
+// It fails when the sequence does, when two updates claim one folder, or two
+// files of one update one name: a catalog in which a path has two meanings is
+// not served at all. A folder that an update owns wins over an alias of
+// another; of two aliases the first wins.
+func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error]) (*View, error) {
+	b := &viewBuilder{
+		view:  &View{meta: meta},
+		inner: map[string]uint32{},
+	}
+	b.view.meta.Revoked = slices.Clone(meta.Revoked)
+	slices.SortFunc(b.view.meta.Revoked, func(x, y layout.Revoked) int { return compareRevoked(x, y.SHA256) })
+	b.folders = append(b.folders, draftFolder{}) // the root
+	for u, err := range updates {
+		if err != nil {
+			return nil, fmt.Errorf("read the catalog: %w", err)
+		}
+		if err := b.add(u); err != nil {
+			return nil, fmt.Errorf("index update %s: %w", u.ID, err)
+		}
+	}
+	return b.finish()
+}
+
+type viewBuilder struct {
+	view    *View
+	text    textWriter
+	folders []draftFolder     // in the order in which they were met
+	inner   map[string]uint32 // folded path of a folder that has folders, to its place
+}
+
+// draftFolder is a folder before its final place is known.
+type draftFolder struct {
+	folder
+	parent uint32
+	role   folderRole
+}
+
+// folderRole says why there is a folder; lower ones win.
+type folderRole uint8
+
+const (
+	innerFolder folderRole = iota // it holds others
+	ownFolder                     // an update's
+	aliasFolder                   // an update's, under another operating system
+)
+
+func (b *viewBuilder) add(u *layout.Update) error {
+	v := b.view
+	if len(v.updates) == math.MaxUint32 {
+		return fmt.Errorf("more than %d updates", uint32(math.MaxUint32))
+	}
+	id, err := b.text.add(u.ID)
+	if err != nil {
+		return err
+	}
+	v.updates = append(v.updates, id)
+	files, missing, err := b.addFiles(u)
+	if err != nil {
+		return err
+	}
+	v.counts.Missing += int(missing)
+	if u.Folder == "" || len(u.Files) == 0 {
+		return nil
+	}
+	if err := b.addFolder(u.Folder, folder{files: files, missing: missing}, ownFolder); err != nil {
+		return err
+	}
+	for _, alias := range aliasFolders(u) {
+		if err := b.addFolder(alias, folder{files: files, missing: missing}, aliasFolder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *viewBuilder) addFiles(u *layout.Update) (run, uint32, error) {
+	v := b.view
+	first := len(v.files)
+	var missing uint32
+	for i := range u.Files {
+		f := &u.Files[i]
+		if !f.Held {
+			missing++
+			continue
+		}
+		name, key, err := b.addName(f.Entry())
+		if err != nil {
+			return run{}, 0, err
+		}
+		rec := file{
+			name: name, key: key, update: uint32(len(v.updates) - 1),
+			size: f.Size, sha256: f.SHA256, sha1: f.SHA1, revoked: v.isRevoked(f.SHA256),
+		}
+		if !f.Modified.IsZero() {
+			rec.modified = f.Modified.Time().Unix()
+		}
+		v.files = append(v.files, rec)
+	}
+	added := v.files[first:]
+	slices.SortFunc(added, func(x, y file) int { return strings.Compare(b.text.get(x.key), b.text.get(y.key)) })
+	for i := 1; i < len(added); i++ {
+		if name := b.text.get(added[i].key); name == b.text.get(added[i-1].key) {
+			return run{}, 0, fmt.Errorf("two files are called %q", name)
+		}
+	}
+	return run{first: uint32(first), n: uint32(len(added))}, missing, nil
+}
+
+// addName keeps a name and its folded form, once where they are equal.
+func (b *viewBuilder) addName(name string) (plain, folded span, err error) {
+	plain, err = b.text.add(name)
+	if err != nil {
+		return span{}, span{}, err
+	}
+	key := fold(name)
+	if key == name {
+		return plain, plain, nil
+	}
+	folded, err = b.text.add(key)
+	return plain, folded, err
+}
+
+func (b *viewBuilder) addFolder(path string, f folder, role folderRole) error {
+	dir, name := "", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		dir, name = path[:i], path[i+1:]
+	}
+	if name == "" {
+		return fmt.Errorf("folder %q has an empty name", path)
+	}
+	parent, err := b.innerFolder(dir)
+	if err != nil {
+		return err
+	}
+	f.name, f.key, err = b.addName(name)
+	b.folders = append(b.folders, draftFolder{folder: f, parent: parent, role: role})
+	return err
+}
+
+// innerFolder returns the place of the folder at path, made where it is new.
+func (b *viewBuilder) innerFolder(path string) (uint32, error) {
+	if path == "" {
+		return 0, nil
+	}
+	key := fold(path)
+	if at, ok := b.inner[key]; ok {
+		return at, nil
+	}
+	if err := b.addFolder(path, folder{}, innerFolder); err != nil {
+		return 0, err
+	}
+	at := uint32(len(b.folders) - 1)
+	b.inner[key] = at
+	return at, nil
+}
+
+func (b *viewBuilder) finish() (*View, error) {
+	v := b.view
+	v.text = b.text.done()
+	if err := b.placeFolders(); err != nil {
+		return nil, err
+	}
+	v.index()
+	return v, nil
+}
+
+// placeFolders sorts the folders by parent and key, which brings those of one
+// folder together. A parent was met before its children, and so was its own
+// parent; that is why it also stands before them in the result.
+func (b *viewBuilder) placeFolders() error {
+	v := b.view
+	order := make([]uint32, len(b.folders)-1)
+	for i := range order {
+		order[i] = uint32(i + 1)
+	}
+	key := func(n uint32) string { return v.text.get(b.folders[n].key) }
+	slices.SortFunc(order, func(x, y uint32) int {
+		fx, fy := &b.folders[x], &b.folders[y]
+		return cmp.Or(cmp.Compare(fx.parent, fy.parent), strings.Compare(key(x), key(y)),
+			cmp.Compare(fx.role, fy.role), cmp.Compare(x, y))
+	})
+	v.folders = make([]folder, 1, len(b.folders))
+	placed := map[uint32]uint32{0: 0} // inner folders only: others have no children
+	var before *draftFolder
+	for _, n := range order {
+		d := &b.folders[n]
+		if before != nil && before.parent == d.parent && v.text.get(before.key) == key(n) {
+			if err := v.unite(&v.folders[len(v.folders)-1], d); err != nil {
+				return err
+			}
+			continue
+		}
+		before = d
+		at := uint32(len(v.folders))
+		v.folders = append(v.folders, d.folder)
+		if d.role == innerFolder {
+			placed[n] = at
+		}
+		parent := &v.folders[placed[d.parent]]
+		if parent.folders.n == 0 {
+			parent.folders.first = at
+		}
+		parent.folders.n++
+	}
+	return nil
+}
+
+// unite gives the files of d to a folder of the same path that was placed
+// before it.
+func (v *View) unite(f *folder, d *draftFolder) error {
+	if f.files.n == 0 && f.missing == 0 {
+		f.files, f.missing = d.files, d.missing
+		return nil
+	}
+	if d.role == aliasFolder {
+		return nil
+	}
+	return fmt.Errorf("two updates have the folder %s", v.text.get(d.name))
+}
+
+// index makes the tables by digest and the sums.
+func (v *View) index() {
+	v.bySHA256 = make([]uint32, len(v.files))
+	for i := range v.files {
+		v.bySHA256[i] = uint32(i)
+		if !v.files[i].sha1.IsZero() {
+			v.bySHA1 = append(v.bySHA1, uint32(i))
+		}
+	}
+	byAge := func(x, y *file, nx, ny uint32) int {
+		return cmp.Or(cmp.Compare(x.modified, y.modified), cmp.Compare(nx, ny))
+	}
+	slices.SortFunc(v.bySHA256, func(nx, ny uint32) int {
+		x, y := &v.files[nx], &v.files[ny]
+		return cmp.Or(bytes.Compare(x.sha256[:], y.sha256[:]), byAge(x, y, nx, ny))
+	})
+	slices.SortFunc(v.bySHA1, func(nx, ny uint32) int {
+		x, y := &v.files[nx], &v.files[ny]
+		return cmp.Or(bytes.Compare(x.sha1[:], y.sha1[:]), byAge(x, y, nx, ny))
+	})
+	v.counts.Updates = len(v.updates)
+	v.counts.Files = len(v.files)
+	for i, n := range v.bySHA256 {
+		if i > 0 && v.files[v.bySHA256[i-1]].sha256 == v.files[n].sha256 {
+			continue
+		}
+		v.counts.Objects++
+		v.counts.Bytes += v.files[n].size
+	}
+}

@@ -1,0 +1,224 @@
+package distribute
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"patchferry/layout"
+)
+
+// pageLength is how many entries one answer lists. A catalog may have 100,000
+// updates in a folder.
+const pageLength = 1000
+
+// Listing is the JSON form of one page of a folder.
+type Listing struct {
+	Path    string  `json:"path"` // canonical, with a trailing slash
+	Folders int     `json:"folders"`
+	Files   int     `json:"files"`
+	Missing int     `json:"missing"`        // files of the catalog that are not held and not in entries
+	Entries []Entry `json:"entries"`        // folders, then files, each in the order of their folded names
+	Next    string  `json:"next,omitempty"` // the next page, relative to this one
+}
+
+// Entry is one folder or file of a Listing.
+type Entry struct {
+	Name     string         `json:"name"`
+	Type     string         `json:"type"`           // "folder" or "file"
+	URL      string         `json:"url"`            // path, percent-encoded
+	Size     *int64         `json:"size,omitempty"` // bytes; files alone, as all that follows
+	SHA256   *layout.Digest `json:"sha256,omitempty"`
+	SHA1     *layout.SHA1   `json:"sha1,omitempty"`
+	Modified layout.Time    `json:"modified,omitzero"`
+	Update   string         `json:"update,omitempty"`
+	Revoked  bool           `json:"revoked,omitempty"` // taken back: the URL answers 410
+}
+
+// Dir reports whether the entry is a folder.
+func (e Entry) Dir() bool { return e.Type == "folder" }
+
+// Bytes returns the size of a file, 0 for a folder.
+func (e Entry) Bytes() int64 {
+	if e.Size == nil {
+		return 0
+	}
+	return *e.Size
+}
+
+//go:embed pages/listing.html
+var listingText string
+
+//go:embed pages/start.html
+var startText string
+
+//go:embed pages/style.css
+var styleText string
+
+var (
+	listingPage = template.Must(template.New("listing").Funcs(pageFuncs).Parse(listingText))
+	startPage   = template.Must(template.New("start").Funcs(pageFuncs).Parse(startText))
+)
+
+var pageFuncs = template.FuncMap{
+	"style": func() template.CSS { return template.CSS(styleText) },
+	"bytes": func(n int64) string { return humanize.IBytes(uint64(n)) },
+	"count": func(n int) string { return humanize.Comma(int64(n)) },
+	"date":  func(t layout.Time) string { return t.Time().Format(time.DateOnly) },
+}
+
+// serveListing answers with one page of a folder, as HTML or JSON.
+func serveListing(a *answer, v *View, at place) {
+	list := v.list(at, a.r.URL.Query().Get("after"))
+	if wantsJSON(a.r) {
+		a.json(list)
+		return
+	}
+	a.html(listingPage, struct {
+		Listing
+		Crumbs []crumb
+		After  bool
+	}{list, crumbs(at.path), a.r.URL.Query().Get("after") != ""})
+}
+
+// list makes the page that begins after the entry of that name; the name of a
+// folder ends in a slash.
+func (v *View) list(at place, after string) Listing {
+	f := at.folder
+	list := Listing{Path: at.path, Folders: int(f.folders.n), Files: int(f.files.n), Missing: int(f.missing), Entries: []Entry{}}
+	base := (&url.URL{Path: at.path}).EscapedPath()
+	firstFolder, firstFile := v.after(f, after)
+	for i := firstFolder; i < f.folders.end() && len(list.Entries) < pageLength; i++ {
+		name := v.text.get(v.folders[i].name)
+		list.Entries = append(list.Entries, Entry{Name: name, Type: "folder", URL: base + url.PathEscape(name) + "/"})
+	}
+	for i := firstFile; i < f.files.end() && len(list.Entries) < pageLength; i++ {
+		list.Entries = append(list.Entries, v.fileEntry(base, &v.files[i]))
+	}
+	left := (f.folders.end() - firstFolder) + (f.files.end() - firstFile)
+	if left > uint32(len(list.Entries)) {
+		last := list.Entries[len(list.Entries)-1]
+		name := last.Name
+		if last.Dir() {
+			name += "/"
+		}
+		list.Next = "?after=" + url.QueryEscape(name)
+	}
+	return list
+}
+
+func (v *View) fileEntry(base string, f *file) Entry {
+	e := Entry{
+		Name: v.text.get(f.name), Type: "file", Size: &f.size, SHA256: &f.sha256,
+		Update: v.text.get(v.updates[f.update]), Revoked: f.revoked,
+		Modified: layout.At(f.modifiedTime()),
+	}
+	e.URL = base + url.PathEscape(e.Name)
+	if !f.sha1.IsZero() {
+		e.SHA1 = &f.sha1
+	}
+	return e
+}
+
+// after returns the first folder and the first file behind a name.
+func (v *View) after(f *folder, name string) (folders, files uint32) {
+	if name == "" {
+		return f.folders.first, f.files.first
+	}
+	key, isFolder := strings.CutSuffix(fold(name), "/")
+	behind := func(r run, keyOf func(uint32) span) uint32 {
+		lo, hi := r.first, r.end()
+		for lo < hi {
+			mid := lo + (hi-lo)/2
+			if v.text.get(keyOf(mid)) <= key {
+				lo = mid + 1
+				continue
+			}
+			hi = mid
+		}
+		return lo
+	}
+	if isFolder {
+		return behind(f.folders, func(i uint32) span { return v.folders[i].key }), f.files.first
+	}
+	return f.folders.end(), behind(f.files, func(i uint32) span { return v.files[i].key })
+}
+
+// crumb is one folder on the way from the root.
+type crumb struct{ Name, URL string }
+
+func crumbs(path string) []crumb {
+	var all []crumb
+	at := "/"
+	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		at += name + "/"
+		all = append(all, crumb{Name: name, URL: (&url.URL{Path: at}).EscapedPath()})
+	}
+	return all
+}
+
+// Start is the JSON form of the start page.
+type Start struct {
+	Generation uint64      `json:"generation"`
+	Created    layout.Time `json:"created,omitzero"`
+	Counts     ViewCounts  `json:"counts"`
+	Entries    []Entry     `json:"entries"` // the folders of the catalog tree
+}
+
+// serveStart answers / and nothing below it: an empty segment is no folder.
+func (s *Server) serveStart(a *answer, v *View) {
+	if path := a.r.URL.Path; path != "/" && path != "" {
+		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
+		return
+	}
+	list := v.list(place{path: "/", folder: &v.folders[0]}, "")
+	start := Start{Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries}
+	if wantsJSON(a.r) {
+		a.json(start)
+		return
+	}
+	a.html(startPage, start)
+}
+
+// wantsJSON reports whether a program asks: by ?format=json, or by an Accept
+// header that names JSON and not HTML.
+func wantsJSON(r *http.Request) bool {
+	if format := r.URL.Query().Get("format"); format != "" {
+		return format == "json"
+	}
+	accept := strings.ToLower(r.Header.Get("Accept"))
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
+}
+
+func (a *answer) json(value any) {
+	body, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		a.fail(http.StatusInternalServerError, err.Error())
+		return
+	}
+	a.header().Set("Vary", "Accept")
+	a.whole(http.StatusOK, "application/json", append(body, '\n'))
+}
+
+// pagePolicy lets a page have its own style and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (a *answer) html(page *template.Template, data any) {
+	var body bytes.Buffer
+	if err := page.Execute(&body, data); err != nil {
+		a.fail(http.StatusInternalServerError, err.Error())
+		return
+	}
+	h := a.header()
+	h.Set("Vary", "Accept")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	a.whole(http.StatusOK, "text/html; charset=utf-8", body.Bytes())
+}

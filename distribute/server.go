@@ -1,0 +1,257 @@
+package distribute
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"patchferry/layout"
+)
+
+// Server hands out a view over HTTP. Its fields are set before its first use
+// and not changed after; its methods may be called concurrently.
+type Server struct {
+	Source Source       // where the bytes are
+	Log    *slog.Logger // what goes wrong on this side; nil: nothing is logged
+	Access *slog.Logger // one record a request, at debug level for 304 and probes; nil: none
+
+	MaxRequests    int           // at once; more get 503 with Retry-After; 0: 2048
+	MaxConnections int           // at once; more are closed unheard; 0: 8192
+	HeaderTimeout  time.Duration // for the header of a request, and for a TLS handshake; 0: 10 s
+	IdleTimeout    time.Duration // between two requests of a connection; 0: 75 s
+	StallTimeout   time.Duration // for the client to take a byte; 0: 60 s
+	DrainTime      time.Duration // for running downloads when Run is told to stop; 0: 30 s
+
+	view    atomic.Pointer[View]
+	once    sync.Once
+	slots   chan struct{}
+	metrics *metrics
+	buffers sync.Pool // of *[copySize]byte
+}
+
+// The limits that hold where a field of Server is zero.
+const (
+	defaultMaxRequests    = 2048
+	defaultMaxConnections = 8192
+	defaultHeaderTimeout  = 10 * time.Second
+	defaultIdleTimeout    = 75 * time.Second // Delivery Optimization keeps connections for 31 s
+	defaultStallTimeout   = time.Minute
+	defaultDrainTime      = 30 * time.Second
+	maxHeaderBytes        = 64 << 10
+	retryBusy             = 5 * time.Second
+)
+
+// Swap makes v the view of all requests that begin from now on and returns the
+// one before, or nil. Requests that are running end with the view that they
+// began with; the objects of that view must stay in the source until then.
+func (s *Server) Swap(v *View) *View { return s.view.Swap(v) }
+
+// Handler returns the handler of all paths. It needs a server that calls it
+// for plain HTTP/1.1 or TLS; Run is one.
+func (s *Server) Handler() http.Handler {
+	s.once.Do(s.prepare)
+	return http.HandlerFunc(s.serve)
+}
+
+func (s *Server) prepare() {
+	s.slots = make(chan struct{}, orElse(s.MaxRequests, defaultMaxRequests))
+	s.metrics = newMetrics(s)
+	s.buffers.New = func() any { return new([copySize]byte) }
+}
+
+func orElse[T int | time.Duration](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+// class groups paths for the metrics.
+type class string
+
+const (
+	classTree    class = "tree"    // /Software, /Drivers and their folders
+	classObject  class = "object"  // /objects/sha256
+	classContent class = "content" // /Content
+	classPage    class = "page"    // the start page
+	classProbe   class = "probe"   // health and metrics
+)
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	a := newAnswer(w, r, orElse(s.StallTimeout, defaultStallTimeout))
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	kind, handle := s.route(r.URL.Path)
+	if s.admit(a, kind) {
+		handle(a)
+		if kind != classProbe {
+			<-s.slots
+		}
+	}
+	s.metrics.count(kind, a)
+	s.logAccess(a, kind, time.Since(start))
+}
+
+// admit refuses what is no plain GET or HEAD, and what would be one request
+// too many. If it returns true for anything but a probe, a slot is taken.
+func (s *Server) admit(a *answer, kind class) bool {
+	if a.r.ContentLength != 0 {
+		// net/http reads what is left of a body after the answer; a client
+		// must not keep it waiting for that.
+		_ = a.ctl.SetReadDeadline(time.Now().Add(orElse(s.HeaderTimeout, defaultHeaderTimeout)))
+		a.header().Set("Connection", "close")
+	}
+	if a.r.Method != http.MethodGet && a.r.Method != http.MethodHead {
+		a.header().Set("Allow", "GET, HEAD")
+		a.fail(http.StatusMethodNotAllowed, "Only GET and HEAD are served here.")
+		return false
+	}
+	if a.r.ContentLength != 0 {
+		a.fail(http.StatusBadRequest, "A GET or HEAD request has no body.")
+		return false
+	}
+	if kind == classProbe {
+		return true
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		a.busy(retryBusy, "Too many requests at once.")
+		return false
+	}
+}
+
+// route finds what answers for a path. The first segment decides, in any case.
+func (s *Server) route(path string) (class, func(*answer)) {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch strings.ToLower(first) {
+	case "":
+		return classPage, s.withView(s.serveStart)
+	case "healthz":
+		return classProbe, s.serveAlive
+	case "readyz":
+		return classProbe, s.serveReady
+	case "metrics":
+		return classProbe, s.serveMetrics
+	case "objects":
+		return classObject, s.withView(s.serveObject)
+	case "content":
+		return classContent, s.withView(s.serveWSUS)
+	}
+	return classTree, s.withView(s.serveTree)
+}
+
+// withView gives a request the view that it keeps to its end.
+func (s *Server) withView(handle func(*answer, *View)) func(*answer) {
+	return func(a *answer) {
+		v := s.view.Load()
+		if v == nil {
+			a.busy(retryBusy, "No catalog is loaded yet.")
+			return
+		}
+		handle(a, v)
+	}
+}
+
+func (s *Server) serveTree(a *answer, v *View) {
+	at, ok := v.find(a.r.URL.Path)
+	if !ok {
+		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
+		return
+	}
+	if at.file != nil {
+		s.serveContent(a, v, at.file)
+		return
+	}
+	if !strings.HasSuffix(a.r.URL.Path, "/") {
+		a.redirect(at.path)
+		return
+	}
+	serveListing(a, v, at)
+}
+
+// serveObject answers /objects/sha256/<64 hex>, for objects of the view alone.
+func (s *Server) serveObject(a *answer, v *View) {
+	if d, ok := objectPath(a.r.URL.Path); ok {
+		if v.isRevoked(d) {
+			a.fail(http.StatusGone, "This file was taken back.")
+			return
+		}
+		if f := v.object(d); f != nil {
+			s.serveContent(a, v, f)
+			return
+		}
+	}
+	a.fail(http.StatusNotFound, "There is no such object in the catalog.")
+}
+
+func objectPath(path string) (layout.Digest, bool) {
+	const prefix = "/objects/sha256/"
+	if len(path) < len(prefix) || !strings.EqualFold(path[:len(prefix)], prefix) {
+		return layout.Digest{}, false
+	}
+	d, err := layout.ParseDigest(path[len(prefix):])
+	return d, err == nil
+}
+
+// serveWSUS answers /Content/<XX>/<SHA1>.<ext>, where XX repeats the last two
+// digits of the SHA-1, as WSUS lays out its own store.
+func (s *Server) serveWSUS(a *answer, v *View) {
+	if d, ext, ok := wsusPath(a.r.URL.Path); ok {
+		if f := v.content(d, ext); f != nil {
+			s.serveContent(a, v, f)
+			return
+		}
+	}
+	a.fail(http.StatusNotFound, "There is no such file in the catalog.")
+}
+
+func wsusPath(path string) (layout.SHA1, string, bool) {
+	const prefix = "/Content/XX/"
+	if len(path) < len(prefix) || !strings.EqualFold(path[:9], prefix[:9]) || path[11] != '/' {
+		return layout.SHA1{}, "", false
+	}
+	name, ext, _ := strings.Cut(path[len(prefix):], ".")
+	d, err := layout.ParseSHA1(name)
+	if err != nil || !strings.EqualFold(path[9:11], name[38:]) {
+		return layout.SHA1{}, "", false
+	}
+	return d, fold(ext), true
+}
+
+func (s *Server) serveAlive(a *answer) {
+	a.whole(http.StatusOK, "text/plain; charset=utf-8", []byte("alive\n"))
+}
+
+// serveReady says whether hosts can be served: a view is loaded and the store
+// answers for one of its objects.
+func (s *Server) serveReady(a *answer) {
+	v := s.view.Load()
+	if v == nil {
+		a.busy(retryBusy, "No catalog is loaded yet.")
+		return
+	}
+	if len(v.files) > 0 {
+		ctx, cancel := context.WithTimeout(a.r.Context(), retryBusy)
+		defer cancel()
+		if _, err := s.Source.Stat(ctx, v.files[0].sha256); err != nil {
+			s.log().Error("store does not answer", "digest", v.files[0].sha256.String(), "err", err)
+			a.busy(retryStore, "The store does not answer.")
+			return
+		}
+	}
+	a.whole(http.StatusOK, "text/plain; charset=utf-8", []byte("ready\n"))
+}

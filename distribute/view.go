@@ -1,0 +1,224 @@
+package distribute
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"patchferry/layout"
+)
+
+// ViewMeta says which edition of the catalog a view shows.
+type ViewMeta struct {
+	State      uint64           `json:"state"`      // number of the state that publishes it
+	Generation uint64           `json:"generation"` // number of the newest generation in it, for people
+	Digest     layout.Digest    `json:"digest"`     // of the generation, or of the state where several are united
+	Created    layout.Time      `json:"created"`    // of the generation
+	Revoked    []layout.Revoked `json:"revoked"`    // answered with 410 in every view
+}
+
+// Key identifies what a view was made from. Views with equal keys, made by the
+// same version of this package, are equal.
+type Key struct {
+	State  uint64
+	Digest layout.Digest
+}
+
+// Key returns the key of the edition.
+func (m ViewMeta) Key() Key { return Key{State: m.State, Digest: m.Digest} }
+
+// ViewCounts sums up a view.
+type ViewCounts struct {
+	Updates int   `json:"updates"`
+	Files   int   `json:"files"`   // held, in all updates
+	Missing int   `json:"missing"` // named by the catalog and not held
+	Objects int   `json:"objects"` // different contents
+	Bytes   int64 `json:"bytes"`   // of the objects
+}
+
+// View is one edition of the catalog, made ready for serving: every folder and
+// every held file, to be found by path, by SHA-256 and by SHA-1. It is
+// immutable and may be used by any number of goroutines.
+//
+// It is kept as a few large tables without pointers, so that 250,000 updates
+// are read from a local file in well under a second and cost the garbage
+// collector nothing. Files that the catalog only lists are counted for each
+// folder and not kept.
+//
+// Invariants: folders[0] is the root. The folders within a folder stand
+// together, after it, in ascending order of key, and so do the files; no two
+// of either share a key. Several folders may have the same files: the aliases
+// of an update under its other operating systems. bySHA256 and bySHA1 hold the
+// index of every file in ascending order of that digest, then of date, then of
+// index; bySHA1 leaves out files without one.
+type View struct {
+	meta     ViewMeta // Revoked in ascending order of digest
+	counts   ViewCounts
+	text     textTable
+	updates  []span // ids
+	folders  []folder
+	files    []file
+	bySHA256 []uint32
+	bySHA1   []uint32
+}
+
+type folder struct {
+	name, key span // key is layout.Fold of the name
+	folders   run
+	files     run
+	missing   uint32 // files listed here and not held
+}
+
+type file struct {
+	name, key span
+	update    uint32
+	revoked   bool
+	size      int64 // bytes
+	modified  int64 // Unix seconds, 0 where unknown
+	sha256    layout.Digest
+	sha1      layout.SHA1
+}
+
+// run is n entries of a table from first on.
+type run struct{ first, n uint32 }
+
+func (r run) end() uint32 { return r.first + r.n }
+
+// Meta returns what the view was made from. The caller must not change the
+// revocations.
+func (v *View) Meta() ViewMeta { return v.meta }
+
+// Counts returns the sums over the view.
+func (v *View) Counts() ViewCounts { return v.counts }
+
+// place is what a path leads to: a file, or a folder when file is nil. path is
+// its canonical spelling, with a trailing slash for a folder.
+type place struct {
+	path   string
+	folder *folder
+	file   *file
+}
+
+// find looks up a path of the tree, with or without a leading slash, in any
+// case. It goes through the tables only: what is not in the catalog cannot be
+// reached by any spelling.
+func (v *View) find(path string) (place, bool) {
+	path = strings.TrimPrefix(path, "/")
+	wantFolder := path == "" || strings.HasSuffix(path, "/")
+	keys := strings.TrimSuffix(fold(path), "/")
+	at := place{folder: &v.folders[0]}
+	var spelled strings.Builder
+	spelled.WriteByte('/')
+	first := true
+	for keys != "" {
+		key, rest, more := strings.Cut(keys, "/")
+		if first && key == "driver" {
+			key = "drivers" // the catalog's own text says both; only one is written
+		}
+		first = false
+		if !more && !wantFolder {
+			if f := v.fileIn(at.folder, key); f != nil {
+				spelled.WriteString(v.text.get(f.name))
+				return place{path: spelled.String(), folder: at.folder, file: f}, true
+			}
+		}
+		next := v.folderIn(at.folder, key)
+		if next == nil || more && rest == "" {
+			return place{}, false
+		}
+		spelled.WriteString(v.text.get(next.name))
+		spelled.WriteByte('/')
+		at.folder = next
+		keys = rest
+	}
+	at.path = spelled.String()
+	return at, true
+}
+
+func (v *View) folderIn(parent *folder, key string) *folder {
+	all := v.folders[parent.folders.first:parent.folders.end()]
+	i, found := slices.BinarySearchFunc(all, key, func(f folder, key string) int {
+		return strings.Compare(v.text.get(f.key), key)
+	})
+	if !found {
+		return nil
+	}
+	return &all[i]
+}
+
+func (v *View) fileIn(parent *folder, key string) *file {
+	all := v.files[parent.files.first:parent.files.end()]
+	i, found := slices.BinarySearchFunc(all, key, func(f file, key string) int {
+		return strings.Compare(v.text.get(f.key), key)
+	})
+	if !found {
+		return nil
+	}
+	return &all[i]
+}
+
+// object returns the file whose bytes are d. Of several the one that was held
+// first is taken, so that Last-Modified stays when the catalog grows.
+func (v *View) object(d layout.Digest) *file {
+	i, found := slices.BinarySearchFunc(v.bySHA256, d, func(n uint32, d layout.Digest) int {
+		return bytes.Compare(v.files[n].sha256[:], d[:])
+	})
+	if !found {
+		return nil
+	}
+	return &v.files[v.bySHA256[i]]
+}
+
+// content returns the file with that SHA-1 and file-name extension, folded and
+// without the dot. Where files of different bytes share a SHA-1 there is no
+// telling which one is meant, and none is returned.
+func (v *View) content(d layout.SHA1, ext string) *file {
+	i, found := slices.BinarySearchFunc(v.bySHA1, d, func(n uint32, d layout.SHA1) int {
+		return bytes.Compare(v.files[n].sha1[:], d[:])
+	})
+	if !found {
+		return nil
+	}
+	var match *file
+	for _, n := range v.bySHA1[i:] {
+		f := &v.files[n]
+		if f.sha1 != d {
+			break
+		}
+		if match != nil && match.sha256 != f.sha256 {
+			return nil
+		}
+		if match == nil && extension(v.text.get(f.key)) == ext {
+			match = f
+		}
+	}
+	return match
+}
+
+// isRevoked reports whether the object was taken back.
+func (v *View) isRevoked(d layout.Digest) bool {
+	_, found := slices.BinarySearchFunc(v.meta.Revoked, d, compareRevoked)
+	return found
+}
+
+func compareRevoked(r layout.Revoked, d layout.Digest) int {
+	return bytes.Compare(r.SHA256[:], d[:])
+}
+
+// modifiedTime returns the file's Last-Modified, zero where it is unknown.
+func (f *file) modifiedTime() time.Time {
+	if f.modified == 0 {
+		return time.Time{}
+	}
+	return time.Unix(f.modified, 0).UTC()
+}
+
+// extension returns what follows the last dot of a name, or "".
+func extension(name string) string {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return ""
+	}
+	return name[i+1:]
+}
