@@ -46,9 +46,7 @@ func TestPublishBuildsOnItsBase(t *testing.T) {
 	if first.HeldBack[0].Reason != "" {
 		t.Error("change reached into the base")
 	}
-	if s.mark.number != 2 || s.mark.digest != second.Digest {
-		t.Errorf("the mark is at %d, want 2", s.mark.number)
-	}
+	s.wantMark(2, second.Digest)
 }
 
 func TestConcurrentWritersAllWin(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,40 +24,19 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func now() time.Time { return noon }
 
-// memoryMark is a high-water mark that does not outlive the test.
-type memoryMark struct {
-	mu     sync.Mutex
-	number uint64
-	digest layout.Digest
-}
-
-func (m *memoryMark) State() (uint64, layout.Digest, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.number, m.digest, nil
-}
-
-func (m *memoryMark) Raise(number uint64, digest layout.Digest) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if number > m.number {
-		m.number, m.digest = number, digest
-	}
-	return nil
-}
-
 // site is a machine with keys, pins and a store in a folder.
 type site struct {
 	t            *testing.T
 	path         string
 	site, origin *verify.SecretKey
 	trust        *verify.Trust
-	mark         *memoryMark
+	mark         *store.Mark
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, path: filepath.Join(t.TempDir(), "store"), mark: &memoryMark{}}
+	s := &site{t: t, path: filepath.Join(t.TempDir(), "store")}
+	s.newMark()
 	s.site, s.origin = newKey(t, "site"), newKey(t, "origin")
 	s.trust = &verify.Trust{
 		Keys:  verify.MergeKeyrings(s.site.Public(), s.origin.Public()),
@@ -71,6 +49,29 @@ func newSite(t *testing.T) *site {
 		}
 	}
 	return s
+}
+
+// newMark forgets what was seen.
+func (s *site) newMark() {
+	s.t.Helper()
+	mark, err := store.OpenMark(filepath.Join(s.t.TempDir(), "mark.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := mark.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.mark = mark
+}
+
+func (s *site) wantMark(number uint64, digest layout.Digest) {
+	s.t.Helper()
+	n, d, err := s.mark.State()
+	if err != nil || n != number || d != digest {
+		s.t.Errorf("the mark is at %d %s (%v), want %d %s", n, d, err, number, digest)
+	}
 }
 
 func newKey(t *testing.T, name string) *verify.SecretKey {
@@ -215,9 +216,7 @@ func TestNewestFollowsTheLog(t *testing.T) {
 		if got.Digest != layout.DigestOf(s.read(s.statePath(want))) {
 			t.Errorf("state %d: the digest is not that of the stored bytes", want)
 		}
-		if s.mark.number != want || s.mark.digest != got.Digest {
-			t.Errorf("the mark is at %d, want %d", s.mark.number, want)
-		}
+		s.wantMark(want, got.Digest)
 	}
 	if _, n, err := r.Chain(t.Context()); err != nil || n != 3 {
 		t.Errorf("chain: got %d, %v, want 3 states", n, err)
@@ -295,10 +294,12 @@ func TestAttacksOnTheLogAreRefused(t *testing.T) {
 	for _, test := range attacks {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSite(t)
-			s.publish(3)
-			number, digest, _ := s.mark.State()
+			seen := s.publish(3)
 			s.publish(2)
-			s.mark = &memoryMark{number: number, digest: digest}
+			s.newMark()
+			if err := s.mark.Raise(t.Context(), seen.Number, seen.Digest, nil); err != nil {
+				t.Fatal(err)
+			}
 			test.do(s)
 
 			newest, err := s.reader().Newest(t.Context())
@@ -308,9 +309,7 @@ func TestAttacksOnTheLogAreRefused(t *testing.T) {
 				}
 			} else {
 				wantCode(t, err, test.newest)
-				if s.mark.number != 3 || s.mark.digest != digest {
-					t.Error("the mark moved although the log was refused")
-				}
+				s.wantMark(3, seen.Digest)
 			}
 			_, _, err = s.reader().Chain(t.Context())
 			wantCode(t, err, test.chain)
@@ -354,4 +353,25 @@ func TestReaderWithoutMarkRemembersWhatItSaw(t *testing.T) {
 	r.Store = older
 	_, err := r.Newest(t.Context())
 	wantCode(t, err, verify.CodeRollback)
+}
+
+func TestMarkRisesWithStreams(t *testing.T) {
+	s := newSite(t)
+	w := s.writer()
+	follow := func(seq uint64, header string) func(*layout.State) error {
+		return func(st *layout.State) error {
+			st.Streams = map[string]layout.Stream{"main": {ID: "id-1", Epoch: 1, Seq: seq, Header: layout.DigestOf([]byte(header))}}
+			return nil
+		}
+	}
+	first, err := w.Publish(t.Context(), nil, follow(7, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := s.mark.Stream("id-1")
+	if err != nil || !ok || got.Seq != 7 || got.Header != layout.DigestOf([]byte("a")) {
+		t.Errorf("got %+v, %t, %v, want seq 7", got, ok, err)
+	}
+	_, err = w.Publish(t.Context(), first, follow(7, "b"))
+	wantCode(t, err, verify.CodeEquivocation)
 }
