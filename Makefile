@@ -1,0 +1,83 @@
+# patchferry: build, test, run. Needs Go, make and git; nothing is installed
+# outside of this directory but modules in Go's own cache.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+GO       ?= go
+PREFIX   ?= $(HOME)/.local
+FUZZTIME ?= 5s
+PACKAGES ?= ./...
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
+
+# The race detector needs a C compiler; without one the tests run plain.
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+
+STATICCHECK := .tools/staticcheck
+
+##@ Use
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build, then run the demo: sample updates, synced, served, fetched and checked
+	bin/patchferry demo
+
+.PHONY: build
+build: ## build bin/patchferry, static, version from git
+	$(BUILD) -o bin/patchferry ./cmd/patchferry
+
+.PHONY: install
+install: build ## copy the program and its man pages to PREFIX (default ~/.local)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 0755 bin/patchferry '$(DESTDIR)$(PREFIX)/bin/patchferry'
+	install -m 0644 docs/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
+
+.PHONY: clean
+clean: ## remove what the build made
+	rm -rf bin dist .tools .cover
+
+##@ Work on it
+.PHONY: test
+test: ## all tests, shuffled, with the race detector where there is a C compiler
+	$(GO) test -shuffle=on $(RACE) $(PACKAGES)
+
+.PHONY: check
+check: lint test builds ## all that must be clean before a commit: lint, test, builds
+
+.PHONY: lint
+lint: $(STATICCHECK) ## gofmt, go vet, staticcheck, house rules
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then printf 'gofmt would change:\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test -run '^TestHouse' ./cmd/patchferry
+
+.PHONY: builds
+builds: ## compile for every platform that we name, without cgo
+	@for target in $(TARGETS); do \
+		echo "build $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/patchferry; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...; \
+	done
+
+.PHONY: fuzz-short
+fuzz-short: ## run every fuzz test for FUZZTIME (default 5s)
+	GO='$(GO)' .ci/fuzz-short '$(FUZZTIME)'
+
+.PHONY: bench
+bench: ## the numbers of the README, each beside its peer, in one run
+	$(GO) test -run '^$$' -bench . -benchtime 1x $(PACKAGES)
+
+.PHONY: docs
+docs: ## write docs/commands.md, docs/configuration.md and the man pages again from the code
+	$(GO) test ./cmd/... -run '^TestDocs' -update
+
+$(STATICCHECK): testdata/tools/go.mod testdata/tools/go.sum
+	cd testdata/tools && $(GO) build -o ../../$@ honnef.co/go/tools/cmd/staticcheck

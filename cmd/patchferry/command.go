@@ -1,0 +1,83 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `patchferry mirrors software updates, service packs and drivers and hands them to
+the hosts of a network. It syncs the lists of publishers into a store, checks
+every byte before it enters, and serves the store as a catalog tree over HTTP.
+
+Every command reads one configuration: --config FILE, else PATCHFERRY_CONFIG,
+else patchferry.toml here, else /etc/patchferry/patchferry.toml. A flag counts
+before a PATCHFERRY_… variable, that before the file, that before the default;
+patchferry config show --origin says which did.
+
+Results go to standard output, the rest to standard error.
+
+` + exitHelp
+
+// rootCommand builds the tree of commands.
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "patchferry",
+		Short:         "Mirror software updates and serve them to a network",
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	group(root)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return withHint(usageError("%w", err), "%s --help", cmd.CommandPath())
+	})
+	global := root.PersistentFlags()
+	global.StringVar(&a.configFile, "config", "", "configuration `FILE`")
+	global.BoolVar(&a.json, "json", false, "print results as JSON, one object a line (docs/json.md)")
+	a.flags = map[string]*string{
+		"progress":   global.String("progress", "auto", "how long work is shown: auto, bar, lines, json, none"),
+		"log.level":  global.String("log-level", "info", "least level that is logged: debug, info, warn, error"),
+		"log.format": global.String("log-format", "auto", "form of the log: auto, text, json"),
+	}
+	root.AddCommand(
+		a.initCommand(),
+		a.configCommand(),
+		a.versionCommand(),
+	)
+	return root
+}
+
+// group makes cmd a command that only holds others: alone it shows its help
+// and is a usage error, and so is a word that is none of its commands.
+func group(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := usageError("%s has no command %q", cmd.CommandPath(), args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return withHint(err, "%s %s", cmd.CommandPath(), strings.Join(near, " | "))
+		}
+		return withHint(err, "%s --help", cmd.CommandPath())
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cmd.SetOut(cmd.ErrOrStderr())
+		if err := cmd.Help(); err != nil {
+			return err
+		}
+		return usageError("%s needs a command", cmd.CommandPath())
+	}
+	cmd.SuggestionsMinimumDistance = 2
+}
+
+// arguments turns what cobra says of wrong arguments into usage errors.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return withHint(usageError("%s: %w", cmd.CommandPath(), err), "%s --help", cmd.CommandPath())
+		}
+		return nil
+	}
+}

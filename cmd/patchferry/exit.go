@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"patchferry/cmd/patchferry/internal/config"
+)
+
+// The exit statuses. This list alone counts; the help shows it.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPart        = 3
+	exitUntrusted   = 4
+	exitLocked      = 9
+	exitAlready     = 10
+	exitStale       = 20
+	exitInterrupted = 130
+)
+
+const exitHelp = `Exit status:
+  0    done, also when there was nothing to do
+  1    failed
+  2    usage or configuration
+  3    done in part, or waiting
+  4    untrusted: a signature, digest, position or format was refused
+  9    locked by another run
+  10   import of what is imported already
+  20   status: stale
+  130  interrupted; the same command continues`
+
+// failure is an error with its exit status and the next command to type.
+type failure struct {
+	code int // 0: as the error below says
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usageError is what somebody typed wrong.
+func usageError(format string, args ...any) error {
+	return &failure{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// withCode gives err an exit status.
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{code: code, err: err}
+}
+
+// withHint adds the next thing to type to err.
+func withHint(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err: err, hint: fmt.Sprintf(format, args...)}
+}
+
+// exitCode says how the process ends after err.
+func exitCode(ctx context.Context, err error) int {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if f, ok := e.(*failure); ok && f.code != 0 {
+			return f.code
+		}
+	}
+	var bad *config.Error
+	if errors.As(err, &bad) || errors.Is(err, config.ErrNone) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// hintOf returns the outermost hint of err.
+func hintOf(err error) string {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if f, ok := e.(*failure); ok && f.hint != "" {
+			return f.hint
+		}
+	}
+	return ""
+}

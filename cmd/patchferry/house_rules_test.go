@@ -1,0 +1,129 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// patchferry is the table of DESIGN section 1 (docs/house.md). Imports run
+// down; mirror and distribute never meet.
+func patchferryHouse() *house {
+	return &house{
+		module: "patchferry",
+		roots:  []string{"mirror", "distribute", "verify", "layout", "cmd", "configs", "testdata", "docs", "bin", "dist"},
+		rooms: []room{
+			{name: "configs"},
+			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify", "layout/..."}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
+			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
+			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
+			{name: "mirror/upstream", imports: []string{"layout"}},
+			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
+			{name: "mirror/bundle", imports: []string{"layout"}},
+			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
+			{name: "distribute/script", imports: []string{"layout"}},
+			{name: "verify", imports: []string{"layout"}},
+			{name: "layout/index", imports: []string{"layout"}},
+			{name: "layout/store", imports: []string{"layout"}},
+			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
+			{name: "layout/cab"},
+			{name: "layout"},
+			{name: "testdata/...", imports: []string{"mirror/...", "distribute/...", "verify", "layout/..."}},
+		},
+		owners: map[string][]string{
+			"github.com/minio/minio-go":             {"layout/store/s3"},
+			"github.com/ProtonMail/go-crypto":       {"verify"},
+			"modernc.org/sqlite":                    {"layout/index"},
+			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
+			"golang.org/x/time":                     {"mirror/upstream"},
+			"github.com/klauspost/compress":         {"layout", "mirror/bundle"},
+			"github.com/gofrs/flock":                {"layout/store", "mirror"},
+			"github.com/felixge/httpsnoop":          {"distribute"},
+			"github.com/prometheus/client_golang":   {"distribute"},
+			"github.com/coreos/go-systemd":          {"distribute"},
+			"github.com/pelletier/go-toml":          {"cmd/..."},
+			"github.com/spf13/cobra":                {"cmd/..."},
+			"github.com/vbauerster/mpb":             {"cmd/..."},
+			"github.com/dustin/go-humanize":         {"cmd/...", "distribute"},
+			"golang.org/x/term":                     {"cmd/..."},
+			"github.com/google/go-cmp":              {"test", "layout/store/storetest"},
+			"github.com/rogpeppe/go-internal":       {"test"},
+			"go.uber.org/goleak":                    {"test"},
+			"pgregory.net/rapid":                    {"test"},
+		},
+		shared:  []string{"golang.org/x/sync/..."},
+		ignored: []string{"testdata/tools", "testdata/e2e", "testdata/s3"},
+	}
+}
+
+// TestHouse holds the code of the whole module to the table and to the sizes
+// and names that docs/house.md asks for.
+func TestHouse(t *testing.T) {
+	root := filepath.Join("..", "..")
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatalf("the module's root: %v", err)
+	}
+	got, err := patchferryHouse().problems(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range got {
+		t.Error(p)
+	}
+}
+
+// TestHouseCheckerFindsProblems breaks every rule once.
+func TestHouseCheckerFindsProblems(t *testing.T) {
+	long := "package layout\n\nfunc F() {\n" + strings.Repeat("\t_ = 0\n", 59) + "}\n"
+	tests := []struct {
+		name, file, src, want string
+	}{
+		{"clean", "layout/a.go", "package layout\n", ""},
+		{"import upwards", "layout/a.go", "package layout\n\nimport _ \"patchferry/verify\"\n",
+			"layout/a.go:3: layout may not import verify"},
+		{"mirror meets distribute", "mirror/a.go", "package mirror\n\nimport _ \"patchferry/distribute\"\n",
+			"mirror/a.go:3: mirror may not import"},
+		{"package outside of the table", "mirror/new/a.go", "package fresh\n\nimport _ \"patchferry/layout\"\n",
+			"mirror/new/a.go:3: package mirror/new is not in the table"},
+		{"library of another", "distribute/a.go", "package distribute\n\nimport _ \"github.com/spf13/cobra\"\n",
+			"distribute/a.go:3: distribute may not import github.com/spf13/cobra: another package owns it"},
+		{"library of nobody", "layout/a.go", "package layout\n\nimport _ \"example.com/new\"\n",
+			"layout/a.go:3: example.com/new has no owner"},
+		{"library of tests", "layout/a.go", "package layout\n\nimport _ \"go.uber.org/goleak\"\n",
+			"layout/a.go:3: layout may not import go.uber.org/goleak"},
+		{"library of tests in a test", "layout/a_test.go", "package layout\n\nimport _ \"go.uber.org/goleak\"\n", ""},
+		{"suite in a test", "mirror/a_test.go", "package mirror\n\nimport _ \"patchferry/layout/store/storetest\"\n", ""},
+		{"suite outside of a test", "mirror/a.go", "package mirror\n\nimport _ \"patchferry/layout/store/storetest\"\n",
+			"mirror/a.go:3: mirror may not import"},
+		{"root folder", "extra/a.go", "package extra\n", "extra: no such folder belongs at the root"},
+		{"package name", "layout/util/a.go", "package util\n", "layout/util/a.go:1: package util"},
+		{"init", "layout/a.go", "package layout\n\nfunc init() {}\n", "layout/a.go:3: no init functions"},
+		{"long file", "layout/a.go", "package layout\n" + strings.Repeat("\n", 400), "layout/a.go: 401 lines, at most 400"},
+		{"long function", "layout/a.go", long, "layout/a.go:3: function F has 61 lines, at most 60"},
+		{"unfinished", "layout/a.go", "package layout\n\n// TO" + "DO: later\n", "layout/a.go:3: unfinished work names its issue"},
+		{"unfinished with its issue", "layout/a.go", "package layout\n\n// TO" + "DO(issue 7): later\n", ""},
+		{"module of its own", "testdata/tools/a.go", "package util\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := patchferryHouse().problems(fstest.MapFS{tt.file: {Data: []byte(tt.src)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == "" {
+				if diff := cmp.Diff([]string(nil), got); diff != "" {
+					t.Errorf("problems of a clean tree (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if len(got) != 1 || !strings.HasPrefix(got[0], tt.want) {
+				t.Errorf("got %q, want one that begins with %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,179 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Key is one key of the configuration as it is documented.
+type Key struct {
+	Name    string // "fetch.per_host"; keys of a source are "source.url"
+	Env     string // the variable that sets it; NAME stands for the source's name
+	Default string // as it would be written in the file
+	Doc     string
+}
+
+// Keys lists every key, in the order of the documentation.
+func Keys() []Key {
+	def := Default()
+	var keys []Key
+	for _, f := range def.fields() {
+		keys = append(keys, Key{Name: f.name, Env: envName(f.name), Default: literal(f.ptr), Doc: f.doc})
+	}
+	for _, f := range new(Source).fields() {
+		keys = append(keys, Key{
+			Name:    "source." + f.name,
+			Env:     "PATCHFERRY_SOURCE_NAME_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
+			Default: literal(f.ptr),
+			Doc:     f.doc,
+		})
+	}
+	return keys
+}
+
+// field is one key with the place of its value.
+type field struct {
+	name string
+	ptr  any // what set and literal know
+	doc  string
+}
+
+func (c *Config) fields() []field {
+	fields := []field{
+		{"role", &c.Role, "The side of the air gap this machine stands on: near (with the Internet). The far side comes in a later release."},
+		{"store", &c.Store, "The store's directory, as a path or a file:// URL. Everything that is mirrored lives there."},
+		{"work", &c.Work, "A directory for journals, locks, indexes and the high-water mark. Keep it on a local disk, and never in the store: what it remembers guards against a store that was set back."},
+		{"keys", &c.Keys, "The directory of the signing keys (site.key, origin.key) and of the pins, which say whose signatures count."},
+		{"passphrase_file", &c.PassphraseFile, "A file whose first line opens the signing keys, where they have a passphrase. Without it sync asks on a terminal."},
+		{"listen", &c.Listen, "Where serve listens, host:port; without a host on all addresses."},
+		{"actor", &c.Actor, "What the log of states calls whoever runs a command. Empty: the login name."},
+		{"progress", &c.Progress, "How long work is shown: auto (bar on a terminal, lines elsewhere), bar, lines, json, none."},
+		{"tls.cert", &c.TLS.Cert, "Certificate chain in PEM for https; read again when the file changes."},
+		{"tls.key", &c.TLS.Key, "The certificate's private key in PEM."},
+		{"log.level", &c.Log.Level, "The least level that is logged: debug, info, warn, error."},
+		{"log.format", &c.Log.Format, "auto (text on a terminal, JSON elsewhere), text, json."},
+	}
+	fields = append(fields, c.Select.fields("select.")...)
+	return append(fields,
+		field{"fetch.connections", &c.Fetch.Connections, "Files fetched at the same time."},
+		field{"fetch.per_host", &c.Fetch.PerHost, "Of these, from one host."},
+		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit."},
+		field{"fetch.windows", &c.Fetch.Windows, `When files are fetched, in local time, for example ["22:00-06:00"]; empty is always.`},
+		field{"fetch.proxy", &c.Fetch.Proxy, "An http proxy for publishers, http://host:port. The proxy variables of the environment are not read."},
+		field{"fetch.stall", &c.Fetch.Stall, "A connection on which no byte came for so long is given up and the file resumed."},
+		field{"fetch.retries", &c.Fetch.Retries, "How often a file is tried again without progress."},
+		field{"serve.max_requests", &c.Serve.MaxRequests, "Requests answered at the same time; one more is told 503 and to come back."},
+		field{"serve.drain", &c.Serve.Drain, "How long running downloads may go on after the server was told to stop."},
+		field{"prune.keep", &c.Prune.Keep, "Generations younger than this are kept, and the last four whatever their age."},
+		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
+		field{"hooks.on_bulletin", &c.Hooks.OnBulletin, hookDoc},
+		field{"hooks.on_publish", &c.Hooks.OnPublish, hookDoc},
+		field{"hooks.on_import", &c.Hooks.OnImport, hookDoc},
+		field{"hooks.on_stale", &c.Hooks.OnStale, hookDoc},
+		field{"hooks.pre_publish", &c.Hooks.PrePublish, hookDoc},
+	)
+}
+
+const hookDoc = "A program to run on that event. Read and checked today, run by a later release; config check says so."
+
+func (s *Select) fields(prefix string) []field {
+	return []field{
+		{prefix + "languages", &s.Languages, "Languages, for example [\"EN\", \"DE\"]. Updates for none or all languages are selected with any."},
+		{prefix + "os", &s.OS, "Operating systems, families or releases: [\"windowsxp\", \"windows11-24h2\"]."},
+		{prefix + "arch", &s.Arch, "Architectures: [\"x86\", \"x64\"]."},
+		{prefix + "classifications", &s.Classifications, "Classifications: [\"security_update\", \"service_pack\"]."},
+		{prefix + "since", &s.Since, "Released on this day or later, YYYY-MM-DD."},
+		{prefix + "until", &s.Until, "Released on this day or earlier, YYYY-MM-DD."},
+		{prefix + "include", &s.Include, "Only what matches one of these patterns over id, KB, title and file names."},
+		{prefix + "exclude", &s.Exclude, "Nothing that matches one of these patterns; wins over include."},
+	}
+}
+
+func (s *Source) fields() []field {
+	return append([]field{
+		{"name", &s.Name, "The source's name, the first part of its updates' ids: lower-case letters, digits and hyphens. Never change it."},
+		{"kind", &s.Kind, "The form of the list: links, metalink or updates."},
+		{"url", &s.URL, "Where the list is, http or https; or path."},
+		{"path", &s.Path, "A list in a local file; or url."},
+		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
+		{"hosts", &s.Hosts, "Hosts, or host:port, that files may come from besides the list's own. A list's content never extends this."},
+		{"rate", &s.Rate, "Bytes a second from this source; 0 is no limit of its own."},
+		{"enabled", &s.Enabled, "Whether sync visits the source; true unless false is written."},
+	}, s.Select.fields("select.")...)
+}
+
+// setter is a list that is set from one text.
+type setter interface{ Set(text string) error }
+
+// set reads text, from the environment or a flag, into the place ptr.
+func set(ptr any, text string) error {
+	switch p := ptr.(type) {
+	case *string:
+		*p = text
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", text)
+		}
+		*p = n
+	case **bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is not allowed; allowed: true, false", text)
+		}
+		*p = &b
+	case *[]string:
+		*p = splitList(text)
+	case setter:
+		return p.Set(text)
+	case encoding.TextUnmarshaler:
+		return p.UnmarshalText([]byte(text))
+	default:
+		return fmt.Errorf("a %T cannot be set from a text", ptr)
+	}
+	return nil
+}
+
+// reread holds a value that came from the file to its type. The TOML decoder
+// asks UnmarshalText only of types that are no strings by another name.
+func reread(ptr any) error {
+	if list, ok := ptr.(interface{ Reread() error }); ok {
+		return list.Reread()
+	}
+	v := reflect.ValueOf(ptr).Elem()
+	if u, ok := ptr.(encoding.TextUnmarshaler); ok && v.Kind() == reflect.String {
+		return u.UnmarshalText([]byte(v.String()))
+	}
+	return nil
+}
+
+// literal returns the value at ptr as it is written in the file.
+func literal(ptr any) string {
+	switch p := ptr.(type) {
+	case *int:
+		return strconv.Itoa(*p)
+	case **bool:
+		return strconv.FormatBool(*p == nil || **p)
+	case *[]string:
+		return array(*p)
+	case interface{ Strings() []string }:
+		return array(p.Strings())
+	case fmt.Stringer:
+		return strconv.Quote(p.String())
+	case *string:
+		return strconv.Quote(*p)
+	default:
+		return strconv.Quote(reflect.ValueOf(ptr).Elem().String()) // a string by another name
+	}
+}
+
+func array(words []string) string {
+	quoted := make([]string, 0, len(words))
+	for _, w := range words {
+		quoted = append(quoted, strconv.Quote(w))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

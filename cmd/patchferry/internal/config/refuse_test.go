@@ -1,0 +1,97 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"patchferry/cmd/patchferry/internal/config"
+)
+
+// TestLoadRefuses names, for everything that is wrong, its key, its line and
+// what is allowed.
+func TestLoadRefuses(t *testing.T) {
+	const source = "[[source]]\nname = \"a\"\nkind = \"links\"\npath = \"a\"\n"
+	tests := []struct {
+		name, content string
+		line          int
+		key, problem  string
+	}{
+		{"role", `role = "middle"`, 1, "role", `"middle" is not allowed; allowed: near`},
+		{"progress", "\nprogress = \"much\"", 2, "progress", "allowed: auto, bar, lines, json, none"},
+		{"log level", "[log]\nlevel = \"all\"", 2, "log.level", "allowed: debug, info, warn, error"},
+		{"log format", "log.format = \"xml\"", 1, "log.format", "allowed: auto, text, json"},
+		{"date", "[select]\nsince = \"last year\"", 2, "select.since", "allowed: YYYY-MM-DD"},
+		{"language", "select.languages = [\"EN\", \"XQ\"]", 1, "select.languages", `"XQ" is no language; did you mean`},
+		{"all languages", "select.languages = [\"ALL\"]", 1, "select.languages", `"ALL" is no language`},
+		{"system", "[select]\nos = [\"windwsxp\"]", 2, "select.os", "did you mean windowsxp?"},
+		{"architecture", "[select]\narch = [\"m68k\"]", 2, "select.arch", "allowed: x86, x64"},
+		{"classification", "[select]\nclassifications = [\"nice\"]", 2, "select.classifications", "allowed: security_update"},
+		{"pattern", "[select]\nexclude = [\"[\"]", 2, "select.exclude", ""},
+		{"empty language", "[select]\nlanguages = [\"EN\", \"\"]", 2, "select.languages", `"" is no language`},
+		{"window in a list", "[fetch]\nwindows = [\"22:00-06:00\", \"night\"]", 2, "fetch.windows", "HH:MM-HH:MM"},
+		{"days in the wrong order", "[select]\nsince = \"2004-01-02\"\nuntil = \"2004-01-01\"", 3, "select.until", "lies before since"},
+		{"connections", "[fetch]\nconnections = 0", 2, "fetch.connections", "allowed: 1 to 256"},
+		{"stall", "fetch.stall = \"0s\"", 1, "fetch.stall", "more than 0"},
+		{"proxy", "fetch.proxy = \"proxy:3128\"", 1, "fetch.proxy", "not a URL"},
+		{"listen", "listen = \"8530\"", 1, "listen", "not host:port"},
+		{"port", "listen = \":99999\"", 1, "listen", "allowed: 0 to 65535"},
+		{"store of nobody", "store = \"ftp://x/y\"", 1, "store", "no store has the scheme"},
+		{"file URL with a host", "store = \"file://var/lib\"", 1, "store", "three slashes"},
+		{"no work directory", "work = \"\"", 1, "work", "must name a directory"},
+		{"key without certificate", "[tls]\nkey = \"k.pem\"", 1, "tls", "go together"},
+		{"name of a source", strings.Replace(source, `"a"`, `"Ä"`, 1), 2, "source[0].name", "lower-case letters"},
+		{"same name twice", source + source, 6, "source[1].name", "source[0] has this name"},
+		{"kind of a source", strings.Replace(source, "links", "zip", 1), 3, "source[0].kind", "allowed: links, metalink, updates"},
+		{"no kind", "[[source]]\nname = \"a\"\npath = \"a\"", 1, "source[0].kind", "is missing"},
+		{"trust", source + "trust = \"blind\"", 5, "source[0].trust", "allowed: first-use, capture"},
+		{"scheme of a source", "[[source]]\nname = \"a\"\nkind = \"links\"\nurl = \"ftp://h/a\"", 4, "source[0].url", "https://host/path"},
+		{"password in a URL", "[[source]]\nname = \"a\"\nkind = \"links\"\nurl = \"https://u:secret@h/a\"", 4, "source[0].url", "does not belong into a URL"},
+		{"port of a host", source + "hosts = [\"h:http\"]", 5, "source[0].hosts", "not a host"},
+		{"selection of a source", source + "[source.select]\nsince = \"never\"", 6, "source[0].select.since", "YYYY-MM-DD"},
+		{"not TOML", "role = \n", 1, "", ""},
+		{"key twice", "role = \"near\"\nrole = \"near\"", 2, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "patchferry.toml")
+			if err := os.WriteFile(name, []byte(tt.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := config.Load(config.Request{File: name, Dir: t.TempDir()})
+			var got *config.Error
+			if !errors.As(err, &got) {
+				t.Fatalf("got %v, want a *config.Error", err)
+			}
+			if got.File != name || got.Line != tt.line || tt.key != "" && got.Key != tt.key {
+				t.Errorf("got %s line %d key %s, want line %d key %s", got.File, got.Line, got.Key, tt.line, tt.key)
+			}
+			if !strings.Contains(got.Problem, tt.problem) {
+				t.Errorf("got %q, want %q in it", got.Problem, tt.problem)
+			}
+			if secret := strings.Contains(tt.content, "secret"); secret == (got.Context != "") {
+				t.Errorf("the place is not drawn, or a password is: %q", got.Context)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v shows a password", err)
+			}
+		})
+	}
+}
+
+func TestLoadReportsEverythingAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "patchferry.toml")
+	content := "listen = \"x\"\nstore = \"s3://b\"\n[[source]]\n"
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(config.Request{File: name, Dir: t.TempDir(), Env: []string{"PATCHFERRY_FETCH_PER_HOST=0"}})
+	for _, want := range []string{"listen = ", "store = ", "source[0].name", "source[0].kind", "source[0].url",
+		"PATCHFERRY_FETCH_PER_HOST: fetch.per_host = 0"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+// Package configs holds the commented example configurations. The program
+// writes Near for whoever runs init near.
+package configs
+
+import _ "embed" // for the examples
+
+// Near is the example for a near side, relative to its own directory.
+//
+//go:embed near.toml
+var Near string

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// FS is the part of a file system that Dir and Mark stand on. It is small so
+// that a test can put one in its place that forgets, as a disk does when the
+// power fails, whatever was not synced (faulty.Disk).
+//
+// Names are slash-separated, relative to the root, and never leave it. What is
+// missing is fs.ErrNotExist, what is in the way fs.ErrExist. All methods may be
+// called concurrently.
+//
+// What survives a loss of power is what POSIX promises and no more: the bytes
+// of a file after Sync of that file, the names in a folder after SyncDir of
+// that folder.
+type FS interface {
+	// Path returns the absolute path of the root.
+	Path() string
+	// Open opens a file for reading.
+	Open(name string) (*os.File, error)
+	// Create makes a new file for writing, mode 0644. It never opens one that
+	// exists.
+	Create(name string) (File, error)
+	// Sync makes the bytes of f durable, a file below the root that was not
+	// opened through this interface.
+	Sync(f *os.File) error
+	// Link gives the file old a second name, unless that is taken.
+	Link(old, new string) error
+	// Rename gives the file old another name, in place of what had it.
+	Rename(old, new string) error
+	// Remove removes a file.
+	Remove(name string) error
+	// Mkdir makes a folder, mode 0755.
+	Mkdir(name string) error
+	// ReadDir lists a folder, sorted by name.
+	ReadDir(name string) ([]fs.DirEntry, error)
+	// Stat does not follow a symbolic link in the last element.
+	Stat(name string) (fs.FileInfo, error)
+	// SyncDir makes the names in a folder durable.
+	SyncDir(name string) error
+	// Close lets the root go.
+	Close() error
+}
+
+// File is a file that is being written.
+type File interface {
+	io.Writer
+	// Chmod changes the permissions.
+	Chmod(fs.FileMode) error
+	// Sync makes the bytes written so far durable.
+	Sync() error
+	// Close ends the writing. It makes nothing durable.
+	Close() error
+}
+
+// OpenFS opens the folder path of the operating system's file system. A
+// symbolic link that leads out of it is an error wherever it is met.
+func OpenFS(path string) (FS, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, err
+	}
+	return rootFS{root}, nil
+}
+
+// rootFS is the real file system below an os.Root.
+type rootFS struct{ root *os.Root }
+
+func (r rootFS) Path() string                               { return r.root.Name() }
+func (r rootFS) Open(name string) (*os.File, error)         { return r.root.Open(name) }
+func (r rootFS) Sync(f *os.File) error                      { return f.Sync() }
+func (r rootFS) Link(old, new string) error                 { return r.root.Link(old, new) }
+func (r rootFS) Rename(old, new string) error               { return r.root.Rename(old, new) }
+func (r rootFS) Remove(name string) error                   { return r.root.Remove(name) }
+func (r rootFS) Mkdir(name string) error                    { return r.root.Mkdir(name, 0o755) }
+func (r rootFS) Stat(name string) (fs.FileInfo, error)      { return r.root.Lstat(name) }
+func (r rootFS) Close() error                               { return r.root.Close() }
+func (r rootFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.root.FS(), name) }
+
+func (r rootFS) Create(name string) (File, error) {
+	f, err := r.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err // not f: a nil *os.File in a File is not nil
+	}
+	return f, nil
+}
+
+func (r rootFS) SyncDir(name string) error {
+	if !dirSync {
+		return nil
+	}
+	f, err := r.root.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if notSyncable(err) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,228 @@
+package trusted
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+
+	"patchferry/layout"
+	"patchferry/layout/store"
+	"patchferry/verify"
+)
+
+// maxSignature is the largest detached signature object in bytes.
+const maxSignature = 128 << 10
+
+// defaultCatalogBytes is the largest catalog object in bytes.
+const defaultCatalogBytes = 1 << 30
+
+// Generation reads a generation and its detached signature, checks both
+// against their digests and sizes, and the signature against the pinned
+// origins.
+func (r *Reader) Generation(ctx context.Context, ref layout.SignedRef) (*layout.Generation, error) {
+	subject := fmt.Sprintf("generation %.12s", ref.Document.SHA256)
+	doc, err := r.document(ctx, ref.Document, store.MaxDocument)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	sig, err := r.document(ctx, ref.Signature, maxSignature)
+	if err != nil {
+		return nil, fmt.Errorf("signature of %s: %w", subject, err)
+	}
+	signed, err := r.Trust.CheckDetached(doc, sig, verify.PurposeOrigin)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	gen, err := layout.ParseGeneration(signed.Text)
+	if err != nil {
+		return nil, &verify.TrustError{Code: verify.CodeFormat, Subject: subject, Reason: "what was signed is no generation", Err: err}
+	}
+	return gen, nil
+}
+
+// document reads a small object whole and checks it.
+func (r *Reader) document(ctx context.Context, ref layout.ObjectRef, limit int64) ([]byte, error) {
+	if err := checkSize(ref, limit); err != nil {
+		return nil, err
+	}
+	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	b, err := io.ReadAll(layout.NewVerifyReader(in, ref.Size, ref.SHA256))
+	if err != nil {
+		return nil, mismatch(ref, err)
+	}
+	return b, nil
+}
+
+func checkSize(ref layout.ObjectRef, limit int64) error {
+	if ref.Size < 0 || ref.Size > limit {
+		return &verify.TrustError{
+			Code: verify.CodeLimit, Subject: "object " + ref.SHA256.String(),
+			Reason: fmt.Sprintf("%d bytes, where at most %d are read", ref.Size, limit),
+		}
+	}
+	return nil
+}
+
+// mismatch makes a TrustError of bytes that are not the ones named; a store
+// that merely fails stays what it is.
+func mismatch(ref layout.ObjectRef, err error) error {
+	wrong, ok := errors.AsType[*layout.MismatchError](err)
+	if !ok {
+		return fmt.Errorf("read object %s: %w", ref.SHA256, err)
+	}
+	code := verify.CodeDigest
+	if wrong.What == "size" {
+		code = verify.CodeSize
+	}
+	return &verify.TrustError{
+		Code: code, Subject: "object " + ref.SHA256.String(), Err: err,
+		Reason: "the store holds other bytes under this name",
+		Next:   "find what else was altered with: patchferry audit",
+	}
+}
+
+// Catalog is the checked catalog of a generation, to be read once.
+type Catalog struct {
+	gen   *layout.Generation
+	bytes *faultReader
+	lines *layout.CatalogReader
+	close func() error
+}
+
+// faultReader remembers the error that ended it, to tell a store that fails
+// from a catalog that cannot be read.
+type faultReader struct {
+	r     io.Reader
+	fault error
+}
+
+func (f *faultReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.fault = err
+	}
+	return n, err
+}
+
+// Catalog opens the catalog of a generation. The object has been read to its
+// end and its digest found right before this returns, so that no line of
+// another catalog is handed out. The caller reads it with Lines or closes it.
+func (r *Reader) Catalog(ctx context.Context, gen *layout.Generation) (*Catalog, error) {
+	limit := r.CatalogBytes
+	if limit == 0 {
+		limit = defaultCatalogBytes
+	}
+	if err := checkSize(gen.Catalog, limit); err != nil {
+		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+	}
+	if err := r.checkObject(ctx, gen.Catalog); err != nil {
+		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+	}
+	in, err := r.Store.Open(ctx, gen.Catalog.SHA256, 0, -1)
+	if err != nil {
+		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+	}
+	// The second reading is checked as well: the store could change its mind.
+	again := &faultReader{r: layout.NewVerifyReader(in, gen.Catalog.Size, gen.Catalog.SHA256)}
+	return &Catalog{
+		gen:   gen,
+		bytes: again,
+		lines: layout.NewCatalogReader(again, r.CatalogLimits),
+		close: sync.OnceValue(in.Close),
+	}, nil
+}
+
+// checkObject reads an object to its end.
+func (r *Reader) checkObject(ctx context.Context, ref layout.ObjectRef) error {
+	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if _, err := io.Copy(io.Discard, layout.NewVerifyReader(in, ref.Size, ref.SHA256)); err != nil {
+		return mismatch(ref, err)
+	}
+	return nil
+}
+
+// Lines yields the catalog's lines, each with its newline and valid until the
+// next one, and closes the catalog. It can be called once. After the last line
+// the whole is checked against the generation (lines_sha256, number of
+// updates); an error comes last, and then what was read counts for nothing.
+func (c *Catalog) Lines() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		defer c.Close() // it was only read
+		for line, err := range c.lines.Lines() {
+			if err != nil {
+				yield(nil, c.refuse(err))
+				return
+			}
+			if !yield(line, nil) {
+				return
+			}
+		}
+		if err := c.checkSum(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Updates yields the catalog's updates, as Lines does.
+func (c *Catalog) Updates() iter.Seq2[*layout.Update, error] {
+	return func(yield func(*layout.Update, error) bool) {
+		for line, err := range c.Lines() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			u, err := layout.ParseLine(line)
+			if err != nil {
+				yield(nil, c.refuse(err))
+				return
+			}
+			if !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Close releases a catalog that is not read to its end. It may be called
+// more than once.
+func (c *Catalog) Close() error { return c.close() }
+
+func (c *Catalog) checkSum() error {
+	sum, err := c.lines.Summary()
+	if err != nil {
+		return c.refuse(err)
+	}
+	if sum.Lines != c.gen.Lines {
+		return &verify.TrustError{
+			Code: verify.CodeDigest, Subject: c.subject(), Reason: "its lines are not the ones that were signed",
+			Err: &layout.MismatchError{What: "sha256", Want: c.gen.Lines.String(), Got: sum.Lines.String()},
+		}
+	}
+	if sum.Count != c.gen.Counts.Updates {
+		return &verify.TrustError{
+			Code: verify.CodeCount, Subject: c.subject(),
+			Reason: fmt.Sprintf("it has %d updates, where %d were signed", sum.Count, c.gen.Counts.Updates),
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) subject() string { return fmt.Sprintf("catalog of generation %d", c.gen.Number) }
+
+func (c *Catalog) refuse(err error) error {
+	if fault := c.bytes.fault; fault != nil {
+		return fmt.Errorf("%s: %w", c.subject(), mismatch(c.gen.Catalog, fault))
+	}
+	return &verify.TrustError{Code: verify.CodeFormat, Subject: c.subject(), Reason: "its lines cannot be read", Err: err}
+}

@@ -1,0 +1,146 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"golang.org/x/time/rate"
+)
+
+// Defaults of the fields of Client.
+const (
+	DefaultConnections   = 16
+	DefaultPerHost       = 8
+	DefaultStall         = time.Minute
+	DefaultRetries       = 5
+	DefaultRetryWait     = 500 * time.Millisecond
+	DefaultMaxRetryAfter = 5 * time.Minute
+	DefaultMaxList       = 1 << 30
+	DefaultMaxFile       = 64 << 30
+	DefaultUserAgent     = "patchferry"
+)
+
+// Client fetches for all sources. The zero value is ready; its fields must not
+// change after the first use. It is safe for concurrent use and must not be
+// copied. It speaks HTTP/1.1, where a connection is a download and limits mean
+// what they say; it takes no proxy from the environment, keeps no cookies and
+// sends no credentials.
+type Client struct {
+	Connections int      // fetches at once; 0 is DefaultConnections
+	PerHost     int      // of these from one host and port; 0 is DefaultPerHost
+	Rate        int64    // bytes a second over all sources; 0 is no limit
+	Windows     []Window // when fetching is allowed; outside of all it waits. Empty: always
+
+	Stall         time.Duration // silence after which a connection is given up; 0 is DefaultStall. There is no time-out of a whole download
+	Retries       int           // attempts after the first that bring no new byte; 0 is DefaultRetries, negative is none
+	RetryWait     time.Duration // before the first retry, then doubled up to 30 s, give or take half; 0 is DefaultRetryWait
+	MaxRetryAfter time.Duration // a server that asks for a longer wait ends the fetch; 0 is DefaultMaxRetryAfter
+	MaxList       int64         // bytes of a list; 0 is DefaultMaxList
+	MaxFile       int64         // bytes of a file whose size nobody stated; 0 is DefaultMaxFile
+
+	Proxy     *url.URL       // http, https or socks5; nil is none. It then resolves names, so addresses are not checked here
+	RootCAs   *x509.CertPool // nil is the system's
+	UserAgent string         // empty is DefaultUserAgent
+	Log       *slog.Logger   // nil is silent
+
+	// Dial opens a connection to an address ("192.0.2.1:443") that was
+	// checked; nil is net.Dialer. Resolve finds a host's addresses; nil is the
+	// system's resolver.
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// Progress is told of every piece of a body that arrives, in bytes. It is
+	// called concurrently and must not block.
+	Progress func(n int64)
+
+	once      sync.Once
+	transport *http.Transport
+	requests  *retryablehttp.Client
+	slots     *slots
+	limit     *rate.Limiter
+}
+
+// Close closes idle connections. Fetches under way go on; the Client may be
+// used again.
+func (c *Client) Close() {
+	c.start()
+	c.transport.CloseIdleConnections()
+}
+
+// start fills in what the first use needs.
+func (c *Client) start() {
+	c.once.Do(func() {
+		perHost := orDefault(c.PerHost, DefaultPerHost)
+		c.slots = newSlots(orDefault(c.Connections, DefaultConnections), perHost)
+		c.limit = newLimiter(c.Rate)
+		c.transport = &http.Transport{
+			DialContext:            c.dial,
+			TLSClientConfig:        &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    dialTimeout,
+			DisableCompression:     true, // digests and ranges are of the file, not of an encoding
+			MaxIdleConnsPerHost:    perHost,
+			MaxConnsPerHost:        perHost, // redirects may lead many hosts to one
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: 256 << 10,
+			ReadBufferSize:         32 << 10,
+		}
+		if c.Proxy != nil {
+			c.transport.Proxy = http.ProxyURL(c.Proxy)
+		}
+		c.requests = &retryablehttp.Client{
+			HTTPClient: &http.Client{
+				Transport:     &watch{next: c.transport, stall: c.stall()},
+				CheckRedirect: checkRedirect,
+			},
+			RetryMax:     c.retries(),
+			RetryWaitMin: c.retryWait(),
+			RetryWaitMax: maxRetryWait,
+			CheckRetry:   c.checkRetry,
+			Backoff:      c.backoff,
+			ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		}
+	})
+}
+
+func (c *Client) stall() time.Duration     { return orDefault(c.Stall, DefaultStall) }
+func (c *Client) retryWait() time.Duration { return orDefault(c.RetryWait, DefaultRetryWait) }
+func (c *Client) maxRetryAfter() time.Duration {
+	return orDefault(c.MaxRetryAfter, DefaultMaxRetryAfter)
+}
+
+func (c *Client) retries() int {
+	if c.Retries < 0 {
+		return 0
+	}
+	return orDefault(c.Retries, DefaultRetries)
+}
+
+func (c *Client) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Log
+}
+
+func (c *Client) progress(n int) {
+	if c.Progress != nil {
+		c.Progress(int64(n))
+	}
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

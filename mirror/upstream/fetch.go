@@ -1,0 +1,256 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"patchferry/layout"
+)
+
+// Want is a file to fetch, with all that was stated of it.
+type Want struct {
+	URL  string
+	Path string // where the complete file goes; the names Path+".part", ".json" and ".bad" are used as well
+	Name string // the publisher's name of the file, for its extension; empty: the last part of the URL
+	Size int64  // bytes; 0 is unknown
+
+	SHA256 layout.Digest // zero is unknown, also below; all that are stated must be right
+	SHA1   layout.SHA1
+	MD5    layout.MD5
+
+	// If makes the fetch conditional, for what changes in place: Got is
+	// NotModified, and there is no file, when the publisher's is still the one
+	// that these belong to.
+	If Validators
+}
+
+// Validators are what a publisher says of one state of a file, to ask later
+// whether it is still the same.
+type Validators struct {
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
+}
+
+// IsZero reports whether the publisher said nothing.
+func (v Validators) IsZero() bool { return v == Validators{} }
+
+// Got is a file that was fetched.
+type Got struct {
+	Size        int64
+	SHA256      layout.Digest
+	SHA1        layout.SHA1
+	MD5         layout.MD5 // only where Want states one
+	Validators  Validators
+	Modified    time.Time     // of Last-Modified; zero where there is none
+	TLSKey      layout.Digest // SHA-256 of the SubjectPublicKeyInfo of the server that gave the last bytes; zero without TLS
+	Fetched     int64         // bytes of bodies that came over the wire in this call
+	NotModified bool
+}
+
+// Bounds of one fetch.
+const (
+	maxRestarts = 3        // starts from zero because the file changed
+	repeatBelow = 64 << 20 // bytes: smaller wrong files are fetched once more
+	// maxAttempts and bytesPerAttempt bound the attempts in all, so that a
+	// server that hands out single bytes does not hold a fetch for ever.
+	maxAttempts     = 100
+	bytesPerAttempt = 64 << 10
+)
+
+// Fetch gets one file. When it returns without error, the file is at w.Path,
+// complete, synced and as w states. (Its directory is not synced: after a
+// power loss the name may be missing, never the content wrong.) Whatever else
+// happens, w.Path is not touched.
+//
+// What was received of a file that is not complete stays beside it, and the
+// next call with the same w goes on there if the publisher still has the same
+// file; bytes of two versions are never mixed. A wrong size or digest is a
+// *layout.MismatchError, and the bytes are at w.Path+".bad" where there are
+// any. To rule out the transport it is reported only after a second look, if
+// the first was resumed or the file is small. An HTML page in place of a file
+// is a *ContentError.
+//
+// The caller sees to it that no two calls have the same Path at the same time.
+func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
+	t := &transfer{c: c, o: o, w: w, limit: c.maxFile(w)}
+	got, err := t.fetch(ctx)
+	if err != nil {
+		return got, fmt.Errorf("fetch %w", err)
+	}
+	return got, nil
+}
+
+func (c *Client) maxFile(w Want) int64 {
+	if w.Size > 0 {
+		return w.Size
+	}
+	return orDefault(c.MaxFile, DefaultMaxFile)
+}
+
+// transfer is one call of Fetch or Refresh.
+type transfer struct {
+	c     *Client
+	o     *Origin
+	w     Want
+	limit int64 // bytes
+	list  bool  // a list: text, whatever the server calls it
+
+	part *partial
+	got  Got
+	url  string // for messages: without secrets
+}
+
+func (t *transfer) fetch(ctx context.Context) (Got, error) {
+	t.c.start()
+	u, err := url.Parse(t.w.URL)
+	if err != nil {
+		return t.got, &URLError{Source: t.o.source, URL: t.w.URL, Why: "it is malformed"}
+	}
+	t.url = u.Redacted()
+	if err := t.o.Allows(u); err != nil {
+		return t.got, err
+	}
+	release, err := t.c.slots.take(ctx, u.Host)
+	if err != nil {
+		return t.got, fmt.Errorf("%s: %w", t.url, err)
+	}
+	defer release()
+	t.part, err = openPartial(t.w)
+	if err != nil {
+		return t.got, fmt.Errorf("%s: %w", t.url, err)
+	}
+	err = t.try(ctx)
+	release() // what follows is about the disk; the line is free for others
+	return t.got, t.settle(err)
+}
+
+// try runs the download and looks at the result, twice where a wrong one may
+// be the transport's fault.
+func (t *transfer) try(ctx context.Context) error {
+	for second := false; ; second = true {
+		err := t.run(ctx)
+		if err == nil && !t.got.NotModified {
+			err = t.part.check(t.w, &t.got)
+		}
+		if err == nil || second || !t.worthRepeating(err) {
+			return err
+		}
+		t.c.log().WarnContext(ctx, "fetch once more from the start", "url", t.url, "err", err)
+		if err := t.part.reset(); err != nil {
+			return t.named(err)
+		}
+		t.part.best = 0
+	}
+}
+
+// worthRepeating reports whether err says that the content is wrong, and
+// another look may find it right at a reasonable price: a stale or broken
+// cache on the way gives wrong bytes once, the publisher every time.
+func (t *transfer) worthRepeating(err error) bool {
+	var content *ContentError
+	var wrong *layout.MismatchError
+	if errors.As(err, &content) {
+		return true
+	}
+	return errors.As(err, &wrong) && (t.part.resumed || t.part.offset < repeatBelow)
+}
+
+// settle leaves the files as the outcome demands.
+func (t *transfer) settle(err error) error {
+	if err == nil && t.got.NotModified {
+		return t.named(t.part.discard())
+	}
+	if err == nil {
+		return t.named(t.part.finish(""))
+	}
+	var wrong *layout.MismatchError
+	var kept error
+	switch {
+	case errors.As(err, &wrong) && t.part.offset > 0:
+		kept = t.part.finish(badSuffix)
+	case keeps(err):
+		kept = t.part.suspend()
+	default:
+		kept = t.part.discard()
+	}
+	if kept != nil {
+		t.c.log().Warn("partial file is lost", "path", t.part.path, "err", kept)
+	}
+	if wrong != nil {
+		return fmt.Errorf("%s: %w", t.url, err)
+	}
+	return err
+}
+
+func (t *transfer) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", t.url, err)
+}
+
+// keeps reports whether the bytes that came before err are worth keeping.
+func keeps(err error) bool {
+	var content *ContentError
+	var changed *ChangedError
+	var limit *LimitError
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Code >= 500 || status.Code == 408 || status.Code == 425 || status.Code == 429
+	}
+	return !errors.As(err, &content) && !errors.As(err, &changed) && !errors.As(err, &limit)
+}
+
+// errClosed ends an attempt when the last window closes.
+var errClosed = errors.New("outside of the hours in which fetching is allowed")
+
+// cut is the end of an attempt whose connection broke.
+type cut struct{ err error }
+
+func (c *cut) Error() string { return c.err.Error() }
+
+// run repeats attempts until the file is complete or there is no more reason
+// to. An attempt that brought a byte starts the count anew; the attempts in
+// all are bounded all the same.
+func (t *transfer) run(ctx context.Context) error {
+	idle, restarts := 0, 0
+	for attempt := 1; ; attempt++ {
+		if err := t.c.waitOpen(ctx); err != nil {
+			return fmt.Errorf("%s: %w", t.url, err)
+		}
+		best := t.part.best
+		err := t.attempt(ctx)
+		var broken *cut
+		var changed *ChangedError
+		switch {
+		case errors.Is(err, errClosed):
+			continue
+		case errors.As(err, &changed):
+			restarts++
+			if restarts > maxRestarts {
+				return err
+			}
+			if err := t.part.reset(); err != nil {
+				return t.named(err)
+			}
+			continue
+		case !errors.As(err, &broken):
+			return err
+		}
+		idle++
+		if t.part.best > best {
+			idle = 0
+		}
+		most := maxAttempts + int(t.part.best/bytesPerAttempt)
+		if idle > t.c.retries() || attempt >= most {
+			return &CutError{URL: t.url, Offset: t.part.offset, Total: t.part.j.Total, Attempts: attempt, Err: broken.err}
+		}
+		t.c.log().DebugContext(ctx, "go on after a broken transfer", "url", t.url, "size", t.part.offset, "err", broken.err)
+		if err := sleep(ctx, t.c.backoff(t.c.retryWait(), maxRetryWait, idle, nil)); err != nil {
+			return fmt.Errorf("%s: %w", t.url, err)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package hostile
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// answer is one answer, as the faults of the request leave it.
+type answer struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	status  int
+	written int64
+
+	body     []byte
+	etag     string
+	modified time.Time
+	instead  func() // answers in place of the file
+
+	cut      bool
+	cutAt    int64
+	stall    bool
+	stallAt  int64
+	lie      int64
+	shift    int64
+	chunk    int
+	pause    time.Duration
+	noRange  bool
+	weak     bool
+	bare     bool
+	noLength bool
+	close    bool
+}
+
+func (a *answer) error(code int, text string) {
+	a.status = code
+	a.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	a.w.WriteHeader(code)
+	n, _ := io.WriteString(a.w, text)
+	a.written += int64(n)
+}
+
+func (a *answer) serve() {
+	if a.instead != nil {
+		a.instead()
+		return
+	}
+	if a.stall && a.stallAt < 0 {
+		<-a.r.Context().Done()
+		panic(http.ErrAbortHandler)
+	}
+	a.headers()
+	if a.unchanged() {
+		a.status = http.StatusNotModified
+		a.w.WriteHeader(a.status)
+		return
+	}
+	size := int64(len(a.body))
+	from, to := int64(0), size
+	a.status = http.StatusOK
+	if f, t, ok := rangeOf(a.r.Header.Get("Range"), size); ok && a.mayRange() {
+		if f >= size {
+			a.w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+			a.error(http.StatusRequestedRangeNotSatisfiable, "")
+			return
+		}
+		from, to = min(f+a.shift, size-1), t
+		a.status = http.StatusPartialContent
+		a.w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, size+a.lie))
+	}
+	a.send(a.body[from:to])
+}
+
+func (a *answer) headers() {
+	h := a.w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	if !a.bare {
+		h.Set("ETag", a.etag)
+		h.Set("Last-Modified", a.modified.Format(http.TimeFormat))
+	}
+	if a.noRange {
+		return
+	}
+	h.Set("Accept-Ranges", "bytes")
+}
+
+// unchanged answers If-None-Match and If-Modified-Since.
+func (a *answer) unchanged() bool {
+	if a.bare {
+		return false
+	}
+	if tag := a.r.Header.Get("If-None-Match"); tag != "" {
+		return tag == a.etag
+	}
+	since, err := http.ParseTime(a.r.Header.Get("If-Modified-Since"))
+	return err == nil && !a.modified.After(since)
+}
+
+// mayRange answers If-Range: only a strong validator that is still right does.
+func (a *answer) mayRange() bool {
+	if a.noRange {
+		return false
+	}
+	v := a.r.Header.Get("If-Range")
+	switch {
+	case v == "":
+		return true
+	case a.bare:
+		return false
+	case v == a.etag:
+		return !a.weak
+	}
+	return v == a.modified.Format(http.TimeFormat)
+}
+
+// send writes the body as far as the faults let it.
+func (a *answer) send(b []byte) {
+	stated := int64(len(b)) + a.lie
+	if a.noLength {
+		a.w.Header().Set("Content-Length", "")
+		a.w.Header().Del("Content-Length")
+		if a.close {
+			a.w.Header().Set("Connection", "close")
+			a.w.Header().Set("Transfer-Encoding", "identity")
+		}
+	} else {
+		a.w.Header().Set("Content-Length", strconv.FormatInt(stated, 10))
+	}
+	a.w.WriteHeader(a.status)
+	switch {
+	case a.cut && a.cutAt < int64(len(b)):
+		a.write(b[:a.cutAt])
+		a.abort()
+	case a.stall && a.stallAt < int64(len(b)):
+		a.write(b[:a.stallAt])
+		a.flush()
+		<-a.r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case a.lie < 0:
+		a.write(b[:stated])
+	case a.lie > 0:
+		a.write(b)
+		a.abort()
+	default:
+		a.write(b)
+	}
+}
+
+func (a *answer) write(b []byte) {
+	piece := or(a.chunk, 64<<10)
+	for len(b) > 0 {
+		n, err := a.w.Write(b[:min(piece, len(b))])
+		a.written += int64(n)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		b = b[n:]
+		if a.pause > 0 {
+			a.flush()
+			time.Sleep(a.pause)
+		}
+	}
+}
+
+// abort closes the connection after what was written has left.
+func (a *answer) abort() {
+	a.flush()
+	panic(http.ErrAbortHandler)
+}
+
+func (a *answer) flush() {
+	if f, ok := a.w.(http.Flusher); ok {
+		f.Flush()
+	}
+}

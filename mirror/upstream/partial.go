@@ -1,0 +1,282 @@
+package upstream
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+
+	"patchferry/layout"
+)
+
+// Names beside the wanted path.
+const (
+	partSuffix    = ".part" // the bytes so far
+	journalSuffix = ".json" // what is known of them
+	badSuffix     = ".bad"  // complete and wrong
+)
+
+const (
+	// journalFrom is the first offset at which a journal is worth its write: a
+	// file that is over by then is simply fetched again.
+	journalFrom = 2 * chunk
+	// syncEvery is how many bytes a power loss may cost.
+	syncEvery = 32 << 20
+	// maxJournal bounds the journal that is read back.
+	maxJournal = 16 << 10
+)
+
+// journal is what must be remembered to go on with a partial file. It is
+// written beside it as JSON, by rename, and names bytes only after they were
+// synced: Synced is good after a power loss, the length of the file itself as
+// long as the machine runs (Boot).
+type journal struct {
+	URL        string        `json:"url"`
+	Validators Validators    `json:"validators"`
+	DateStrong bool          `json:"date_strong,omitempty"` // Last-Modified may stand in If-Range
+	Total      int64         `json:"total"`                 // bytes; -1 is unknown
+	Synced     int64         `json:"synced"`
+	Boot       string        `json:"boot,omitempty"`
+	TLSKey     layout.Digest `json:"tls_key,omitzero"`
+}
+
+// partial is a file that is being fetched.
+//
+// Invariants: the file holds exactly offset bytes of the one content that j
+// describes, and the digests are of these bytes.
+type partial struct {
+	path     string // of the complete file
+	file     *os.File
+	j        journal
+	offset   int64
+	best     int64 // the largest offset so far: what counts as progress
+	recorded bool  // a journal is on disk
+	resume   bool  // the journal allows going on later
+	resumed  bool  // bytes of an earlier response were kept
+	sha256   hash.Hash
+	sha1     hash.Hash
+	md5      hash.Hash // nil unless an MD5 was stated
+}
+
+// openPartial opens or makes the partial file of w, and takes over what an
+// earlier run left of the same URL.
+func openPartial(w Want) (*partial, error) {
+	p := &partial{path: w.Path, sha256: sha256.New(), sha1: sha1.New()}
+	if !w.MD5.IsZero() {
+		p.md5 = md5.New()
+	}
+	f, err := os.OpenFile(p.path+partSuffix, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	p.file = f
+	if err := p.takeOver(w); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *partial) takeOver(w Want) error {
+	j, err := readJournal(p.path + journalSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.reset()
+	}
+	info, statErr := p.file.Stat()
+	if statErr != nil {
+		return statErr
+	}
+	keep := j.Synced
+	if j.Boot != "" && j.Boot == bootID() {
+		keep = info.Size()
+	}
+	p.recorded = true
+	if err != nil || j.URL != w.URL || keep > info.Size() || keep <= 0 ||
+		j.Total >= 0 && keep > j.Total || w.Size > 0 && j.Total >= 0 && j.Total != w.Size {
+		return p.reset()
+	}
+	if err := p.rehash(keep); err != nil {
+		return fmt.Errorf("read back what is there: %w", err)
+	}
+	p.j, p.offset, p.best, p.resume, p.resumed = j, keep, keep, true, true
+	return p.file.Truncate(keep)
+}
+
+func (p *partial) rehash(n int64) error {
+	w := io.MultiWriter(p.sha256, p.sha1)
+	if p.md5 != nil {
+		w = io.MultiWriter(w, p.md5)
+	}
+	_, err := io.CopyN(w, p.file, n)
+	return err
+}
+
+// reset forgets all bytes, and the journal with them. It remembers how far
+// they went: what came once before is no progress.
+func (p *partial) reset() error {
+	if p.recorded {
+		if err := remove(p.path + journalSuffix); err != nil {
+			return err
+		}
+	}
+	p.j, p.offset = journal{Total: -1}, 0
+	p.recorded, p.resume, p.resumed = false, false, false
+	p.sha256.Reset()
+	p.sha1.Reset()
+	if p.md5 != nil {
+		p.md5.Reset()
+	}
+	if err := p.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := p.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// Write appends b.
+func (p *partial) Write(b []byte) (int, error) {
+	n, err := p.file.Write(b)
+	if err != nil {
+		return n, err
+	}
+	p.sha256.Write(b)
+	p.sha1.Write(b)
+	if p.md5 != nil {
+		p.md5.Write(b)
+	}
+	p.offset += int64(n)
+	p.best = max(p.best, p.offset)
+	return n, p.note()
+}
+
+// note writes the journal where it is due.
+func (p *partial) note() error {
+	done := p.j.Total >= 0 && p.offset >= p.j.Total
+	if !p.resume || done || p.offset < journalFrom {
+		return nil
+	}
+	if p.offset-p.j.Synced >= syncEvery {
+		return p.sync()
+	}
+	if !p.recorded {
+		return p.record()
+	}
+	return nil
+}
+
+// sync makes the bytes durable and then says so in the journal.
+func (p *partial) sync() error {
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	p.j.Synced = p.offset
+	return p.record()
+}
+
+func (p *partial) record() error {
+	p.j.Boot = bootID()
+	b, err := json.Marshal(p.j)
+	if err != nil {
+		return err
+	}
+	name := p.path + journalSuffix
+	if err := os.WriteFile(name+".new", b, 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	p.recorded = true
+	return nil
+}
+
+// suspend closes the file and keeps what can be used later.
+func (p *partial) suspend() error {
+	if p.offset == 0 || !p.resume {
+		return p.discard()
+	}
+	err := p.sync()
+	return errors.Join(err, p.file.Close())
+}
+
+// discard closes the file and removes all traces.
+func (p *partial) discard() error {
+	err := errors.Join(p.file.Close(), remove(p.path+partSuffix))
+	if p.recorded {
+		err = errors.Join(err, remove(p.path+journalSuffix))
+	}
+	return err
+}
+
+// finish makes the bytes durable and gives them the name that is wanted,
+// badSuffix added where they are wrong.
+func (p *partial) finish(suffix string) error {
+	if err := p.file.Sync(); err != nil {
+		return errors.Join(err, p.file.Close())
+	}
+	if err := p.file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(p.path+partSuffix, p.path+suffix); err != nil {
+		return err
+	}
+	if p.recorded {
+		return remove(p.path + journalSuffix)
+	}
+	return nil
+}
+
+// check compares the complete file with what w states.
+func (p *partial) check(w Want, got *Got) error {
+	got.Size = p.offset
+	got.SHA256 = layout.Digest(p.sha256.Sum(nil))
+	got.SHA1 = layout.SHA1(p.sha1.Sum(nil))
+	if p.md5 != nil {
+		got.MD5 = layout.MD5(p.md5.Sum(nil))
+	}
+	switch {
+	case w.Size > 0 && got.Size != w.Size:
+		return mismatch("size", fmt.Sprint(w.Size), fmt.Sprint(got.Size))
+	case !w.SHA256.IsZero() && got.SHA256 != w.SHA256:
+		return mismatch("sha256", w.SHA256.String(), got.SHA256.String())
+	case !w.SHA1.IsZero() && got.SHA1 != w.SHA1:
+		return mismatch("sha1", w.SHA1.String(), got.SHA1.String())
+	case !w.MD5.IsZero() && got.MD5 != w.MD5:
+		return mismatch("md5", w.MD5.String(), got.MD5.String())
+	}
+	return nil
+}
+
+func readJournal(name string) (journal, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return journal{}, err
+	}
+	defer f.Close()
+	var j journal
+	err = json.NewDecoder(io.LimitReader(f, maxJournal)).Decode(&j)
+	return j, err
+}
+
+// bootID names the running kernel's start, on Linux; empty elsewhere. While it
+// is the same, all that was written to a file is in it, synced or not.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

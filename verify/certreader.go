@@ -1,0 +1,192 @@
+package verify
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// certificateReader gathers the packets of certificates, which follow each
+// other without a frame: a primary key begins one, and a signature belongs to
+// the user id or subkey before it.
+type certificateReader struct {
+	ring  *Keyring
+	block int
+
+	cert *certificate // nil: none yet, or one that cannot be read
+	user *userID      // what signatures belong to; at most one of the two
+	sub  *subkey
+	lost bool // the thing that signatures belong to is not kept
+}
+
+func (r *certificateReader) packet(p rawPacket) {
+	switch p.tag {
+	case tagPublicKey:
+		r.begin(p)
+	case tagUserID:
+		r.user, r.sub, r.lost = nil, nil, false
+		r.addUser(p)
+	case tagPublicSubkey:
+		r.user, r.sub, r.lost = nil, nil, false
+		r.addSubkey(p)
+	case tagSignature:
+		r.addSignature(p)
+	case tagTrust: // a program's private notes
+	default: // user attributes and what is yet to be invented
+		r.user, r.sub, r.lost = nil, nil, true
+	}
+}
+
+func (r *certificateReader) skip(reason string) {
+	f := Fingerprint("")
+	if r.cert != nil {
+		f = r.cert.fingerprint
+	}
+	r.ring.skip(r.block, f, reason)
+}
+
+// begin starts a certificate, or goes on with another version of one that was
+// read before.
+func (r *certificateReader) begin(p rawPacket) {
+	r.cert, r.user, r.sub, r.lost = nil, nil, nil, false
+	key, err := parsePublicKey(p)
+	if err != nil {
+		r.skip("certificate: " + err.Error())
+		return
+	}
+	fpr := fingerprintOf(key.Fingerprint)
+	if r.cert = r.ring.find(fpr); r.cert != nil {
+		return
+	}
+	r.cert = &certificate{fingerprint: fpr, primary: key}
+	r.ring.certificates = append(r.ring.certificates, r.cert)
+}
+
+func parsePublicKey(p rawPacket) (*packet.PublicKey, error) {
+	if len(p.body) > 0 && p.body[0] != 4 && p.body[0] != 6 {
+		return nil, fmt.Errorf("key version %d is not supported", p.body[0])
+	}
+	parsed, err := p.parse()
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*packet.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("not a public key")
+	}
+	return key, nil
+}
+
+func (r *certificateReader) addUser(p rawPacket) {
+	if r.cert == nil {
+		return
+	}
+	name := string(p.body)
+	for _, u := range r.cert.users {
+		if u.name == name {
+			r.user = u
+			return
+		}
+	}
+	r.user = &userID{name: name}
+	r.cert.users = append(r.cert.users, r.user)
+}
+
+func (r *certificateReader) addSubkey(p rawPacket) {
+	if r.cert == nil {
+		return
+	}
+	key, err := parsePublicKey(p)
+	if err != nil {
+		r.lost = true
+		r.skip("subkey: " + err.Error())
+		return
+	}
+	for _, s := range r.cert.subkeys {
+		if bytes.Equal(s.key.Fingerprint, key.Fingerprint) {
+			r.sub = s
+			return
+		}
+	}
+	if len(r.cert.subkeys) >= maxSubkeys {
+		r.lost = true
+		r.skip(fmt.Sprintf("more than %d subkeys", maxSubkeys))
+		return
+	}
+	r.sub = &subkey{key: key}
+	r.cert.subkeys = append(r.cert.subkeys, r.sub)
+}
+
+func (r *certificateReader) addSignature(p rawPacket) {
+	if r.cert == nil || r.lost {
+		return
+	}
+	parsed, err := p.parse()
+	if err != nil {
+		r.skipUnreadable(p, err)
+		return
+	}
+	sig, ok := parsed.(*packet.Signature)
+	if !ok || !(signature{sig}).names(r.cert.primary) {
+		return // what others say of a key decides nothing here
+	}
+	if r.cert.statements >= maxSelfSigs {
+		r.skip(fmt.Sprintf("more than %d self-signatures", maxSelfSigs))
+		return
+	}
+	for _, n := range sig.Notations {
+		if n.IsCritical {
+			r.skip(fmt.Sprintf("self-signature with the unknown critical notation %q", n.Name))
+			return
+		}
+	}
+	r.place(sig)
+}
+
+// skipUnreadable reports a signature that may be a self-signature. Those of
+// other people are many and of no use.
+func (r *certificateReader) skipUnreadable(p rawPacket, err error) {
+	if len(p.body) < 2 || p.body[0] < 4 || isCertification(packet.SignatureType(p.body[1])) {
+		return
+	}
+	r.skip("signature: " + err.Error())
+}
+
+// place files a self-signature where its type belongs, once.
+func (r *certificateReader) place(sig *packet.Signature) {
+	var list *[]*packet.Signature
+	switch t := sig.SigType; {
+	case r.sub != nil && t == packet.SigTypeSubkeyBinding:
+		list = &r.sub.bindings
+	case r.sub != nil && t == packet.SigTypeSubkeyRevocation:
+		list = &r.sub.revocations
+	case t == packet.SigTypeKeyRevocation:
+		list = &r.cert.revocations
+	case t == packet.SigTypeDirectSignature:
+		list = &r.cert.direct
+	case r.user != nil && t == packet.SigTypeCertificationRevocation:
+		list = &r.user.revocations
+	case r.user != nil && isCertification(t):
+		list = &r.user.self
+	default:
+		return
+	}
+	known := slices.ContainsFunc(*list, func(old *packet.Signature) bool {
+		return bytes.Equal(old.HashSuffix, sig.HashSuffix) && old.HashTag == sig.HashTag
+	})
+	if known {
+		return
+	}
+	*list = append(*list, sig)
+	r.cert.statements++
+}
+
+func isCertification(t packet.SignatureType) bool {
+	switch t {
+	case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert:
+		return true
+	}
+	return false
+}
