@@ -24,17 +24,8 @@ func Complete(u *Update) {
 	langs := make([]Language, len(u.Files))
 	for i := range u.Files {
 		f := &u.Files[i]
-		p := ParseName(f.Name)
-		fromURL := ParseName(urlName(f.URL))
-		if f.SHA1.IsZero() {
-			f.SHA1 = p.SHA1
-		}
-		if f.SHA1.IsZero() {
-			f.SHA1 = fromURL.SHA1
-		}
-		if p.KB == "" && p.OS == nil {
-			p = fromURL
-		}
+		p := nameOrURL(f)
+		fill(&f.SHA1, p.SHA1)
 		kb.add(p.KB)
 		pack.add(p.IncludedIn)
 		class.add(urlClass(f.URL))
@@ -55,6 +46,24 @@ func Complete(u *Update) {
 	for i := range u.Files {
 		fill(&u.Files[i].Kind, KindOf(u.Files[i].Name, u))
 	}
+}
+
+// nameOrURL returns what the name of a file says, and where that is silent
+// what the last part of its URL does: WSUS knows files by short names and
+// fetches them by long ones.
+func nameOrURL(f *File) NameParts {
+	p, u := ParseName(f.Name), ParseName(urlName(f.URL))
+	fill(&p.KB, u.KB)
+	fill(&p.Language, u.Language)
+	fill(&p.IncludedIn, u.IncludedIn)
+	fill(&p.SHA1, u.SHA1)
+	if len(p.OS) == 0 {
+		p.OS = u.OS
+	}
+	if len(p.Arch) == 0 {
+		p.Arch = u.Arch
+	}
+	return p
 }
 
 func fill[T comparable](field *T, value T) {

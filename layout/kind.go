@@ -28,7 +28,7 @@ var exeKinds = []struct {
 	{regexp.MustCompile(`^q\d+_(w2k|wxp|ws03|w2k3)_`), KindUpdate},
 	{regexp.MustCompile(`^ie(5|6)[.0-9a-z]*-`), KindIExpress},
 	{regexp.MustCompile(`^(windowsxp|windowsserver2003|windows2000|windows-kb|windowsmedia|ie[78]-windows(xp|server2003)).*kb\d`), KindUpdate},
-	{regexp.MustCompile(`^[a-z]+(2007|2010|2013|2016|2019)(sp\d)?-kb\d+-fullfile`), KindOffice},
+	{regexp.MustCompile(`^([a-z]+(2007|2010|2013|2016|2019)|compatibilitypack)(sp\d)?-kb\d+-fullfile`), KindOffice},
 	{regexp.MustCompile(`-kb\d+-fullfile-(x86|x64)-glb`), KindOffice},
 	{regexp.MustCompile(`^(q\d{5,7}|\d{6}us(a|am)?\d?)$`), KindIExpress},
 	{regexp.MustCompile(`^[a-z0-9.]+-kb\d+.*-(client|fullfile)-[a-z]{3}$`), KindIExpress},

@@ -190,7 +190,7 @@ func slug(s string, n int) string {
 		switch c := s[i]; {
 		case 'A' <= c && c <= 'Z':
 			b = append(b, c+'a'-'A')
-		case isAlnum(c) || c == '.' || c == '-':
+		case isAlnum(c), (c == '.' || c == '-') && len(b) > 0:
 			b = append(b, c)
 		}
 	}
@@ -237,10 +237,10 @@ func (o OS) Label() string {
 	switch release := strings.ToUpper(o.Release()); {
 	case release == "":
 		return f.label
-	case digits(release):
-		return f.label + ", version " + release
 	case strings.HasPrefix(release, "SP"):
 		return f.label + " SP" + strings.ToLower(release[2:])
+	case isRelease(strings.ToLower(release)):
+		return f.label + ", version " + release
 	default:
 		return f.label + " " + release
 	}

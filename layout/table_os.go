@@ -46,7 +46,7 @@ var families = []family{
 		[]string{"win10", "w10", "windows10.0"}},
 	{"windowsserver2016", "Windows Server 2016", "W2K16", "win2016", "", nil, []string{"winserver2016", "win2016", "w2k16", "ws2016", "windows2016"}},
 	{"windowsserver-sac", "Windows Server, semi-annual channel", "WSAC", "winsac", "",
-		[]string{"1709", "1803", "1809", "1903", "1909", "2004", "20h2", "23h2"}, []string{"windowsserversac"}},
+		[]string{"1709", "1803", "1809", "1903", "1909", "2004", "20h2", "23h2"}, []string{"windowsserversac", "windowsserversemiannualchannel"}},
 	{"windowsserver2019", "Windows Server 2019", "W2K19", "win2019", "", nil, []string{"winserver2019", "win2019", "w2k19", "ws2019", "windows2019"}},
 	{"windowsserver2022", "Windows Server 2022", "W2K22", "win2022", "", nil,
 		[]string{"winserver2022", "win2022", "w2k22", "ws2022", "windows2022", "microsoftserveroperatingsystem21h2"}},

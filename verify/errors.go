@@ -24,6 +24,7 @@ const (
 	CodeVersion      Code = "version"      // signed, but of a version that this program does not read
 	CodeDigest       Code = "digest"       // bytes that are not the ones named
 	CodeSize         Code = "size"         // more or fewer bytes than stated
+	CodeCount        Code = "count"        // counts that disagree with the content
 	CodeLimit        Code = "limit"        // larger than anything that is ever read
 	CodeRollback     Code = "rollback"     // older than what was already seen
 	CodeEquivocation Code = "equivocation" // a second document in the place of one already seen

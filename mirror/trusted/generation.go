@@ -50,7 +50,7 @@ func (r *Reader) document(ctx context.Context, ref layout.ObjectRef, limit int64
 	}
 	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
 	if err != nil {
-		return nil, fmt.Errorf("open object %s: %w", ref.SHA256, err)
+		return nil, err
 	}
 	defer in.Close()
 	b, err := io.ReadAll(layout.NewVerifyReader(in, ref.Size, ref.SHA256))
@@ -91,9 +91,24 @@ func mismatch(ref layout.ObjectRef, err error) error {
 // Catalog is the checked catalog of a generation, to be read once.
 type Catalog struct {
 	gen   *layout.Generation
-	in    io.ReadCloser
+	bytes *faultReader
 	lines *layout.CatalogReader
 	close func() error
+}
+
+// faultReader remembers the error that ended it, to tell a store that fails
+// from a catalog that cannot be read.
+type faultReader struct {
+	r     io.Reader
+	fault error
+}
+
+func (f *faultReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.fault = err
+	}
+	return n, err
 }
 
 // Catalog opens the catalog of a generation. The object has been read to its
@@ -112,12 +127,13 @@ func (r *Reader) Catalog(ctx context.Context, gen *layout.Generation) (*Catalog,
 	}
 	in, err := r.Store.Open(ctx, gen.Catalog.SHA256, 0, -1)
 	if err != nil {
-		return nil, fmt.Errorf("catalog of generation %d: open object %s: %w", gen.Number, gen.Catalog.SHA256, err)
+		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
 	}
 	// The second reading is checked as well: the store could change its mind.
-	again := layout.NewVerifyReader(in, gen.Catalog.Size, gen.Catalog.SHA256)
+	again := &faultReader{r: layout.NewVerifyReader(in, gen.Catalog.Size, gen.Catalog.SHA256)}
 	return &Catalog{
-		gen: gen, in: in,
+		gen:   gen,
+		bytes: again,
 		lines: layout.NewCatalogReader(again, r.CatalogLimits),
 		close: sync.OnceValue(in.Close),
 	}, nil
@@ -127,7 +143,7 @@ func (r *Reader) Catalog(ctx context.Context, gen *layout.Generation) (*Catalog,
 func (r *Reader) checkObject(ctx context.Context, ref layout.ObjectRef) error {
 	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
 	if err != nil {
-		return fmt.Errorf("open object %s: %w", ref.SHA256, err)
+		return err
 	}
 	defer in.Close()
 	if _, err := io.Copy(io.Discard, layout.NewVerifyReader(in, ref.Size, ref.SHA256)); err != nil {
@@ -188,18 +204,25 @@ func (c *Catalog) checkSum() error {
 		return c.refuse(err)
 	}
 	if sum.Lines != c.gen.Lines {
-		return c.refuse(&layout.MismatchError{What: "sha256", Want: c.gen.Lines.String(), Got: sum.Lines.String()})
+		return &verify.TrustError{
+			Code: verify.CodeDigest, Subject: c.subject(), Reason: "its lines are not the ones that were signed",
+			Err: &layout.MismatchError{What: "sha256", Want: c.gen.Lines.String(), Got: sum.Lines.String()},
+		}
 	}
 	if sum.Count != c.gen.Counts.Updates {
-		return c.refuse(fmt.Errorf("%d updates, where the generation counts %d", sum.Count, c.gen.Counts.Updates))
+		return &verify.TrustError{
+			Code: verify.CodeCount, Subject: c.subject(),
+			Reason: fmt.Sprintf("it has %d updates, where %d were signed", sum.Count, c.gen.Counts.Updates),
+		}
 	}
 	return nil
 }
 
+func (c *Catalog) subject() string { return fmt.Sprintf("catalog of generation %d", c.gen.Number) }
+
 func (c *Catalog) refuse(err error) error {
-	subject := fmt.Sprintf("catalog of generation %d", c.gen.Number)
-	if _, ok := errors.AsType[*layout.MismatchError](err); ok {
-		return &verify.TrustError{Code: verify.CodeDigest, Subject: subject, Reason: "its lines are not the ones that were signed", Err: err}
+	if fault := c.bytes.fault; fault != nil {
+		return fmt.Errorf("%s: %w", c.subject(), mismatch(c.gen.Catalog, fault))
 	}
-	return &verify.TrustError{Code: verify.CodeFormat, Subject: subject, Reason: "its lines cannot be read", Err: err}
+	return &verify.TrustError{Code: verify.CodeFormat, Subject: c.subject(), Reason: "its lines cannot be read", Err: err}
 }

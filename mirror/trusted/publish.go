@@ -57,7 +57,7 @@ func (w *Writer) Publish(ctx context.Context, base *State, change func(*layout.S
 			return nil, fmt.Errorf("publish state %d: %w", next.Number, err)
 		}
 		if won {
-			return next, w.Reader.accept(next)
+			return next, w.Reader.accept(ctx, next)
 		}
 		if base, err = w.Reader.Newest(ctx); err != nil {
 			return nil, fmt.Errorf("publish after another writer: %w", err)

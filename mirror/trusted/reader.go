@@ -24,9 +24,10 @@ type Mark interface {
 	// State returns the newest state that was ever accepted here, and the
 	// SHA-256 of its bytes as stored; 0 where there is none yet.
 	State() (number uint64, digest layout.Digest, err error)
-	// Raise moves the mark up, durably. Below or at the mark it does nothing,
-	// unless the digest differs from the one that is marked.
-	Raise(number uint64, digest layout.Digest) error
+	// Raise moves the mark up, durably, with the positions in streams. What
+	// is below the mark is left out; another digest at the mark is
+	// store.ErrFork.
+	Raise(ctx context.Context, number uint64, digest layout.Digest, streams map[string]store.StreamMark) error
 }
 
 // Reader reads a store and believes nothing of it. It may be used
@@ -72,7 +73,7 @@ func (r *Reader) Newest(ctx context.Context) (*State, error) {
 	}
 	number, err := r.Store.Newest(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the newest state: %w", err)
+		return nil, err
 	}
 	if number < floor.number {
 		return nil, rolledBack(number, floor)
@@ -90,7 +91,7 @@ func (r *Reader) Newest(ctx context.Context) (*State, error) {
 	if err := r.leadsTo(ctx, state, floor); err != nil {
 		return nil, err
 	}
-	return state, r.accept(state)
+	return state, r.accept(ctx, state)
 }
 
 // State returns state n. Its place in the log is known only as far as the
@@ -98,7 +99,7 @@ func (r *Reader) Newest(ctx context.Context) (*State, error) {
 func (r *Reader) State(ctx context.Context, n uint64) (*State, error) {
 	doc, err := r.Store.Read(ctx, n)
 	if err != nil {
-		return nil, fmt.Errorf("read state %d: %w", n, err)
+		return nil, err
 	}
 	return r.open(n, doc)
 }
@@ -113,7 +114,7 @@ func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err er
 	}
 	end, err := r.Store.Newest(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("find the newest state: %w", err)
+		return nil, 0, err
 	}
 	if end < floor.number {
 		return nil, 0, rolledBack(end, floor)
@@ -224,11 +225,9 @@ func (r *Reader) before(ctx context.Context, want position) (*State, error) {
 }
 
 // accept raises the mark to a state and remembers it.
-func (r *Reader) accept(state *State) error {
-	if r.Mark != nil {
-		if err := r.Mark.Raise(state.Number, state.Digest); err != nil {
-			return fmt.Errorf("raise the high-water mark to state %d: %w", state.Number, err)
-		}
+func (r *Reader) accept(ctx context.Context, state *State) error {
+	if err := r.raise(ctx, state); err != nil {
+		return err
 	}
 	for {
 		last := r.last.Load()
@@ -239,6 +238,27 @@ func (r *Reader) accept(state *State) error {
 			return nil
 		}
 	}
+}
+
+func (r *Reader) raise(ctx context.Context, state *State) error {
+	if r.Mark == nil {
+		return nil
+	}
+	streams := make(map[string]store.StreamMark, len(state.Streams))
+	for _, s := range state.Streams {
+		streams[s.ID] = store.StreamMark{Epoch: s.Epoch, Seq: s.Seq, Header: s.Header}
+	}
+	err := r.Mark.Raise(ctx, state.Number, state.Digest, streams)
+	if errors.Is(err, store.ErrFork) {
+		return &verify.TrustError{
+			Code: verify.CodeEquivocation, Subject: fmt.Sprintf("state %d", state.Number), Err: err,
+			Reason: "it contradicts what was seen here before",
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("raise the high-water mark to state %d: %w", state.Number, err)
+	}
+	return nil
 }
 
 func missing(n uint64, err error) error {
