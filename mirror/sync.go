@@ -39,6 +39,9 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 		return nil, err
 	}
 	defer unlock()
+	if err := m.tidy(); err != nil {
+		return nil, err
+	}
 	sources, err := m.chosen(opt.Only)
 	if err != nil {
 		return nil, err
