@@ -64,13 +64,18 @@ type partial struct {
 	md5      hash.Hash // nil unless an MD5 was stated
 }
 
-// openPartial opens or makes the partial file of w, and takes over what an
-// earlier run left of the same URL.
-func openPartial(w Want) (*partial, error) {
+func newPartial(w Want) *partial {
 	p := &partial{path: w.Path, sha256: sha256.New(), sha1: sha1.New()}
 	if !w.MD5.IsZero() {
 		p.md5 = md5.New()
 	}
+	return p
+}
+
+// openPartial opens or makes the partial file of w, and takes over what an
+// earlier run left of the same URL.
+func openPartial(w Want) (*partial, error) {
+	p := newPartial(w)
 	f, err := os.OpenFile(p.path+partSuffix, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -215,7 +220,8 @@ func (p *partial) discard() error {
 }
 
 // finish makes the bytes durable and gives them the name that is wanted,
-// badSuffix added where they are wrong.
+// badSuffix added where they are wrong. A journal stays beside a right file, so
+// that a caller who dies before the file is where it belongs finds it again.
 func (p *partial) finish(suffix string) error {
 	if err := p.file.Sync(); err != nil {
 		return errors.Join(err, p.file.Close())
@@ -226,10 +232,38 @@ func (p *partial) finish(suffix string) error {
 	if err := os.Rename(p.path+partSuffix, p.path+suffix); err != nil {
 		return err
 	}
-	if p.recorded {
+	if p.recorded && suffix != "" {
 		return remove(p.path + journalSuffix)
 	}
 	return nil
+}
+
+// openComplete returns the file that an earlier call for w brought here whole
+// and nobody has discarded, with what is known of it, or nil. It is open for
+// reading only: it may be an object of a store by now. A partial file is newer
+// than what it stands beside, and the journal is then its own.
+func openComplete(w Want) (*partial, error) {
+	j, err := readJournal(w.Path + journalSuffix)
+	if err != nil || j.URL != w.URL || j.Total <= 0 || w.Size > 0 && w.Size != j.Total {
+		return nil, nil
+	}
+	if _, err := os.Lstat(w.Path + partSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	f, err := os.Open(w.Path)
+	if err != nil {
+		return nil, nil
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() != j.Total {
+		return nil, f.Close()
+	}
+	p := newPartial(w)
+	p.file, p.j, p.offset = f, j, j.Total
+	if err := p.rehash(j.Total); err != nil {
+		return nil, errors.Join(fmt.Errorf("read back what is there: %w", err), f.Close())
+	}
+	return p, nil
 }
 
 // check compares the complete file with what w states.
