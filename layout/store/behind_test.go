@@ -19,6 +19,7 @@ type behind struct {
 	opened      atomic.Int32
 	stopAt      int           // each read stops here until more may come; 0: never
 	more        chan struct{} // closed: more may come
+	deaf        bool          // a read goes on waiting when its context is done
 }
 
 func newBehind(objects ...[]byte) *behind {
@@ -45,6 +46,9 @@ func (b *behind) Open(ctx context.Context, d layout.Digest, offset, n int64) (io
 	}
 	if b.stopAt == 0 {
 		return io.NopCloser(bytes.NewReader(data)), nil
+	}
+	if b.deaf {
+		ctx = context.WithoutCancel(ctx)
 	}
 	rest := &blocked{ctx: ctx, more: b.more, Reader: bytes.NewReader(data[b.stopAt:])}
 	return io.NopCloser(io.MultiReader(bytes.NewReader(data[:b.stopAt]), rest)), nil
