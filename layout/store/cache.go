@@ -139,13 +139,14 @@ func (c *Cache) load() error {
 	return c.evict(0)
 }
 
-// Close ends the fills under way and lets the folder go. The store behind stays
+// Close ends the fills under way, but keeps what is whole and right already, and
+// lets the folder go. The store behind stays
 // open. Readers of kept copies stay open; others end in an error.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	for _, f := range c.fills {
-		f.cancel(os.ErrClosed)
+		f.close()
 	}
 	c.mu.Unlock()
 	c.running.Wait()

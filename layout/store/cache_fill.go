@@ -182,6 +182,15 @@ func (f *fill) update(change func()) {
 	f.changed = make(chan struct{})
 }
 
+// close ends a fill, unless all that is left to do is to keep the copy.
+func (f *fill) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stage != right {
+		f.cancel(os.ErrClosed)
+	}
+}
+
 // wait returns nil as soon as ready, which is asked at each change with f.mu
 // held, or the error that ended the fill or ctx.
 func (f *fill) wait(ctx context.Context, ready func() bool) error {

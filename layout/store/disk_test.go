@@ -141,3 +141,27 @@ func TestDirReadOnly(t *testing.T) {
 		t.Errorf("create: got error %v, want %v", err, fs.ErrPermission)
 	}
 }
+
+// TestDirLargeDocument: a state or binding over the limit, which only somebody
+// else can have written, is not read.
+func TestDirLargeDocument(t *testing.T) {
+	folder := t.TempDir()
+	d := openDir(t, store.CreateDir, folder)
+	key := layout.Digest{1}
+	for _, name := range []string{store.StateKey(1), store.BindingKey(key)} {
+		name = filepath.Join(folder, filepath.FromSlash(name))
+		check(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		check(t, os.WriteFile(name, make([]byte, store.MaxDocument+1), 0o644))
+	}
+	if _, err := d.Read(t.Context(), 1); err == nil {
+		t.Error("read of a state over the limit: no error")
+	}
+	if _, err := d.Bound(t.Context(), key); err == nil {
+		t.Error("a binding over the limit: no error")
+	}
+	for b, err := range d.Bindings(t.Context()) {
+		if err == nil {
+			t.Errorf("bindings: got one of %d bytes", len(b.Doc))
+		}
+	}
+}
