@@ -157,6 +157,8 @@ func explain(err error) error {
 		return withHint(withCode(exitLocked, err), "wait until it has ended, then the same command again")
 	case errors.Is(err, mirror.ErrAltered):
 		return withHint(withCode(exitUntrusted, err), "patchferry audit --remove, then patchferry sync --recheck")
+	case errors.Is(err, mirror.ErrAudit):
+		return withHint(err, "patchferry sync --recheck")
 	case errors.Is(err, mirror.ErrGrace):
 		return withCode(exitPart, err)
 	case errors.Is(err, mirror.ErrPartial):
