@@ -42,10 +42,14 @@ func (a *app) rootCommand() *cobra.Command {
 		"log.format": global.String("log-format", "auto", "form of the log: auto, text, json"),
 	}
 	root.AddCommand(
+		a.demoCommand(),
 		a.initCommand(),
+		a.syncCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.treeCommand(),
+		a.auditCommand(),
+		a.pruneCommand(),
 		a.statusCommand(),
 		a.doctorCommand(),
 		a.configCommand(),
