@@ -191,11 +191,12 @@ func (p *partial) record() error {
 		return err
 	}
 	name := p.path + journalSuffix
-	if err := os.WriteFile(name+".new", b, 0o644); err != nil {
-		return err
+	err = os.WriteFile(name+".new", b, 0o644)
+	if err == nil {
+		err = os.Rename(name+".new", name)
 	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, remove(name+".new"))
 	}
 	p.recorded = true
 	return nil
@@ -206,8 +207,12 @@ func (p *partial) suspend() error {
 	if p.offset == 0 || !p.resume {
 		return p.discard()
 	}
-	err := p.sync()
-	return errors.Join(err, p.file.Close())
+	if err := p.sync(); err != nil && !p.recorded {
+		return errors.Join(err, p.discard())
+	}
+	// On a full disk the journal of before has to do: it is as good as long as
+	// the machine runs.
+	return p.file.Close()
 }
 
 // discard closes the file and removes all traces.
