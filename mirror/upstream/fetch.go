@@ -76,8 +76,7 @@ const (
 //
 // A caller that has put the file where it belongs calls Discard. Until then
 // the same call again finds it, without a word to the publisher: whoever is
-// killed in between need not fetch it again. Files too small for a journal are
-// fetched again all the same.
+// killed in between need not fetch it again.
 //
 // The caller sees to it that no two calls have the same Path at the same time.
 func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
