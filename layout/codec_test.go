@@ -100,6 +100,7 @@ func TestParseLineRefuses(t *testing.T) {
 		"id not first":      `{"type":"software","id":"s:1"}`,
 		"id without source": `{"id":"1","type":"software"}`,
 		"id without end":    `{"id":"s:1`,
+		"id not UTF-8":      "{\"id\":\"s:\xb5\",\"type\":\"software\"}",
 		"unknown member":    `{"id":"s:1","type":"software","new":1}`,
 		"unknown below":     `{"id":"s:1","type":"software","files":[{"name":"a","new":1}]}`,
 		"twice":             `{"id":"s:1","type":"software","kb":"1","kb":"2"}`,
