@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,75 @@ func TestAlteredDetachedIsRefused(t *testing.T) {
 			t.Errorf("byte %d of the signature altered: got %v", i, err)
 		}
 	}
+}
+
+// TestEveryAlteredByteOfThePacketIsRefused gives each altered packet a right
+// checksum of the armor, which would hide what the packet's own checks miss.
+// Only the form of the packet's header is free, since programs differ in it.
+func TestEveryAlteredByteOfThePacketIsRefused(t *testing.T) {
+	key := newKey(t, "origin")
+	trust := trusting(t, verify.PurposeOrigin, key)
+	sig, err := key.Sign(doc, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := dearmored(t, sig)
+	for i := range raw {
+		altered := bytes.Clone(raw)
+		for b := range 256 {
+			altered[i] = byte(b)
+			if altered[i] == raw[i] || i == 0 && (b == 0x88 || b == 0xc2) {
+				continue // a packet's header has an old and a new form, which say the same
+			}
+			if _, err := trust.CheckDetached(doc, armored(t, altered), verify.PurposeOrigin); !errors.Is(err, verify.ErrUntrusted) {
+				t.Errorf("byte %d of %d changed from %#x to %#x: got %v", i, len(raw), raw[i], b, err)
+			}
+		}
+	}
+}
+
+// TestEveryAlteredByteOfGPGsPacketIsRefused does so with a signature of
+// GnuPG, which has a part that is not signed.
+func TestEveryAlteredByteOfGPGsPacketIsRefused(t *testing.T) {
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join("testdata", "weak", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	ring, err := verify.ReadKeyring(bytes.NewReader(read("key.asc")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := &verify.Trust{Keys: ring, Pins: &verify.Pins{}, Clock: clock(noon)}
+	pin(t, trust, verify.Pin{Fingerprint: ring.Fingerprints()[0], Purpose: verify.PurposeSite})
+	raw := dearmored(t, read("sha512.asc"))
+	for i := range raw {
+		altered := bytes.Clone(raw)
+		for b := range 256 {
+			altered[i] = byte(b)
+			if altered[i] == raw[i] || i == 0 && (b == 0x88 || b == 0xc2) {
+				continue // a packet's header has an old and a new form, which say the same
+			}
+			if _, err := trust.CheckDetached(doc, armored(t, altered), verify.PurposeSite); !errors.Is(err, verify.ErrUntrusted) {
+				t.Errorf("byte %d of %d changed from %#x to %#x: got %v", i, len(raw), raw[i], b, err)
+			}
+		}
+	}
+}
+
+func dearmored(t *testing.T, sig []byte) []byte {
+	t.Helper()
+	block, err := armor.Decode(bytes.NewReader(sig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(block.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func TestAlteredClearIsRefused(t *testing.T) {
