@@ -8,7 +8,6 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"testing"
 
-
 	"patchferry/verify"
 )
 
