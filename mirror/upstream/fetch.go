@@ -74,7 +74,9 @@ const (
 // the first was resumed or the file is small. An HTML page in place of a file
 // is a *ContentError.
 //
-// The caller sees to it that no two calls have the same Path at the same time.
+// The connection is free for others before the file is synced, so a caller
+// who runs twice as many calls at once as there are connections keeps the line
+// busy meanwhile. The caller sees to it that no two calls have the same Path at the same time.
 func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
 	t := &transfer{c: c, o: o, w: w, limit: c.maxFile(w)}
 	got, err := t.fetch(ctx)

@@ -50,6 +50,7 @@ type Request struct {
 
 type file struct {
 	body     []byte
+	etag     string // strong, of body
 	modified time.Time
 	faults   []*armed
 }
@@ -104,10 +105,15 @@ func (p *Publisher) Put(path string, body []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if f := p.files[path]; f != nil {
-		f.body, f.modified = body, f.modified.AddDate(0, 0, 1)
+		f.put(body)
 		return
 	}
-	p.files[path] = &file{body: body, modified: epoch}
+	p.files[path] = &file{body: body, etag: etagOf(body), modified: epoch}
+}
+
+// put replaces the content; f is a day younger then.
+func (f *file) put(body []byte) {
+	f.body, f.etag, f.modified = body, etagOf(body), f.modified.AddDate(0, 0, 1)
 }
 
 // Fault adds faults to a path, which need not be a file.
@@ -219,7 +225,7 @@ func (p *Publisher) prepare(a *answer) bool {
 		a.modified = f.modified
 	}
 	if a.etag == "" {
-		a.etag = etagOf(a.body)
+		a.etag = f.etag
 	}
 	return f.body != nil || a.instead != nil
 }
