@@ -33,6 +33,7 @@ type Update struct {
 	Reboot         string         `json:"reboot,omitempty"`        // the source's word
 	SupportURL     string         `json:"support_url,omitempty"`
 	Driver         *Driver        `json:"driver,omitempty"`
+	Delisted       Date           `json:"delisted,omitempty"` // the day on which its source first left it out
 	Files          []File         `json:"files,omitempty"`
 	Folder         string         `json:"folder,omitempty"` // below the root of the tree, without a leading slash
 }

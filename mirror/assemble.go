@@ -1,0 +1,140 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+
+	"patchferry/layout"
+	"patchferry/mirror/upstream"
+)
+
+// updateSeq is a stream of updates that ends with the first error.
+type updateSeq = iter.Seq2[*layout.Update, error]
+
+// lineSeq is a stream of catalog lines; a line is good until the next.
+type lineSeq = iter.Seq2[[]byte, error]
+
+type upstreamValidators = upstream.Validators
+
+// assembled is what a finished catalog file adds up to.
+type assembled struct {
+	lines  layout.Digest
+	root   layout.Digest
+	counts layout.Counts
+}
+
+// assemble writes the catalog of the plan to w: the planned lines, with what
+// was fetched since.
+func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
+	out, err := layout.NewCatalogWriter(w)
+	if err != nil {
+		return nil, fmt.Errorf("write the catalog: %w", err)
+	}
+	made := &assembled{}
+	objects := map[layout.Digest]int64{}
+	var again []byte
+	wants := p.wants
+	for i := range p.lines.lines {
+		u, err := p.lines.update(i)
+		if err != nil {
+			return nil, err
+		}
+		n := 0
+		for n < len(wants) && wants[n].line == i {
+			n++
+		}
+		changed := apply(u, wants[:n]) || u.Folder == ""
+		wants = wants[n:]
+		p.place(u)
+		made.add(u, objects)
+		line := p.lines.buf // as it was planned
+		if changed {
+			if again, err = layout.AppendLine(again[:0], u); err != nil {
+				return nil, fmt.Errorf("write update %s: %w", u.ID, err)
+			}
+			line = again
+		}
+		if err := out.WriteLine(line); err != nil {
+			return nil, fmt.Errorf("write the catalog: %w", err)
+		}
+	}
+	sum, err := out.Close()
+	if err != nil {
+		return nil, fmt.Errorf("write the catalog: %w", err)
+	}
+	made.lines = sum.Lines
+	return made, made.finish(objects)
+}
+
+// apply gives u the files that were fetched for it, and reports whether there
+// are any. Captures grow the list of files, so the wants are applied from the
+// last to the first.
+func apply(u *layout.Update, wants []*want) (changed bool) {
+	for _, w := range slices.Backward(wants) {
+		if w.got == nil {
+			continue
+		}
+		changed = true
+		now := *w.got
+		if w.capture {
+			addCapture(u, w.file, now)
+			continue
+		}
+		now.As = u.Files[w.file].As
+		u.Files[w.file] = now
+	}
+	return changed
+}
+
+func (a *assembled) add(u *layout.Update, objects map[layout.Digest]int64) {
+	a.counts.Updates++
+	a.counts.Files += len(u.Files)
+	for i := range u.Files {
+		if f := &u.Files[i]; f.Held {
+			a.counts.Held++
+			objects[f.SHA256] = f.Size
+		}
+	}
+}
+
+// finish sums up the different contents.
+func (a *assembled) finish(objects map[layout.Digest]int64) error {
+	digests := slices.SortedFunc(maps.Keys(objects), func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) })
+	a.counts.Objects = len(digests)
+	for _, d := range digests {
+		a.counts.Bytes += objects[d]
+	}
+	var err error
+	a.root, err = layout.StateRoot(func(yield func(layout.ObjectRef) bool) {
+		for _, d := range digests {
+			if !yield(layout.ObjectRef{SHA256: d, Size: objects[d]}) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("sum up the catalog: %w", err)
+	}
+	return nil
+}
+
+// putFile makes what was written to f an object.
+func (m *Mirror) putFile(ctx context.Context, f *os.File) (layout.ObjectRef, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return layout.ObjectRef{}, err
+	}
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return layout.ObjectRef{}, err
+	}
+	ref := layout.ObjectRef{SHA256: layout.Digest(h.Sum(nil)), Size: size}
+	return ref, m.Store.Put(ctx, ref.SHA256, size, f)
+}

@@ -1,0 +1,177 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"patchferry/layout"
+)
+
+// keptGenerations is how many generations are kept whatever their age.
+const keptGenerations = 4
+
+// reference is why an object is needed.
+type reference struct {
+	size   int64 // -1: unknown
+	update string
+	file   string // of the update, or what else it is
+}
+
+// references are all objects that the given generations need.
+type references map[layout.Digest]reference
+
+func (m *Mirror) keepFor() time.Duration {
+	switch {
+	case m.Keep < 0:
+		return 0
+	case m.Keep == 0:
+		return 90 * 24 * time.Hour
+	}
+	return m.Keep
+}
+
+// kept returns the generations that must stay: the newest four, those younger
+// than Keep, those a lease needs, and what rings and streams stand on.
+func (m *Mirror) kept(ctx context.Context, s *layout.State) (own, others []layout.Position, err error) {
+	if s.Generation != nil {
+		own = append(own, *s.Generation)
+	}
+	limit := m.now().Add(-m.keepFor())
+	from := oldestLease(s, m.now())
+	for _, p := range s.Kept {
+		if len(own) < keptGenerations || p.Created.Time().After(limit) || p.Number >= from {
+			own = append(own, p)
+		}
+	}
+	for _, stream := range s.Streams {
+		others = append(others, stream.Position)
+	}
+	for name, ring := range s.Rings {
+		old, err := m.Trusted.State(ctx, ring.State)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read state %d of ring %s: %w", ring.State, name, err)
+		}
+		if old.Generation != nil {
+			others = append(others, *old.Generation)
+		}
+		for _, stream := range old.Streams {
+			others = append(others, stream.Position)
+		}
+	}
+	return own, others, nil
+}
+
+// oldestLease returns the oldest generation number that a lease still needs.
+func oldestLease(s *layout.State, now time.Time) uint64 {
+	from := ^uint64(0)
+	for _, l := range s.Leases {
+		if l.Expires.Time().After(now) {
+			from = min(from, l.From)
+		}
+	}
+	return from
+}
+
+// needed gathers every object that the state, its kept generations, its
+// bindings and a sync that was killed before it published need.
+func (m *Mirror) needed(ctx context.Context, s *layout.State) (references, []layout.Position, error) {
+	refs := references{}
+	own, others, err := m.kept(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range slices.Concat(own, others) {
+		if err := m.refer(ctx, refs, p); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, r := range s.Rotations {
+		refs.add(r.Document, "", "key rotation")
+		refs.add(r.Signature, "", "signature of a key rotation")
+	}
+	if s.Prune != nil {
+		refs.add(s.Prune.Objects, "", "prune plan")
+	}
+	if err := m.referBindings(ctx, refs); err != nil {
+		return nil, nil, err
+	}
+	unpublished, _, err := m.readAdmitted()
+	if err != nil {
+		return nil, nil, err
+	}
+	for key, got := range unpublished {
+		refs.add(layout.ObjectRef{SHA256: got.SHA256, Size: got.Size}, "", key)
+	}
+	return refs, own, nil
+}
+
+// refer adds everything that one generation refers to, checking its
+// signature, its catalog's digest and the digest of the lines on the way.
+func (m *Mirror) refer(ctx context.Context, refs references, p layout.Position) error {
+	gen, err := m.Trusted.Generation(ctx, p.Generation)
+	if err != nil {
+		return fmt.Errorf("generation %d: %w", p.Number, err)
+	}
+	refs.add(p.Generation.Document, "", fmt.Sprintf("generation %d", p.Number))
+	refs.add(p.Generation.Signature, "", fmt.Sprintf("signature of generation %d", p.Number))
+	refs.add(gen.Catalog, "", fmt.Sprintf("catalog of generation %d", p.Number))
+	for u, err := range m.updates(ctx, gen) {
+		if err != nil {
+			return fmt.Errorf("catalog of generation %d: %w", p.Number, err)
+		}
+		for i := range u.Files {
+			if f := &u.Files[i]; f.Held {
+				refs.add(layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}, u.ID, f.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// referBindings adds the objects that fills brought and no generation names
+// yet.
+func (m *Mirror) referBindings(ctx context.Context, refs references) error {
+	for b, err := range m.Store.Bindings(ctx) {
+		if err != nil {
+			return fmt.Errorf("list bindings: %w", err)
+		}
+		var doc struct {
+			SHA256 layout.Digest `json:"sha256"`
+		}
+		if err := json.Unmarshal(b.Doc, &doc); err != nil {
+			return fmt.Errorf("binding %s: %w", b.Key, err)
+		}
+		refs.add(layout.ObjectRef{SHA256: doc.SHA256, Size: -1}, "", "binding "+b.Key.String())
+	}
+	return nil
+}
+
+func (r references) add(o layout.ObjectRef, update, file string) {
+	if known, ok := r[o.SHA256]; ok && known.size >= 0 {
+		return
+	}
+	r[o.SHA256] = reference{o.Size, update, file}
+}
+
+// updates streams the updates of a generation's catalog.
+func (m *Mirror) updates(ctx context.Context, gen *layout.Generation) updateSeq {
+	return func(yield func(*layout.Update, error) bool) {
+		catalog, err := m.Trusted.Catalog(ctx, gen)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for line, err := range catalog.Lines() {
+			var u *layout.Update
+			if err == nil {
+				u, err = layout.ParseLine(line)
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+
+	"patchferry/layout"
+)
+
+// SyncReport says what a sync did, or would do.
+type SyncReport struct {
+	DryRun       bool           `json:"dry_run"`
+	MetadataOnly bool           `json:"metadata_only"`
+	Published    bool           `json:"published"`
+	Generation   uint64         `json:"generation"` // the newest now; 0 for none
+	Counts       layout.Counts  `json:"counts"`     // of that generation
+	Listed       int            `json:"listed"`     // updates in the lists that were read
+	Skipped      int            `json:"skipped"`    // of these not selected
+	New          int            `json:"new"`        // files admitted; in a dry run files that would be fetched
+	Present      int            `json:"present"`    // files held before
+	Failed       int            `json:"failed"`     // files that could not be had
+	Dropped      int            `json:"dropped"`    // updates that left the catalog
+	Fetched      int64          `json:"fetched"`    // bytes over the wire for content
+	Saved        int64          `json:"saved"`      // bytes not fetched because the store had them
+	Sources      []SourceReport `json:"sources"`
+	Failures     []Failure      `json:"failures"`
+}
+
+// SourceReport is one source's part of a SyncReport.
+type SourceReport struct {
+	Name     string   `json:"name"`
+	Result   string   `json:"result"` // new, unchanged, failed
+	Listed   int      `json:"listed"`
+	Skipped  int      `json:"skipped"`
+	Problems []string `json:"problems"`
+	Error    string   `json:"error,omitempty"`
+}
+
+// Failure is one file that could not be had.
+type Failure struct {
+	Source string `json:"source"`
+	Update string `json:"update"`
+	File   string `json:"file"`
+	URL    string `json:"url"`
+	Error  string `json:"error"`
+	Err    error  `json:"-"` // for errors.Is and errors.As
+}
+
+// finish fills in what the lists and the plan tell, and returns the error of
+// the whole sync.
+func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, error) {
+	var failed []error
+	r.Sources, r.Failures = []SourceReport{}, []Failure{}
+	for _, l := range lists {
+		s := SourceReport{Name: l.src.Name, Result: "unchanged", Listed: l.count, Skipped: l.skipped, Problems: []string{}}
+		for _, issue := range l.issues {
+			s.Problems = append(s.Problems, issue.Error())
+		}
+		switch {
+		case l.err != nil:
+			s.Result, s.Error = "failed", l.err.Error()
+			failed = append(failed, l.err)
+		case l.changed:
+			s.Result = "new"
+		}
+		r.Listed += l.count
+		r.Skipped += l.skipped
+		r.Sources = append(r.Sources, s)
+	}
+	if p != nil {
+		r.count(p)
+	}
+	if err != nil {
+		return r, err
+	}
+	if r.Failed > 0 {
+		failed = append(failed, fmt.Errorf("%d files could not be had", r.Failed))
+	}
+	if len(failed) > 0 {
+		return r, fmt.Errorf("%w: %w", ErrPartial, errors.Join(failed...))
+	}
+	return r, nil
+}
+
+// count sums up the plan's files.
+func (r *SyncReport) count(p *plan) {
+	r.Present, r.Dropped = p.present, p.dropped
+	for _, w := range p.wants {
+		switch {
+		case w.err != nil:
+			r.Failed++
+			r.Failures = append(r.Failures, Failure{w.from.src.Name, w.update, w.f.Name, w.f.URL, w.err.Error(), w.err})
+		case w.got != nil, r.DryRun && !w.f.Held:
+			r.New++
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"patchferry/layout"
+	"patchferry/mirror/trusted"
+)
+
+// SyncOptions narrows a sync.
+type SyncOptions struct {
+	Only         []string // names of the sources to refresh; none is all
+	DryRun       bool     // ask publishers, decide and report; change nothing
+	MetadataOnly bool     // publish the catalog without fetching content
+	Recheck      bool     // look for every held object and fetch again what is gone
+}
+
+// ErrPartial is matched by the error of a job that did what it could while
+// some part of it failed; the report says which.
+var ErrPartial = errors.New("done in part")
+
+// Sync refreshes the sources, fetches what is new and selected, and publishes
+// a generation if the catalog changed. Where nothing is new upstream it costs
+// one request a source and writes nothing to the store.
+//
+// A file that cannot be had, or that nothing vouches for, stays listed and
+// unheld; the others go on, and the error matches ErrPartial. Sync may be
+// interrupted at any point and run again: what was complete is not fetched
+// again, what was begun is resumed.
+func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error) {
+	unlock, err := m.lock("sync")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := m.tidy(); err != nil {
+		return nil, err
+	}
+	sources, err := m.chosen(opt.Only)
+	if err != nil {
+		return nil, err
+	}
+	base, err := m.openBase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := &SyncReport{DryRun: opt.DryRun, MetadataOnly: opt.MetadataOnly}
+	if base.gen != nil {
+		report.Generation, report.Counts = base.gen.Number, base.gen.Counts
+	}
+	lists := m.refreshAll(ctx, sources, opt)
+	if ctx.Err() != nil {
+		return report, ctx.Err()
+	}
+	if m.nothingNew(base, lists, opt) {
+		return report.finish(lists, nil, nil)
+	}
+	return m.syncLists(ctx, opt, base, lists, report)
+}
+
+// syncLists is the rest of a sync in which some list has to be read.
+func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lists []*listing, report *SyncReport) (*SyncReport, error) {
+	defer func() {
+		for _, l := range lists {
+			l.entries.close()
+		}
+	}()
+	if err := m.readAll(ctx, lists); err != nil {
+		return report, err
+	}
+	next, err := m.merge(ctx, base.lines(ctx), lists, opt.Recheck)
+	if err != nil {
+		return report, err
+	}
+	defer next.close()
+	if opt.DryRun {
+		return report.finish(lists, next, nil)
+	}
+	journal, err := m.openAdmitted()
+	if err != nil {
+		return report, err
+	}
+	defer journal.close()
+	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]upstreamValidators{}}}
+	if content.stage, err = m.stage(); err != nil {
+		return report, err
+	}
+	if !opt.MetadataOnly {
+		if err := content.run(ctx); err != nil {
+			report.Fetched = content.fetched.Load()
+			return report, err
+		}
+	}
+	made, err := m.publish(ctx, base, next, lists)
+	if err != nil {
+		return report, err
+	}
+	report.Published, report.Generation, report.Counts = made.published, made.number, made.counts
+	report.Fetched, report.Saved = content.fetched.Load(), content.saved.Load()
+	return report.finish(lists, next, m.settleSources(lists, next, base, made, content))
+}
+
+// settleSources notes for every source whether all of it is in the catalog
+// now, and forgets the journal, which the published generation replaces.
+func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *published, content *fetching) error {
+	failed := map[*listing]int{}
+	for _, w := range next.wants {
+		if w.err != nil {
+			failed[w.from]++
+		}
+	}
+	for _, l := range lists {
+		if l.err != nil {
+			continue
+		}
+		l.mem.Failed = failed[l]
+		content.captures.fold(l)
+		switch {
+		case l.changed && failed[l] == 0:
+			l.mem.Folded = made.lines
+		case l.changed:
+			l.mem.Folded = layout.Digest{}
+		case !l.mem.Folded.IsZero():
+			l.mem.Folded = made.lines
+		}
+		if err := m.remember(l.src, l.mem); err != nil {
+			return err
+		}
+	}
+	return content.journal.clear()
+}
+
+// chosen returns the configured sources, or those named.
+func (m *Mirror) chosen(only []string) ([]*Source, error) {
+	byName := map[string]*Source{}
+	var all []*Source
+	for i := range m.Sources {
+		s := &m.Sources[i]
+		if byName[s.Name] != nil {
+			return nil, fmt.Errorf("two sources are called %s", s.Name)
+		}
+		byName[s.Name] = s
+		all = append(all, s)
+	}
+	if len(only) == 0 {
+		return all, nil
+	}
+	var some []*Source
+	for _, name := range only {
+		if byName[name] == nil {
+			return nil, fmt.Errorf("source %s is not configured: %w", name, fs.ErrNotExist)
+		}
+		some = append(some, byName[name])
+	}
+	return some, nil
+}
+
+// refreshAll asks all publishers, several at once. Failures stay with their
+// list.
+func (m *Mirror) refreshAll(ctx context.Context, sources []*Source, opt SyncOptions) []*listing {
+	lists := make([]*listing, len(sources))
+	var jobs errgroup.Group
+	jobs.SetLimit(8)
+	for i, src := range sources {
+		jobs.Go(func() error {
+			lists[i] = m.refresh(ctx, src, opt)
+			return nil
+		})
+	}
+	_ = jobs.Wait()
+	return lists
+}
+
+// nothingNew decides which lists have to be read, and reports whether none
+// has to.
+func (m *Mirror) nothingNew(base *base, lists []*listing, opt SyncOptions) bool {
+	idle := true
+	for _, l := range lists {
+		whole := base.gen != nil && l.mem.Folded == base.gen.Lines
+		l.changed = l.err == nil && (!whole || opt.Recheck || l.src.Trust == TrustCapture)
+		idle = idle && !l.changed
+	}
+	return idle
+}
+
+// readAll parses the lists that have to be read. A list that cannot be read
+// at all leaves what is known of its source as it is.
+func (m *Mirror) readAll(ctx context.Context, lists []*listing) error {
+	if err := os.MkdirAll(m.Work, 0o750); err != nil {
+		return fmt.Errorf("make the work directory: %w", err)
+	}
+	for _, l := range lists {
+		if !l.changed {
+			continue
+		}
+		if err := m.read(ctx, l); err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			l.err, l.changed = err, false
+		}
+	}
+	return nil
+}
+
+// base is the state and catalog that a sync starts from.
+type base struct {
+	m      *Mirror
+	state  *trusted.State // nil for an empty store
+	gen    *layout.Generation
+	absent map[layout.Digest]bool
+}
+
+// openBase opens and checks the newest state and its generation, and ends a
+// prune that died half-way.
+func (m *Mirror) openBase(ctx context.Context) (*base, error) {
+	state, err := m.Trusted.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if state != nil && state.Prune != nil {
+		if state, err = m.finishPrune(ctx, state); err != nil {
+			return nil, err
+		}
+	}
+	b := &base{m: m, state: state}
+	if state == nil || state.Generation == nil {
+		return b, nil
+	}
+	b.gen, err = m.Trusted.Generation(ctx, state.Generation.Generation)
+	return b, err
+}
+
+// lines streams the lines of the base's catalog.
+func (b *base) lines(ctx context.Context) lineSeq {
+	return func(yield func([]byte, error) bool) {
+		if b.gen == nil {
+			return
+		}
+		catalog, err := b.m.Trusted.Catalog(ctx, b.gen)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for line, err := range catalog.Lines() {
+			if !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
+}
