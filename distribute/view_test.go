@@ -127,6 +127,20 @@ func TestObjectKeepsItsDate(t *testing.T) {
 	}
 }
 
+// TestRevokedObject answers 410 for an object that was taken back, also when
+// the catalog no longer names it.
+func TestRevokedObject(t *testing.T) {
+	fx := newFixture()
+	fx.meta.Revoked = append(fx.meta.Revoked, layout.Revoked{SHA256: layout.DigestOf([]byte("forgotten"))})
+	s := &distribute.Server{Source: fx.memory()}
+	s.Swap(fx.view(t))
+	for _, r := range fx.meta.Revoked {
+		if w := ask(s.Handler(), "/objects/sha256/"+r.SHA256.String(), nil); w.Code != http.StatusGone {
+			t.Errorf("%s: status %d, want 410", r.SHA256, w.Code)
+		}
+	}
+}
+
 func TestIndexRoundTrip(t *testing.T) {
 	fx := newFixture()
 	built := fx.view(t)
