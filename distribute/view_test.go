@@ -34,7 +34,7 @@ func TestBuildViewRefuses(t *testing.T) {
 		}), "two updates have the folder X"},
 		{"a name with two files", each([]*layout.Update{
 			{ID: "a:1", Folder: "Software/EN/x", Files: []layout.File{held("a.exe"), held("A.EXE")}},
-		}), `two files are called "a.exe"`},
+		}), `two files are called "A.EXE"`},
 		{"an empty name", each([]*layout.Update{
 			{ID: "a:1", Folder: "Software/EN/", Files: []layout.File{held("a.exe")}},
 		}), "has an empty name"},
