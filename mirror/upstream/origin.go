@@ -62,10 +62,10 @@ func (o *Origin) Allows(u *url.URL) error {
 	if err := o.checkForm(u); err != nil {
 		return err
 	}
-	if o.hosts[hostPort(u)] {
+	host := canonicalHost(u.Hostname())
+	if o.hosts[hostPort(u)] || o.allowsBelow(host, portOf(u)) {
 		return nil
 	}
-	host := canonicalHost(u.Hostname())
 	if p := explicitPort(u); p != "" {
 		host = net.JoinHostPort(host, p)
 	}
