@@ -43,6 +43,11 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		a.initCommand(),
+		a.serveCommand(),
+		a.showCommand(),
+		a.treeCommand(),
+		a.statusCommand(),
+		a.doctorCommand(),
 		a.configCommand(),
 		a.versionCommand(),
 	)

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"patchferry/layout"
 )
 
 const bigFile = 300e6 // bytes
@@ -156,18 +154,33 @@ func makeFiles() (string, error) {
 		return dir, err
 	}
 	for name, size := range map[string]int{"4k": 4 << 10, "1m": 1 << 20, "300m": bigFile} {
-		content := make([]byte, size)
-		_, _ = rand.NewChaCha8([32]byte{byte(size >> 12)}).Read(content)
 		path := filepath.Join(tree, name)
-		if err := os.WriteFile(path, content, 0o644); err != nil {
+		if err := writeRandom(path, size); err != nil {
 			return dir, err
 		}
 		if err := os.Chtimes(path, fileTime, fileTime); err != nil {
 			return dir, err
 		}
-		if err := os.Link(path, filepath.Join(dir, layout.DigestOf(content).String())); err != nil {
+		_, d, err := digestOf(path)
+		if err != nil {
+			return dir, err
+		}
+		if err := os.Link(path, filepath.Join(dir, d.String())); err != nil {
 			return dir, err
 		}
 	}
 	return dir, nil
+}
+
+func writeRandom(path string, size int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	src := rand.NewChaCha8([32]byte{byte(size >> 12)})
+	if _, err := io.CopyN(f, src, int64(size)); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
 }

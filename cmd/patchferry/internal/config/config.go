@@ -49,6 +49,7 @@ type TLS struct {
 type Log struct {
 	Level  Level  `toml:"level"`
 	Format Format `toml:"format"`
+	Access *bool  `toml:"access"` // nil is true
 }
 
 // Select says what is mirrored. An empty list selects everything.

@@ -54,6 +54,7 @@ func (c *Config) fields() []field {
 		{"tls.cert", &c.TLS.Cert, "Certificate chain in PEM for https; read again when the file changes."},
 		{"tls.key", &c.TLS.Key, "The certificate's private key in PEM."},
 		{"log.level", &c.Log.Level, "The least level that is logged: debug, info, warn, error."},
+		{"log.access", &c.Log.Access, "Whether serve logs every request."},
 		{"log.format", &c.Log.Format, "auto (text on a terminal, JSON elsewhere), text, json."},
 	}
 	fields = append(fields, c.Select.fields("select.")...)

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/verify"
+)
+
+// finding is one thing that doctor looked at (docs/json.md).
+type finding struct {
+	Check  string `json:"check"`
+	Result string `json:"result"` // ok, warn or fail
+	Detail string `json:"detail"`
+	Next   string `json:"next,omitempty"`
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var online bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check clock, disk, store, keys, pins and ports",
+		Long: `Look at everything that a mirror stands on, and say what is wrong with it and what
+to do. It writes a small file to the store's stage and to the work directory, and
+removes it. With --online it also looks up the hosts of the sources. Exit status 1
+when a check fails.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			return a.printFindings(examine(cmd.Context(), l, online))
+		},
+	}
+	cmd.Flags().BoolVar(&online, "online", false, "look up the hosts of the sources, too")
+	return cmd
+}
+
+func (a *app) printFindings(findings []finding) error {
+	failed := 0
+	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
+	for _, f := range findings {
+		if f.Result == "fail" {
+			failed++
+		}
+		if a.json {
+			if err := a.printJSON(f); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Result, f.Check, f.Detail)
+		if f.Next != "" {
+			fmt.Fprintf(w, "\t\tnext: %s\n", f.Next)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", failed, len(findings))
+	}
+	return nil
+}
+
+// examine makes all checks. Each stands alone: one that fails stops no other.
+func examine(ctx context.Context, l *config.Loaded, online bool) []finding {
+	c := &l.Config
+	findings := []finding{{Check: "configuration", Result: "ok", Detail: l.File}}
+	for _, w := range l.Warnings {
+		findings = append(findings, finding{Check: "configuration", Result: "warn", Detail: w})
+	}
+	findings = append(findings,
+		checkClock(currentBuild(), time.Now()),
+		checkKeys(c),
+		checkStore(ctx, c),
+		checkWrites("store", filepath.Join(c.StorePath(), "stage"), c.StorePath()),
+		checkWrites("work", c.Path(c.Work), c.Path(c.Work)),
+		checkApart(c),
+		checkSpace("store", c.StorePath()),
+		checkListen(ctx, c),
+	)
+	if c.TLS.Cert != "" {
+		findings = append(findings, checkCertificate(c, time.Now()))
+	}
+	if online {
+		findings = append(findings, checkHosts(ctx, c)...)
+	}
+	return findings
+}
+
+// checkClock compares the clock with the day this program was built from: every
+// signature and every evidence carries a time.
+func checkClock(b build, now time.Time) finding {
+	f := finding{Check: "clock", Result: "ok", Detail: now.UTC().Format(time.RFC3339)}
+	built, err := time.Parse(time.RFC3339, b.Time)
+	if err != nil {
+		built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if now.Before(built) {
+		f.Result = "fail"
+		f.Detail += " lies before this program was made"
+		f.Next = "set the clock"
+	}
+	return f
+}
+
+func checkKeys(c *config.Config) finding {
+	f := finding{Check: "pins", Result: "fail"}
+	trust, err := readTrust(c)
+	if err != nil {
+		f.Detail, f.Next = err.Error(), hintOf(err)
+		return f
+	}
+	for _, p := range []verify.Purpose{verify.PurposeSite, verify.PurposeOrigin} {
+		if len(trust.Pins.For(p)) == 0 {
+			f.Detail = fmt.Sprintf("no key is pinned for %s: nothing can be read", p)
+			f.Next = "patchferry init near --dir DIR makes keys and pins"
+			return f
+		}
+	}
+	for _, name := range []string{originKey, siteKey} {
+		info, err := os.Stat(c.KeyFile(name + ".key"))
+		if err != nil {
+			f.Result, f.Detail = "warn", fmt.Sprintf("%v: this machine cannot publish", err)
+			return f
+		}
+		if info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+			f.Detail = fmt.Sprintf("%s can be read by others", c.KeyFile(name+".key"))
+			f.Next = "chmod 600 " + c.KeyFile(name+".key")
+			return f
+		}
+	}
+	f.Result, f.Detail = "ok", fmt.Sprintf("%d pins", len(trust.Pins.All()))
+	return f
+}
+
+func checkStore(ctx context.Context, c *config.Config) finding {
+	f := finding{Check: "store", Result: "fail"}
+	r, err := status(ctx, c)
+	switch {
+	case err != nil:
+		f.Detail, f.Next = err.Error(), hintOf(err)
+	case r.State == 0:
+		f.Result, f.Detail, f.Next = "warn", "nothing was published yet", "patchferry sync"
+	case r.At.Time().After(time.Now().Add(time.Hour)):
+		f.Detail, f.Next = fmt.Sprintf("state %d is dated %s, in the future", r.State, r.At), "set the clock"
+	default:
+		f.Result, f.Detail = "ok", fmt.Sprintf("state %d, generation %d", r.State, r.Generation)
+	}
+	return f
+}
+
+// checkWrites makes a file in from, durably, links it to the folder to, and
+// removes both: that is what admits a file.
+func checkWrites(what, from, to string) finding {
+	f := finding{Check: what + " writes", Result: "ok", Detail: "write, sync and hard link in " + to}
+	if err := probe(from, to); err != nil {
+		f.Result, f.Detail = "fail", err.Error()
+		f.Next = "a local disk with hard links (ext4, xfs, NTFS, not FAT), writable for this user; stage and objects on one file system"
+	}
+	return f
+}
+
+func probe(from, to string) (err error) {
+	tmp, err := os.CreateTemp(from, ".doctor-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(tmp.Name())) }()
+	_, err = tmp.Write(make([]byte, 4096))
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	link := filepath.Join(to, filepath.Base(tmp.Name())+".link")
+	if err := os.Link(tmp.Name(), link); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(to), os.Remove(link))
+}
+
+// checkApart finds a work directory inside of the store: set back together they
+// would not notice.
+func checkApart(c *config.Config) finding {
+	f := finding{Check: "work apart", Result: "ok", Detail: c.Path(c.Work)}
+	rel, err := filepath.Rel(c.StorePath(), c.Path(c.Work))
+	if err == nil && filepath.IsLocal(rel) {
+		f.Result, f.Detail = "fail", fmt.Sprintf("%s lies in the store: its high-water mark guards nothing there", c.Path(c.Work))
+		f.Next = "move it, and set work"
+	}
+	return f
+}
+
+// leastSpace is where doctor begins to warn.
+const leastSpace = 10 << 30
+
+func checkSpace(what, dir string) finding {
+	f := finding{Check: what + " space", Result: "ok"}
+	free, err := freeBytes(dir)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		f.Detail = "not known on this system"
+	case err != nil:
+		f.Result, f.Detail = "fail", err.Error()
+	case free < leastSpace:
+		f.Result, f.Detail = "warn", humanize.IBytes(free)+" left"
+		f.Next = "make room: patchferry prune, or a larger disk"
+	default:
+		f.Detail = humanize.IBytes(free) + " left"
+	}
+	return f
+}
+
+func checkListen(ctx context.Context, c *config.Config) finding {
+	f := finding{Check: "port", Result: "ok", Detail: c.Listen + " is free"}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		f.Result, f.Detail = "warn", err.Error()
+		f.Next = "fine if patchferry serve runs; else another port: listen"
+		return f
+	}
+	if err := l.Close(); err != nil {
+		f.Result, f.Detail = "fail", err.Error()
+	}
+	return f
+}
+
+// checkHosts looks up the hosts that sources name.
+func checkHosts(ctx context.Context, c *config.Config) []finding {
+	var findings []finding
+	seen := make(map[string]bool)
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		hosts := append([]string(nil), s.Hosts...)
+		if u, err := url.Parse(s.URL); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Host)
+		}
+		for _, host := range hosts {
+			if h, _, err := net.SplitHostPort(host); err == nil {
+				host = h
+			}
+			if seen[host] {
+				continue
+			}
+			seen[host] = true
+			findings = append(findings, checkHost(ctx, s.Name, host))
+		}
+	}
+	return findings
+}
+
+func checkHost(ctx context.Context, source, host string) finding {
+	f := finding{Check: "source " + source, Result: "ok"}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		f.Result, f.Detail, f.Next = "fail", err.Error(), "check the name, and this machine's DNS"
+		return f
+	}
+	f.Detail = fmt.Sprintf("%s is %s", host, addresses[0])
+	return f
+}

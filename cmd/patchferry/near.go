@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
+	"patchferry/layout/store"
+	"patchferry/mirror/trusted"
+)
+
+// site is the store of this machine with what is believed of it.
+type site struct {
+	store  *store.Dir
+	reader *trusted.Reader
+}
+
+// openSite opens the store for reading, with the pins and the high-water mark.
+func openSite(c *config.Config) (*site, error) {
+	trust, err := readTrust(c)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := store.OpenDir(c.StorePath())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNoStore) {
+		return nil, withHint(fmt.Errorf("open the store: %w", err), "patchferry init near --dir DIR makes one; or point store at it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	return &site{store: dir, reader: &trusted.Reader{Store: dir, Trust: trust}}, nil
+}
+
+// Close lets the store go.
+func (s *site) Close() error { return s.store.Close() }
+
+// edition is what the newest state publishes.
+type edition struct {
+	state      *trusted.State
+	generation *layout.Generation
+	ref        layout.SignedRef
+}
+
+// newest returns the edition in force, or nil where nothing was published yet.
+func (s *site) newest(ctx context.Context) (*edition, error) {
+	state, err := s.reader.Newest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the log of states: %w", err)
+	}
+	if state == nil || state.Generation == nil {
+		return nil, nil
+	}
+	ref := state.Generation.Generation
+	generation, err := s.reader.Generation(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog's generation: %w", err)
+	}
+	return &edition{state: state, generation: generation, ref: ref}, nil
+}
+
+// mustNewest is newest for commands that need an edition.
+func (s *site) mustNewest(ctx context.Context) (*edition, error) {
+	e, err := s.newest(ctx)
+	if err == nil && e == nil {
+		return nil, withHint(errors.New("nothing was published yet"), "patchferry sync")
+	}
+	return e, err
+}
+
+// updates yields what hosts are given: the updates of the edition without those
+// that are held back. An error comes last, and then the rest counts for nothing.
+func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update, error] {
+	held := make(map[string]bool)
+	for _, h := range e.state.HeldBack {
+		held[h.Update] = true
+	}
+	return func(yield func(*layout.Update, error) bool) {
+		catalog, err := s.reader.Catalog(ctx, e.generation)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer catalog.Close() // it was only read
+		for u, err := range catalog.Updates() {
+			if err == nil && held[u.ID] {
+				continue
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/distribute"
+)
+
+// viewFile is the local index of the catalog in the work directory.
+const viewFile = "view.index"
+
+// followEvery is how often a server looks for a new state.
+const followEvery = time.Second
+
+func (a *app) serveCommand() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Hand updates to hosts over HTTP",
+		Long: `Serve the catalog tree (/Software, /Drivers), objects by digest
+(/objects/sha256/…) and the WSUS content layout (/Content/…) over HTTP, or https
+where the configuration names a certificate. A sync that publishes is seen within
+a second; requests that are running end with the catalog they began with.
+
+Sockets that systemd hands over are used in place of the address. SIGTERM lets
+running downloads finish for the drain time and is exit status 0.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			own := make(map[string]string)
+			if cmd.Flags().Changed("listen") {
+				own["listen"] = listen
+			}
+			l, err := a.load(cmd, own)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), &l.Config)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "`ADDRESS` to listen on, host:port, in place of the configured one")
+	return cmd
+}
+
+// serve runs until it is told to stop.
+func (a *app) serve(ctx context.Context, c *config.Config) error {
+	s, err := openSite(c)
+	if err != nil {
+		return err
+	}
+	defer s.Close() // it was only read
+	log := a.logger(&c.Log)
+	server := &distribute.Server{
+		Source:      s.store,
+		Log:         log,
+		MaxRequests: c.Serve.MaxRequests,
+		DrainTime:   time.Duration(c.Serve.Drain),
+	}
+	if c.Log.Access == nil || *c.Log.Access {
+		server.Access = log
+	}
+	f := follower{site: s, server: server, index: c.WorkFile(viewFile), log: log}
+	if err := f.follow(ctx); err != nil {
+		return err
+	}
+	listeners, err := listen(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	if err := a.announce(c, listeners); err != nil {
+		return err
+	}
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Run(running, listeners...) })
+	group.Go(func() error { f.run(running); return nil })
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return withCode(exitInterrupted, errInterrupted)
+	}
+	return nil
+}
+
+// listen returns the sockets of systemd, or one on the configured address, with
+// TLS where a certificate is configured.
+func listen(ctx context.Context, c *config.Config, log *slog.Logger) ([]net.Listener, error) {
+	named, err := distribute.SystemdListeners()
+	if err != nil {
+		return nil, fmt.Errorf("take the sockets of systemd: %w", err)
+	}
+	var listeners []net.Listener
+	for _, some := range named {
+		listeners = append(listeners, some...)
+	}
+	if len(listeners) == 0 {
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp", c.Listen)
+		if err != nil {
+			return nil, withHint(fmt.Errorf("listen on %s: %w", c.Listen, err), "patchferry serve --listen HOST:PORT with another port")
+		}
+		listeners = []net.Listener{l}
+	}
+	if c.TLS.Cert == "" {
+		return listeners, nil
+	}
+	certificate := &distribute.Certificate{CertFile: c.Path(c.TLS.Cert), KeyFile: c.Path(c.TLS.Key), Log: log}
+	for i, l := range listeners {
+		secure, err := certificate.Listen(l)
+		if err != nil {
+			for _, l := range listeners {
+				err = errors.Join(err, l.Close())
+			}
+			return nil, fmt.Errorf("use the certificate: %w", err)
+		}
+		listeners[i] = secure
+	}
+	return listeners, nil
+}
+
+// serveReport is what serve prints with --json once it listens (docs/json.md).
+type serveReport struct {
+	Listen string `json:"listen"`
+	URL    string `json:"url"`
+}
+
+func (a *app) announce(c *config.Config, listeners []net.Listener) error {
+	scheme := "http"
+	if c.TLS.Cert != "" {
+		scheme = "https"
+	}
+	for _, l := range listeners {
+		r := serveReport{Listen: l.Addr().String(), URL: scheme + "://" + reachable(l.Addr()) + "/"}
+		err := error(nil)
+		if a.json {
+			err = a.printJSON(r)
+		} else {
+			err = a.printf("serving %s\n", r.URL)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reachable returns an address that a person on this machine can open.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
+}
+
+// follower keeps a server on the newest edition.
+type follower struct {
+	site   *site
+	server *distribute.Server
+	index  string // the file that makes the next start fast
+	log    *slog.Logger
+	shown  distribute.Key // what the server shows
+}
+
+// run looks for new states until ctx is done. What goes wrong is logged, once,
+// and the server goes on with what it has.
+func (f *follower) run(ctx context.Context) {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := f.follow(ctx)
+		switch {
+		case err == nil:
+			said = ""
+		case ctx.Err() == nil && err.Error() != said:
+			said = err.Error()
+			f.log.Error("follow the store", "err", err)
+		}
+	}
+}
+
+// follow swaps the view where there is a newer edition.
+func (f *follower) follow(ctx context.Context) error {
+	e, err := f.site.newest(ctx)
+	if err != nil || e == nil {
+		return err
+	}
+	meta := distribute.ViewMeta{
+		State:      e.state.Number,
+		Generation: e.generation.Number,
+		Digest:     e.ref.Document.SHA256,
+		Created:    e.generation.Created,
+		Revoked:    e.generation.Revocations,
+	}
+	if meta.Key() == f.shown {
+		return nil
+	}
+	start := time.Now()
+	view, err := readView(f.index, meta.Key())
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.log.Info("rebuild the index", "path", f.index, "err", err)
+		}
+		if view, err = distribute.BuildView(meta, f.site.updates(ctx, e)); err != nil {
+			return fmt.Errorf("index generation %d: %w", meta.Generation, err)
+		}
+		if err := writeView(f.index, view); err != nil {
+			f.log.Warn("keep the index", "path", f.index, "err", err)
+		}
+	}
+	f.server.Swap(view)
+	f.shown = meta.Key()
+	f.log.Info("serve generation", "generation", meta.Generation, "elapsed", time.Since(start))
+	return nil
+}
+
+func readView(name string, key distribute.Key) (*distribute.View, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	return distribute.ReadView(f, key)
+}
+
+// writeView replaces the index file. It is not synced: a torn one is found by
+// its checksum and made again.
+func writeView(name string, v *distribute.View) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".view-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = v.WriteTo(tmp)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}

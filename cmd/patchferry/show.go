@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/layout"
+)
+
+// showReport is one line of show with --json (docs/json.md).
+type showReport struct {
+	State      uint64         `json:"state"`
+	Generation uint64         `json:"generation"`
+	Update     *layout.Update `json:"update"`
+	Paths      []string       `json:"paths"` // of the files in the catalog tree, in the order of update.files
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show UPDATE",
+		Short: "Show everything known of an update, with evidence",
+		Long: `Show the updates that UPDATE names: an id (SOURCE:NATIVE), or a KB number, with or
+without the letters (KB824146, Q311967, 824146), of which there may be several.`,
+		Example: "  patchferry show xp:0f343b0931126a20\n  patchferry show KB824146 --json",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			s, err := openSite(&l.Config)
+			if err != nil {
+				return err
+			}
+			defer s.Close() // it was only read
+			return a.show(cmd.Context(), s, args[0])
+		},
+	}
+}
+
+func (a *app) show(ctx context.Context, s *site, name string) error {
+	e, err := s.mustNewest(ctx)
+	if err != nil {
+		return err
+	}
+	var found []showReport
+	for u, err := range s.updates(ctx, e) {
+		if err != nil {
+			return fmt.Errorf("read the catalog: %w", err)
+		}
+		if named(u, name) {
+			r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
+			for i := range u.Files {
+				r.Paths = append(r.Paths, u.Files[i].Path(u))
+			}
+			found = append(found, r)
+		}
+	}
+	if len(found) == 0 {
+		return withHint(fmt.Errorf("show %s: no such update in generation %d: %w", name, e.generation.Number, fs.ErrNotExist),
+			"give an id (SOURCE:NATIVE) or a KB number; patchferry tree --to DIR --dry-run lists every file")
+	}
+	for i, r := range found {
+		if err := a.printUpdate(r, i > 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named reports whether name is the id or the KB number of u.
+func named(u *layout.Update, name string) bool {
+	if u.ID == name {
+		return true
+	}
+	number := strings.TrimLeft(strings.ToUpper(name), "KBQ")
+	return number != "" && u.KB == number
+}
+
+func (a *app) printUpdate(r showReport, another bool) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	u := r.Update
+	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
+	if another {
+		fmt.Fprintln(w)
+	}
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, value)
+		}
+	}
+	row("id", u.ID)
+	row("title", u.Title)
+	row("kb", u.KB)
+	row("type", string(u.Type))
+	row("classification", string(u.Classification))
+	row("severity", string(u.Severity))
+	row("released", string(u.Released))
+	row("systems", joined(u.OS))
+	row("architectures", joined(u.Arch))
+	row("language", string(u.Language))
+	row("bulletins", strings.Join(u.Bulletins, " "))
+	row("cves", strings.Join(u.CVEs, " "))
+	row("supersedes", strings.Join(u.Supersedes, " "))
+	if u.Driver != nil {
+		row("maker", u.Driver.Maker)
+		row("class", u.Driver.Class)
+		row("version", u.Driver.Version)
+		row("hardware", strings.Join(u.Driver.HardwareIDs, " "))
+	}
+	row("folder", u.Folder)
+	for i := range u.Files {
+		printFile(row, &u.Files[i])
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+func printFile(row func(name, value string), f *layout.File) {
+	row("file", f.Entry())
+	row("  url", f.URL)
+	if !f.Held {
+		row("  held", "no, only listed")
+		return
+	}
+	row("  size", fmt.Sprintf("%d bytes (%s)", f.Size, humanize.Bytes(uint64(f.Size))))
+	row("  sha256", f.SHA256.String())
+	for _, e := range f.Evidence {
+		words := []string{string(e.Grade)}
+		if e.Algorithm != "" {
+			words = append(words, e.Algorithm)
+		}
+		if e.Weak {
+			words = append(words, "(weak)")
+		}
+		if e.By != "" {
+			words = append(words, "by "+e.By)
+		}
+		if !e.At.IsZero() {
+			words = append(words, "at "+e.At.String())
+		}
+		row("  evidence", strings.Join(words, " "))
+	}
+}
+
+func joined[T ~string](words []T) string {
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
+	}
+	return strings.Join(all, " ")
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/distribute"
+)
+
+// treeOptions are the flags of tree.
+type treeOptions struct {
+	to           string
+	copy, dryRun bool
+}
+
+// treeReport is the last line of tree with --json (docs/json.md).
+type treeReport struct {
+	Dir        string `json:"dir"`
+	Generation uint64 `json:"generation"`
+	DryRun     bool   `json:"dry_run,omitempty"`
+	distribute.TreeCounts
+}
+
+func (a *app) treeCommand() *cobra.Command {
+	var o treeOptions
+	cmd := &cobra.Command{
+		Use:   "tree --to DIR",
+		Short: "Make the catalog tree as hard links, for SMB shares and media",
+		Long: `Make the catalog tree in DIR, or bring it up to date: hard links of the store's
+objects, which take no room, or with --copy copies, for another file system.
+Share it read-only: whoever writes to a link damages the store.
+
+It removes only what an earlier run made and the catalog no longer has, and writes
+over nothing. A file that is in the way is named and left alone (exit status 3).`,
+		Example: "  patchferry tree --to /srv/updates\n  patchferry tree --to /media/disk --copy --dry-run",
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.to == "" {
+				return withHint(usageError("tree needs --to DIR"), "patchferry tree --to DIR")
+			}
+			l, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			s, err := openSite(&l.Config)
+			if err != nil {
+				return err
+			}
+			defer s.Close() // it was only read
+			return a.tree(cmd.Context(), s, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "", "`DIR`ectory of the tree; made where it is missing")
+	f.BoolVar(&o.copy, "copy", false, "copy files, checking each, in place of linking them")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done and change nothing")
+	return cmd
+}
+
+func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
+	dir, err := filepath.Abs(o.to)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", o.to, err)
+	}
+	e, err := s.mustNewest(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	t := &distribute.Tree{Dir: dir, Source: s.store, DryRun: o.dryRun, Step: func(step distribute.TreeStep) {
+		failed = errors.Join(failed, a.printStep(step, o.dryRun))
+	}}
+	if !o.copy {
+		t.Links = s.store
+	}
+	counts, err := t.Make(ctx, s.updates(ctx, e))
+	if err = errors.Join(err, failed); err != nil {
+		if errors.Is(err, syscall.EXDEV) {
+			return withHint(fmt.Errorf("%s is not on the store's file system: %w", dir, err), "patchferry tree --to %s --copy", o.to)
+		}
+		return err
+	}
+	r := treeReport{Dir: dir, Generation: e.generation.Number, DryRun: o.dryRun, TreeCounts: counts}
+	if err := a.printTree(r); err != nil {
+		return err
+	}
+	if counts.Failed > 0 {
+		return withHint(withCode(exitPart, fmt.Errorf("%d files are not as they should be", counts.Failed)),
+			"move them out of %s, then the same command again", dir)
+	}
+	return nil
+}
+
+// printStep names a change that would be made, or a file that was left alone.
+func (a *app) printStep(step distribute.TreeStep, dryRun bool) error {
+	routine := step.Do == "make" || step.Do == "remove"
+	switch {
+	case routine && !dryRun:
+		return nil
+	case a.json:
+		return a.printJSON(step)
+	case routine:
+		return a.printf("%-6s  %s\n", step.Do, step.Path)
+	}
+	a.note("%s: %s", step.Do, step.Path)
+	return nil
+}
+
+func (a *app) printTree(r treeReport) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	verb := ""
+	if r.DryRun {
+		verb = "would be "
+	}
+	return a.printf("%s: %s%d made (%s), %d present, %d removed, %d failed\n",
+		r.Dir, verb, r.Made, humanize.Bytes(uint64(r.Bytes)), r.Present, r.Removed, r.Failed)
+}

@@ -1,0 +1,125 @@
+package updates_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"patchferry/layout"
+	"patchferry/mirror/upstream"
+	"patchferry/mirror/upstream/updates"
+)
+
+func TestLimits(t *testing.T) {
+	file := `{"url":"https://a.example/a.exe"},`
+	tests := []struct{ name, line, err string }{
+		{"long line", `{"id":"a","title":"` + strings.Repeat("x", updates.MaxLine) + `"}`, "longer than 1048576 bytes"},
+		{"long id", `{"id":"` + strings.Repeat("x", 201) + `"}`, "id has 201 bytes, more than 200"},
+		{"many files", `{"id":"a","files":[` + strings.TrimSuffix(strings.Repeat(file, 10_001), ",") + `]}`, "10001 files, more than 10000"},
+		{"deep", `{"id":"a","products":` + strings.Repeat("[", 500_000), "exceeded max depth"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := string(render(t, updates.Parse(strings.NewReader(tt.line+"\n{\"id\":\"b\"}\n"), list("l.jsonl"))))
+			if !strings.HasPrefix(got, "error: line 1: ") || !strings.Contains(got, tt.err) || !strings.Contains(got, `"xp:b"`) {
+				t.Errorf("got %.300q, want %q and then an update", got, tt.err)
+			}
+		})
+	}
+}
+
+// TestEveryFieldHasAPlace holds the format to layout.Update: what a publisher
+// may state can be stated, what is not for it to say cannot.
+func TestEveryFieldHasAPlace(t *testing.T) {
+	ours := map[string]bool{"folder": true, "as": true, "held": true, "modified": true, "evidence": true}
+	check := func(typ reflect.Type, wrap func(member string) string) {
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			got := string(render(t, updates.Parse(strings.NewReader(wrap(name)), list("l.jsonl"))))
+			unknown := strings.Contains(got, "unknown field") || strings.Contains(got, "stands twice")
+			if name == "id" || name == "files" || name == "url" {
+				continue
+			}
+			if unknown != ours[name] {
+				t.Errorf("member %q: got %s", name, got)
+			}
+		}
+	}
+	check(reflect.TypeFor[layout.Update](), func(m string) string { return `{"id":"a","` + m + `":null}` })
+	check(reflect.TypeFor[layout.Driver](), func(m string) string { return `{"id":"a","driver":{"` + m + `":null}}` })
+	check(reflect.TypeFor[layout.File](), func(m string) string {
+		return `{"id":"a","files":[{"url":"https://a.example/a.exe","` + m + `":null}]}`
+	})
+}
+
+// TestDocumented holds docs/source-updates.md to the format: its example
+// parses, and it names every member that the example has.
+func TestDocumented(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/source-updates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(b, []byte("```json\n"))
+	example, _, ok := bytes.Cut(rest, []byte("```"))
+	if !ok {
+		t.Fatal("no example")
+	}
+	n := 0
+	for _, err := range updates.Parse(bytes.NewReader(example), list("l.jsonl")) {
+		if err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+	if n < 2 {
+		t.Errorf("got %d updates in the example, want at least 2", n)
+	}
+	for _, typ := range []reflect.Type{reflect.TypeFor[layout.Update](), reflect.TypeFor[layout.Driver](), reflect.TypeFor[layout.File]()} {
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if !bytes.Contains(b, []byte("`"+name+"`")) {
+				t.Errorf("member %q is not documented", name)
+			}
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	seeds, _ := filepath.Glob("testdata/*.jsonl")
+	for _, name := range seeds {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		for line := range bytes.Lines(b) {
+			f.Add(line)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		seen := map[string]bool{}
+		for u, err := range updates.Parse(bytes.NewReader(b), list("l.jsonl")) {
+			var line *upstream.LineError
+			if err != nil {
+				if !errors.As(err, &line) || u != nil {
+					t.Fatalf("got %v with error %v", u, err)
+				}
+				continue
+			}
+			if seen[u.ID] {
+				t.Fatalf("%s came twice", u.ID)
+			}
+			seen[u.ID] = true
+			if u.Folder != "" {
+				t.Fatalf("%s has the folder %s", u.ID, u.Folder)
+			}
+			if _, err := layout.AppendLine(nil, u); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
