@@ -71,6 +71,7 @@ func (m *Mirror) refreshList(ctx context.Context, l *listing, opt SyncOptions) e
 	if l.origin, err = upstream.NewOrigin(l.src.Name, list, l.src.Hosts); err != nil {
 		return err
 	}
+	l.origin.Rate = l.src.Rate
 	if err := os.MkdirAll(m.memoryDir(l.src), 0o750); err != nil {
 		return fmt.Errorf("remember source %s: %w", l.src.Name, err)
 	}

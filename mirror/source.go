@@ -30,6 +30,9 @@ type Source struct {
 	// Hosts are the host names, or host:port, besides that of URL that the
 	// source's lists and files may come from.
 	Hosts []string
+	// Rate limits what comes from this source, in bytes a second; 0 is no
+	// limit of its own.
+	Rate int64
 	// Select replaces the mirror's selection for this source.
 	Select *layout.Selection
 }

@@ -43,9 +43,12 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		a.initCommand(),
+		a.syncCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.treeCommand(),
+		a.auditCommand(),
+		a.pruneCommand(),
 		a.statusCommand(),
 		a.doctorCommand(),
 		a.configCommand(),

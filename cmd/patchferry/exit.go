@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/verify"
 )
 
 // The exit statuses. This list alone counts; the help shows it.
@@ -72,6 +73,9 @@ func exitCode(ctx context.Context, err error) int {
 		if f, ok := e.(*failure); ok && f.code != 0 {
 			return f.code
 		}
+	}
+	if errors.Is(err, verify.ErrUntrusted) {
+		return exitUntrusted
 	}
 	var bad *config.Error
 	if errors.As(err, &bad) || errors.Is(err, config.ErrNone) {

@@ -19,7 +19,7 @@ func patchferryHouse() *house {
 		rooms: []room{
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify", "layout/..."}},
-			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/upstream", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
 			{name: "mirror/upstream", imports: []string{"layout"}},
@@ -41,7 +41,7 @@ func patchferryHouse() *house {
 			"modernc.org/sqlite":                    {"layout/index"},
 			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
 			"golang.org/x/time":                     {"mirror/upstream"},
-			"github.com/klauspost/compress":         {"layout", "mirror/bundle"},
+			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
 			"github.com/gofrs/flock":                {"layout/store", "mirror"},
 			"github.com/felixge/httpsnoop":          {"distribute"},
 			"github.com/prometheus/client_golang":   {"distribute"},

@@ -81,7 +81,6 @@ on where it stopped; one that is complete changes nothing and fails.`,
 	f.StringVar(&s.name, "name", "patchferry", "`NAME` in the user ids of the keys")
 	f.BoolVar(&s.noPassphrase, "no-passphrase", false, "leave the keys unprotected, for machines that start alone")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "`FILE` whose first line protects the keys")
-	cmd.MarkFlagsMutuallyExclusive("no-passphrase", "passphrase-file")
 	return cmd
 }
 
@@ -148,6 +147,8 @@ func nearConfig(s setup) string {
 // newPassphrase returns what protects the new keys, nil for nothing.
 func (a *app) newPassphrase(ctx context.Context, s setup) ([]byte, error) {
 	switch {
+	case s.noPassphrase && s.passphraseFile != "":
+		return nil, usageError("--no-passphrase and --passphrase-file exclude each other")
 	case s.noPassphrase:
 		return nil, nil
 	case s.passphraseFile != "":

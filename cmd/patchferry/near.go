@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
@@ -13,9 +14,13 @@ import (
 	"patchferry/mirror/trusted"
 )
 
+// markFile is the high-water mark in the work directory.
+const markFile = "mark.json"
+
 // site is the store of this machine with what is believed of it.
 type site struct {
 	store  *store.Dir
+	mark   *store.Mark
 	reader *trusted.Reader
 }
 
@@ -32,11 +37,26 @@ func openSite(c *config.Config) (*site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return &site{store: dir, reader: &trusted.Reader{Store: dir, Trust: trust}}, nil
+	mark, err := openMark(c)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return &site{store: dir, mark: mark, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}, nil
 }
 
-// Close lets the store go.
-func (s *site) Close() error { return s.store.Close() }
+func openMark(c *config.Config) (*store.Mark, error) {
+	if err := os.MkdirAll(c.Path(c.Work), 0o755); err != nil {
+		return nil, fmt.Errorf("make the work directory: %w", err)
+	}
+	mark, err := store.OpenMark(c.WorkFile(markFile))
+	if err != nil {
+		return nil, fmt.Errorf("open the high-water mark: %w", err)
+	}
+	return mark, nil
+}
+
+// Close lets the store and the mark go.
+func (s *site) Close() error { return errors.Join(s.store.Close(), s.mark.Close()) }
 
 // edition is what the newest state publishes.
 type edition struct {

@@ -130,7 +130,7 @@ func Default() Config {
 			Retries:     5,
 		},
 		Serve: Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
-		Prune: Prune{Keep: Duration(30 * day), Grace: Duration(7 * day)},
+		Prune: Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 	}
 }
 

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/mirror"
+)
+
+func (a *app) syncCommand() *cobra.Command {
+	var opt mirror.SyncOptions
+	cmd := &cobra.Command{
+		Use:   "sync [SOURCE…]",
+		Short: "Refresh sources, download and check, publish a generation",
+		Long: `Refresh the lists of all sources, or of those named, fetch what is new and
+selected, check every file, and publish a generation of the catalog if anything
+changed. Nothing new costs one request a source and writes nothing.
+
+A file that cannot be had, or that nothing vouches for, is named and stays listed;
+the others go on (exit status 3). Ctrl-C stops cleanly: what was complete is kept,
+what was begun is resumed by the same command.`,
+		Example: "  patchferry sync\n  patchferry sync xp --dry-run",
+		Args:    arguments(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			if opt.Only, err = enabledSources(l, args); err != nil {
+				return err
+			}
+			return a.sync(cmd.Context(), &l.Config, opt)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&opt.DryRun, "dry-run", false, "ask publishers and say what would be done; change nothing")
+	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "publish the catalog without fetching files")
+	f.BoolVar(&opt.Recheck, "recheck", false, "look for every held file in the store and fetch again what is gone")
+	return cmd
+}
+
+// enabledSources checks the names of sources on the command line.
+func enabledSources(c *config.Loaded, names []string) ([]string, error) {
+	var enabled []string
+	for i := range c.Sources {
+		if c.Sources[i].IsEnabled() {
+			enabled = append(enabled, c.Sources[i].Name)
+		}
+	}
+	for _, name := range names {
+		if _, ok := c.Source(name); !ok {
+			return nil, withHint(usageError("no source is called %q", name), "patchferry sync %s", strings.Join(enabled, " | "))
+		}
+		if !slices.Contains(enabled, name) {
+			return nil, withHint(usageError("source %s is disabled", name), "set enabled = true for it")
+		}
+	}
+	if len(enabled) == 0 {
+		return nil, withHint(usageError("no source is configured"), "add a [[source]] to %s; its comments show how", c.File)
+	}
+	return names, nil
+}
+
+func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions) error {
+	show := a.newDisplay(c.Progress)
+	j, err := a.openJob(ctx, c, !opt.DryRun, show)
+	if err != nil {
+		return err
+	}
+	defer j.Close() // everything that was written is durable already
+	show.start()
+	report, err := j.Sync(ctx, opt)
+	show.stop()
+	if report != nil {
+		err = errors.Join(err, a.printSync(report))
+	}
+	return explain(err)
+}
+
+// maxFailures is how many failures are printed for people; --json has all.
+const maxFailures = 20
+
+func (a *app) printSync(r *mirror.SyncReport) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	for _, s := range r.Sources {
+		if s.Error != "" {
+			a.note("source %s: %s", s.Name, s.Error)
+		}
+		for _, p := range s.Problems {
+			a.note("source %s: %s", s.Name, p)
+		}
+	}
+	for i, f := range r.Failures {
+		if i == maxFailures {
+			a.note("… and %d more; --json lists all", len(r.Failures)-i)
+			break
+		}
+		a.note("%s: %s: %s", f.Update, f.File, f.Error)
+	}
+	outcome := "nothing new to publish"
+	switch {
+	case r.DryRun:
+		outcome = "dry run, nothing was changed"
+	case r.Published:
+		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
+			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
+	}
+	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s\n",
+		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), outcome)
+}
