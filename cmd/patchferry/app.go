@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type app struct {
 	configFile string
 	json       bool
 	flags      map[string]*string // configuration keys that are flags: "log.level"
+
+	roots *x509.CertPool // who may vouch for publishers' certificates; nil is the system's
 }
 
 // load reads the configuration that the flags and the environment name, with

@@ -42,6 +42,7 @@ func (a *app) rootCommand() *cobra.Command {
 		"log.format": global.String("log-format", "auto", "form of the log: auto, text, json"),
 	}
 	root.AddCommand(
+		a.demoCommand(),
 		a.initCommand(),
 		a.syncCommand(),
 		a.serveCommand(),

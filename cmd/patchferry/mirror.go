@@ -41,7 +41,7 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Log:     log,
 		Client:  client(c),
 	}
-	m.Client.Log = log
+	m.Client.Log, m.Client.RootCAs = log, a.roots
 	if show != nil {
 		m.Progress, m.Client.Progress = show.event, show.arrived
 	}

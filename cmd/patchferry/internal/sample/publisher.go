@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
@@ -72,7 +74,11 @@ func (p *Publisher) Start(ctx context.Context) error {
 	if err := p.putLists(); err != nil {
 		return errors.Join(fmt.Errorf("start the publisher: %w", err), listener.Close())
 	}
-	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
+	p.server = &http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // who connects and trusts nobody says so itself
+	}
 	p.done = make(chan error, 1)
 	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{p.authority.server}, MinVersion: tls.VersionTLS12})
 	go func() { p.done <- p.server.Serve(secure) }()

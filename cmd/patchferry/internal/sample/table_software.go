@@ -36,7 +36,7 @@ func windows2000Era() []Update {
 			Classification: layout.ServicePack, Products: []string{"Windows 2000"},
 			OS: []layout.OS{"windows2000"}, Arch: []layout.Arch{"x86"}, Language: "EN", Released: "2003-06-26",
 			Supersedes: []string{"311967"}, Reboot: "required",
-			Files: []layout.File{{Name: "W2KSP4_EN.EXE", Size: 3_000_000, Kind: layout.KindServicePack}},
+			Files: []layout.File{{Name: "W2KSP4_EN.EXE", Size: 2_400_000, Kind: layout.KindServicePack}},
 		}},
 	}
 }
@@ -48,7 +48,7 @@ func windowsXPEra() []Update {
 			Classification: layout.SecurityUpdate, Severity: layout.Critical, Products: []string{"Windows XP"},
 			OS: []layout.OS{"windowsxp", "windowsxp-sp1"}, Arch: []layout.Arch{"x86"}, Language: lang, IncludedIn: "SP2", Released: "2004-04-13",
 			Bulletins: []string{"MS04-011"}, CVEs: []string{"CVE-2003-0533", "CVE-2004-0120"}, Supersedes: []string{"828028"},
-			Reboot: "required", Files: one(name, 1_130_496),
+			Reboot: "required", Files: one(name, 901_120),
 		}}
 	}
 	return []Update{
@@ -69,7 +69,7 @@ func windowsXPEra() []Update {
 			Classification: layout.ServicePack, Products: []string{"Windows XP"},
 			OS: []layout.OS{"windowsxp"}, Arch: []layout.Arch{"x86"}, Language: "PTBR", Released: "2008-05-06",
 			Supersedes: []string{"835732"}, Reboot: "required",
-			Files: []layout.File{{Name: "WindowsXP-KB936929-SP3-x86-PTB.exe", Size: 2_700_000, Kind: layout.KindServicePack}},
+			Files: []layout.File{{Name: "WindowsXP-KB936929-SP3-x86-PTB.exe", Size: 2_100_000, Kind: layout.KindServicePack}},
 		}},
 	}
 }
@@ -87,7 +87,7 @@ func windows7Era() []Update {
 			Description:    "Nearly everything between Service Pack 1 and the spring of 2016.",
 			Classification: layout.UpdateRollup, Products: []string{"Windows 7", "Windows Server 2008 R2"},
 			OS: []layout.OS{"windows7-sp1", "windowsserver2008r2-sp1"}, Arch: []layout.Arch{"x64"}, Released: "2016-05-17",
-			Prerequisites: [][]string{{"3020369"}}, Reboot: "required", Files: one("windows6.1-kb3125574-v4-x64_"+sha1Place+".msu", 1_900_000),
+			Prerequisites: [][]string{{"3020369"}}, Reboot: "required", Files: one("windows6.1-kb3125574-v4-x64_"+sha1Place+".msu", 1_400_000),
 		}},
 		{List: "windows", Update: layout.Update{
 			ID: "dotnet471-ru", KB: "4033342", Title: ".NET Framework 4.7.1, автономный языковой пакет",
@@ -108,8 +108,8 @@ func windows11Era() []Update {
 			OS: []layout.OS{"windows11-24h2"}, Arch: []layout.Arch{"x64"}, Released: "2025-01-14",
 			CVEs: []string{"CVE-2025-21298", "CVE-2025-21307"}, Supersedes: []string{"5048667"}, Reboot: "required",
 			Files: []layout.File{
-				{Name: "windows11.0-kb5050009-x64_" + sha1Place + ".msu", Size: 1_600_000},
-				{Name: "windows11.0-kb5043080-x64_" + sha1Place + ".msu", Size: 1_100_000},
+				{Name: "windows11.0-kb5050009-x64_" + sha1Place + ".msu", Size: 1_300_000},
+				{Name: "windows11.0-kb5043080-x64_" + sha1Place + ".msu", Size: 800_000},
 			},
 		}},
 	}
