@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -77,6 +79,7 @@ type demo struct {
 	config    string
 	publisher sample.Publisher
 	steps     int
+	told      error // of telling the story: the first that went wrong
 }
 
 // demo shows everything, and then serves. What fails is exit status 1, whatever
@@ -86,6 +89,8 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		o.listen = "127.0.0.1:0"
 	}
 	o.listen = cmp.Or(o.listen, demoListen)
+	ctx, stop := survivable(ctx)
+	defer stop()
 	d := &demo{app: a, opt: o, out: a.stdout}
 	if a.json {
 		d.out = a.stderr
@@ -109,6 +114,23 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return withCode(exitInterrupted, context.Cause(ctx))
 	}
 	return withCode(exitFailed, err)
+}
+
+// survivable has two more signals end the demo in order, for it leaves a
+// directory behind where it is killed: a terminal that is closed ends the
+// context, and a reader of the story that went away is an error of writing.
+func survivable(ctx context.Context) (context.Context, func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	stop := func() { signal.Stop(broken) }
+	if signal.Ignored(syscall.SIGHUP) { // under nohup it shall go on
+		return ctx, stop
+	}
+	ctx, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
+	return ctx, func() {
+		stopHangup()
+		stop()
+	}
 }
 
 // also adds what went wrong afterwards. Where that is nothing, err keeps its
@@ -151,13 +173,17 @@ func (d *demo) conclude(r demoReport, url string) error {
 		d.say("Look around at %s, or type the commands above in another terminal. Ctrl-C ends the demo.", url)
 	}
 	if d.app.json {
-		return d.app.printJSON(r)
+		return also(d.told, d.app.printJSON(r))
 	}
-	return nil
+	return d.told
 }
 
 // say tells people something.
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+func (d *demo) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(d.out, format+"\n", args...); err != nil && d.told == nil {
+		d.told = fmt.Errorf("tell what happens: %w", err)
+	}
+}
 
 // step begins a chapter of the story.
 func (d *demo) step(format string, args ...any) {

@@ -28,6 +28,7 @@ func TestDemoServesUntilInterrupted(t *testing.T) {
 	t.Setenv("TMPDIR", tmp)
 	ctx, interrupt := context.WithCancelCause(t.Context())
 	story, w := io.Pipe()
+	defer story.Close() // lets the demo go on where this test does not
 	code := make(chan int, 1)
 	var complaints bytes.Buffer
 	go func() {
@@ -194,5 +195,33 @@ func TestDemoPortTaken(t *testing.T) {
 	}
 	if story.Len() > 0 {
 		t.Errorf("the story began before the port was found taken:\n%s", story.String())
+	}
+}
+
+// TestDemoReaderGone has the reader of the story go away, at several places.
+func TestDemoReaderGone(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for _, after := range []string{"A publisher offers", "Refused:", "Done:"} {
+		t.Run(after, func(t *testing.T) {
+			tmp := t.TempDir()
+			t.Setenv("TMPDIR", tmp)
+			story, w := io.Pipe()
+			reader := &trigger{at: after, do: func() { story.CloseWithError(io.ErrClosedPipe) }}
+			heard := make(chan struct{})
+			go func() {
+				defer close(heard)
+				_, _ = io.Copy(reader, story) // ends with the story
+			}()
+			var complaints bytes.Buffer
+			got := run(t.Context(), []string{"demo", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, &complaints, nil)
+			w.Close()
+			<-heard
+			if got != exitFailed || !strings.Contains(complaints.String(), io.ErrClosedPipe.Error()) {
+				t.Errorf("got exit status %d, want %d for %v\n%s", got, exitFailed, io.ErrClosedPipe, complaints.String())
+			}
+			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+				t.Errorf("got %v left behind (%v), want nothing", left, err)
+			}
+		})
 	}
 }
