@@ -77,7 +77,7 @@ bench: ## the numbers of the README, each beside its peer, in one run
 
 .PHONY: docs
 docs: ## write docs/commands.md, docs/configuration.md and the man pages again from the code
-	$(GO) test ./cmd/... -run '^TestDocs' -update
+	$(GO) test ./cmd/patchferry -run '^TestDocs' -update
 
 $(STATICCHECK): testdata/tools/go.mod testdata/tools/go.sum
 	cd testdata/tools && $(GO) build -o ../../$@ honnef.co/go/tools/cmd/staticcheck

@@ -9,28 +9,38 @@ import (
 
 // answer is the response to one request, with what the access log and the
 // metrics say of it. It is used by one goroutine.
-//
-// Its body is written with write or sendFile, which move the connection's
-// write deadline along: a client that takes no byte for the stall time is let
-// go, one that takes some may take hours over a file.
 type answer struct {
 	w      http.ResponseWriter
 	ctl    *http.ResponseController
 	r      *http.Request
-	stall  time.Duration
+	watch  watch
 	status int   // 0 until the header is sent
 	sent   int64 // bytes of the body
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request, stall time.Duration) *answer {
-	a := &answer{w: w, ctl: http.NewResponseController(w), r: r, stall: stall}
-	a.progress()
+	a := &answer{w: w, ctl: http.NewResponseController(w), r: r}
+	a.watch.stall, a.watch.conn, a.watch.cut = stall, connOf(r.Context()), a.cut
+	a.watch.start()
 	return a
 }
 
-// progress gives the client the stall time anew. A connection that has no
-// deadline to set, as in a test without a network, has none to miss.
-func (a *answer) progress() { _ = a.ctl.SetWriteDeadline(time.Now().Add(a.stall)) }
+// cut makes all writing fail from now on. A connection that has no deadline to
+// set, as in a test without a network, cannot stall either.
+func (a *answer) cut() { _ = a.ctl.SetWriteDeadline(time.Unix(1, 0)) }
+
+// end hands over what is still buffered, while the client is watched, and ends
+// the watch: net/http would wait for the client without limit.
+func (a *answer) end() {
+	_ = a.ctl.Flush() // whoever it does not reach is gone
+	a.watch.stop()
+}
+
+// count adds bytes of the body that were handed over.
+func (a *answer) count(n int64) {
+	a.sent += n
+	a.watch.sent.Add(n)
+}
 
 func (a *answer) header() http.Header { return a.w.Header() }
 
@@ -40,9 +50,8 @@ func (a *answer) begin(status int) {
 }
 
 func (a *answer) write(p []byte) error {
-	a.progress()
 	n, err := a.w.Write(p)
-	a.sent += int64(n)
+	a.count(int64(n))
 	return err
 }
 

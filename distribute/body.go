@@ -192,15 +192,14 @@ func (a *answer) sendFile(f *os.File, n int64) error {
 	for n > 0 {
 		want := min(n, pieceSize)
 		piece.N = want
-		a.progress()
 		sent, err := dst.ReadFrom(piece)
-		a.sent += sent
+		a.count(sent)
 		n -= sent
-		if err == nil && sent < want {
-			return &sourceError{io.ErrUnexpectedEOF}
-		}
-		if err != nil && (sent == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil {
 			return err
+		}
+		if sent < want {
+			return &sourceError{io.ErrUnexpectedEOF}
 		}
 		if n > 0 {
 			runtime.Gosched()

@@ -82,7 +82,7 @@ func (b *viewBuilder) add(u *layout.Update) error {
 	if err := b.addFolder(u.Folder, folder{files: files, missing: missing}, ownFolder); err != nil {
 		return err
 	}
-	for _, alias := range aliasFolders(u) {
+	for _, alias := range layout.AliasFolders(u) {
 		if err := b.addFolder(alias, folder{files: files, missing: missing}, aliasFolder); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (b *viewBuilder) addName(name string) (plain, folded span, err error) {
 	if err != nil {
 		return span{}, span{}, err
 	}
-	key := fold(name)
+	key := layout.Fold(name)
 	if key == name {
 		return plain, plain, nil
 	}
@@ -159,7 +159,7 @@ func (b *viewBuilder) innerFolder(path string) (uint32, error) {
 	if path == "" {
 		return 0, nil
 	}
-	key := fold(path)
+	key := layout.Fold(path)
 	if at, ok := b.inner[key]; ok {
 		return at, nil
 	}

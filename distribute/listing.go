@@ -132,7 +132,7 @@ func (v *View) after(f *folder, name string) (folders, files uint32) {
 	if name == "" {
 		return f.folders.first, f.files.first
 	}
-	key, isFolder := strings.CutSuffix(fold(name), "/")
+	key, isFolder := strings.CutSuffix(layout.Fold(name), "/")
 	behind := func(r run, keyOf func(uint32) span) uint32 {
 		lo, hi := r.first, r.end()
 		for lo < hi {

@@ -29,6 +29,7 @@ func (s *Server) Run(ctx context.Context, listeners ...net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelDebug),
 		ConnState:         open.changed,
+		ConnContext:       withConn,
 		// A request outlives the order to stop until it is drained.
 		BaseContext:                  func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		DisableGeneralOptionsHandler: true,

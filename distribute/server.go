@@ -23,7 +23,7 @@ type Server struct {
 	MaxConnections int           // at once; more are closed unheard; 0: 8192
 	HeaderTimeout  time.Duration // for the header of a request, and for a TLS handshake; 0: 10 s
 	IdleTimeout    time.Duration // between two requests of a connection; 0: 75 s
-	StallTimeout   time.Duration // for the client to take a byte; 0: 60 s
+	StallTimeout   time.Duration // for the client to take a byte, at least; twice that at most; 0: 60 s
 	DrainTime      time.Duration // for running downloads when Run is told to stop; 0: 30 s
 
 	view    atomic.Pointer[View]
@@ -94,14 +94,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
 	kind, handle := s.route(r.URL.Path)
-	if s.admit(a, kind) {
-		handle(a)
-		if kind != classProbe {
-			<-s.slots
-		}
-	}
+	s.handle(a, kind, handle)
 	s.metrics.count(kind, a)
 	s.logAccess(a, kind, time.Since(start))
+}
+
+func (s *Server) handle(a *answer, kind class, handle func(*answer)) {
+	admitted := s.admit(a, kind)
+	if admitted && kind != classProbe {
+		defer func() { <-s.slots }()
+	}
+	defer a.end()
+	if admitted {
+		handle(a)
+	}
 }
 
 // admit refuses what is no plain GET or HEAD, and what would be one request
@@ -229,7 +235,7 @@ func wsusPath(path string) (layout.SHA1, string, bool) {
 	if err != nil || !strings.EqualFold(path[9:11], name[38:]) {
 		return layout.SHA1{}, "", false
 	}
-	return d, fold(ext), true
+	return d, layout.Fold(ext), true
 }
 
 func (s *Server) serveAlive(a *answer) {

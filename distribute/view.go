@@ -106,7 +106,7 @@ type place struct {
 func (v *View) find(path string) (place, bool) {
 	path = strings.TrimPrefix(path, "/")
 	wantFolder := path == "" || strings.HasSuffix(path, "/")
-	keys := strings.TrimSuffix(fold(path), "/")
+	keys := strings.TrimSuffix(layout.Fold(path), "/")
 	at := place{folder: &v.folders[0]}
 	var spelled strings.Builder
 	spelled.WriteByte('/')

@@ -38,6 +38,9 @@ func ParseLine(line []byte) (*Update, error) {
 	if _, err := LineID(line); err != nil {
 		return nil, err
 	}
+	if u := parsePlain(line); u != nil {
+		return u, nil
+	}
 	u := new(Update)
 	if err := decodeJSON(line, u, false); err != nil {
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

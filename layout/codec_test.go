@@ -3,6 +3,7 @@ package layout_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -283,10 +284,19 @@ func FuzzParseLine(f *testing.F) {
 	f.Add([]byte(`{"id":"a:1","type":"software","files":[{"name":"x","sha1":"` + strings.Repeat("a", 40) + `"}]}`))
 	f.Add([]byte(`{"id":"a:\u0041\"","type":"driver","driver":{"maker":"m"},"prerequisites":[["a"],[]]}` + "\n"))
 	f.Add(line(f, sample(f)))
+	f.Add([]byte(`{"id":"a:1","revision":-0,"type":"x","os":[],"files":[{"name":"\ud800\u00e9","size":01,"held":true}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		u, err := layout.ParseLine(b)
+		// A blank at its end keeps a line from the fast way.
+		slow, slowErr := layout.ParseLine(slices.Concat(bytes.TrimRight(b, "\n"), []byte(" ")))
+		if (err == nil) != (slowErr == nil) {
+			t.Fatalf("ParseLine(%s): %v, but with a blank at its end %v", b, err, slowErr)
+		}
 		if err != nil {
 			return
+		}
+		if diff := cmp.Diff(slow, u, cmp.AllowUnexported(layout.Time{})); diff != "" {
+			t.Fatalf("a blank at its end changes %s (-with +without):\n%s", b, diff)
 		}
 		if id, err := layout.LineID(b); err != nil || id != u.ID {
 			t.Fatalf("LineID = %q, %v, but ParseLine found %q", id, err, u.ID)

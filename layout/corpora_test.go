@@ -2,6 +2,7 @@ package layout_test
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
@@ -319,6 +320,34 @@ func joined[T ~string](list []T) string {
 	}
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), " ")
+}
+
+// TestCorporaLines writes all records as lines and reads them back, in the
+// fast way and in the general one, which a blank at the end of a line brings
+// about.
+func TestCorporaLines(t *testing.T) {
+	var b []byte
+	total := 0
+	for _, r := range records(t) {
+		u := r.update(t)
+		layout.Complete(u)
+		var err error
+		if b, err = layout.AppendLine(b[:0], u); err != nil {
+			t.Fatal(err)
+		}
+		total += len(b)
+		for _, in := range [][]byte{b, slices.Concat(bytes.TrimRight(b, "\n"), []byte(" "))} {
+			got, err := layout.ParseLine(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := layout.AppendLine(nil, got)
+			if err != nil || !bytes.Equal(bytes.TrimSpace(again), bytes.TrimSpace(b)) {
+				t.Fatalf("%s became %s, %v", b, again, err)
+			}
+		}
+	}
+	t.Logf("%d bytes of lines", total)
 }
 
 // TestCorporaVocabularies wants every word that the records use to be known.

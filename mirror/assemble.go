@@ -39,7 +39,7 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 	}
 	made := &assembled{}
 	objects := map[layout.Digest]int64{}
-	var line []byte
+	var again []byte
 	wants := p.wants
 	for i := range p.lines.lines {
 		u, err := p.lines.update(i)
@@ -50,12 +50,16 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		for n < len(wants) && wants[n].line == i {
 			n++
 		}
-		apply(u, wants[:n])
+		changed := apply(u, wants[:n]) || u.Folder == ""
 		wants = wants[n:]
 		p.place(u)
 		made.add(u, objects)
-		if line, err = layout.AppendLine(line[:0], u); err != nil {
-			return nil, fmt.Errorf("write update %s: %w", u.ID, err)
+		line := p.lines.buf // as it was planned
+		if changed {
+			if again, err = layout.AppendLine(again[:0], u); err != nil {
+				return nil, fmt.Errorf("write update %s: %w", u.ID, err)
+			}
+			line = again
 		}
 		if err := out.WriteLine(line); err != nil {
 			return nil, fmt.Errorf("write the catalog: %w", err)
@@ -69,13 +73,15 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 	return made, made.finish(objects)
 }
 
-// apply gives u the files that were fetched for it. Captures grow the list of
-// files, so the wants are applied from the last to the first.
-func apply(u *layout.Update, wants []*want) {
+// apply gives u the files that were fetched for it, and reports whether there
+// are any. Captures grow the list of files, so the wants are applied from the
+// last to the first.
+func apply(u *layout.Update, wants []*want) (changed bool) {
 	for _, w := range slices.Backward(wants) {
 		if w.got == nil {
 			continue
 		}
+		changed = true
 		now := *w.got
 		if w.capture {
 			addCapture(u, w.file, now)
@@ -84,6 +90,7 @@ func apply(u *layout.Update, wants []*want) {
 		now.As = u.Files[w.file].As
 		u.Files[w.file] = now
 	}
+	return changed
 }
 
 func (a *assembled) add(u *layout.Update, objects map[layout.Digest]int64) {

@@ -196,7 +196,7 @@ func (l *listing) take(u *layout.Update) error {
 		return fmt.Errorf("source %s: update %q has a foreign id", l.src.Name, u.ID)
 	}
 	layout.Complete(u)
-	u.Folder = ""
+	u.Folder, u.Delisted = "", ""
 	if !l.sel.Match(u) {
 		l.skipped++
 		return nil

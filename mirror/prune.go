@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,10 +257,11 @@ func (m *Mirror) readPlan(id string) (*PrunePlan, error) {
 
 // PrunePlans returns the ids of the plans that wait, oldest first.
 func (m *Mirror) PrunePlans() []string {
-	found, _ := filepath.Glob(m.planPath("*"))
-	ids := map[string]bool{}
-	for _, path := range found {
-		ids[strings.TrimSuffix(filepath.Base(path), ".json")] = true
+	var ids []string
+	for _, name := range namesIn(filepath.Join(m.Work, "prune")) {
+		if id, ok := strings.CutSuffix(name, ".json"); ok {
+			ids = append(ids, id)
+		}
 	}
-	return slices.Sorted(maps.Keys(ids))
+	return ids
 }

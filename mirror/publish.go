@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // published is the outcome of making a catalog.
@@ -24,7 +25,7 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(stage, "catalog-*")
+	f, err := os.CreateTemp(stage, store.TempPrefix+"catalog-*")
 	if err != nil {
 		return nil, fmt.Errorf("write the catalog: %w", err)
 	}

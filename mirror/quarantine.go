@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"patchferry/layout"
 )
@@ -57,8 +58,13 @@ func (f *fetching) quarantine(path string, w *want, why error) {
 
 // thin removes the oldest of what is in quarantine beyond the limit.
 func thin(dir string) {
-	notes, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(notes) <= quarantined {
+	var notes []string
+	for _, name := range namesIn(dir) {
+		if strings.HasSuffix(name, ".json") {
+			notes = append(notes, filepath.Join(dir, name))
+		}
+	}
+	if len(notes) <= quarantined {
 		return
 	}
 	age := func(path string) int64 {
@@ -69,7 +75,7 @@ func thin(dir string) {
 	}
 	sort.Slice(notes, func(i, j int) bool { return age(notes[i]) < age(notes[j]) })
 	for _, note := range notes[:len(notes)-quarantined] {
-		_ = os.Remove(note[:len(note)-len(".json")])
+		_ = os.Remove(strings.TrimSuffix(note, ".json"))
 		_ = os.Remove(note)
 	}
 }

@@ -29,7 +29,7 @@ import (
 // site is a near side with a publisher, both of this test.
 type site struct {
 	*mirror.Mirror
-	t     *testing.T
+	t     testing.TB
 	dir   *store.Dir
 	trust *verify.Trust
 	key   *verify.SecretKey
@@ -38,7 +38,7 @@ type site struct {
 }
 
 // newSite makes a site with an empty store and a publisher on https.
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, pub: hostile.NewTLS(nil), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)}
 	t.Cleanup(s.pub.Close)

@@ -29,10 +29,12 @@ type spooled struct {
 	length int
 }
 
-// newSpool makes an empty spool in dir; the file has no name once close has
-// been called, and is small enough to be left behind by a crash.
+const spoolPrefix = "spool-"
+
+// newSpool makes an empty spool in dir. close removes its file; tidy removes
+// those that a crash left behind.
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "spool-*")
+	f, err := os.CreateTemp(dir, spoolPrefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("make a spool file: %w", err)
 	}

@@ -39,6 +39,9 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 		return nil, err
 	}
 	defer unlock()
+	if err := m.tidy(); err != nil {
+		return nil, err
+	}
 	sources, err := m.chosen(opt.Only)
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *published, content *fetching) error {
 	failed := map[*listing]int{}
 	for _, w := range next.wants {
-		if w.got == nil && !w.old {
+		if w.err != nil {
 			failed[w.from]++
 		}
 	}

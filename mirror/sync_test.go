@@ -337,6 +337,11 @@ func TestMetadataOnlyThenContent(t *testing.T) {
 	if listed == nil || listed.Files[0].Held || s.pub.Requests("/files/"+name(1)) != 0 {
 		t.Fatalf("got %+v", listed)
 	}
+	requests, states := s.pub.Requests(""), s.states()
+	s.sync(mirror.SyncOptions{MetadataOnly: true})
+	if got := s.pub.Requests("") - requests; got != 1 || s.states() != states {
+		t.Errorf("again: got %d requests, want 1; %d new states", got, s.states()-states)
+	}
 	s.sync(mirror.SyncOptions{})
 	held := s.catalog()["pub:"+name(1)]
 	if !held.Files[0].Held || held.Folder != listed.Folder {

@@ -61,7 +61,7 @@ func (r *certificateReader) begin(p rawPacket) {
 		return
 	}
 	r.cert = &certificate{fingerprint: fpr, primary: key}
-	r.ring.certificates = append(r.ring.certificates, r.cert)
+	r.ring.enter(r.cert)
 }
 
 func parsePublicKey(p rawPacket) (*packet.PublicKey, error) {
@@ -89,6 +89,11 @@ func (r *certificateReader) addUser(p rawPacket) {
 			r.user = u
 			return
 		}
+	}
+	if len(r.cert.users) >= maxUsers {
+		r.lost = true
+		r.skip(fmt.Sprintf("more than %d user ids", maxUsers))
+		return
 	}
 	r.user = &userID{name: name}
 	r.cert.users = append(r.cert.users, r.user)

@@ -15,6 +15,7 @@ const (
 	maxKeyring     = 16 << 20 // bytes
 	maxSelfSigs    = 1000     // a certificate
 	maxSubkeys     = 200      // a certificate
+	maxUsers       = 1000     // a certificate
 	maxSkippedKept = 1000
 )
 
@@ -30,6 +31,7 @@ const (
 type Keyring struct {
 	blocks       [][]byte // as read, to merge
 	certificates []*certificate
+	index        map[Fingerprint]*certificate
 	skipped      []Skipped
 }
 
@@ -118,12 +120,15 @@ func (k *Keyring) find(f Fingerprint) *certificate {
 	if k == nil {
 		return nil
 	}
-	for _, c := range k.certificates {
-		if c.fingerprint == f {
-			return c
-		}
+	return k.index[f]
+}
+
+func (k *Keyring) enter(c *certificate) {
+	if k.index == nil {
+		k.index = map[Fingerprint]*certificate{}
 	}
-	return nil
+	k.index[c.fingerprint] = c
+	k.certificates = append(k.certificates, c)
 }
 
 // issuers returns the keys that a signature names.

@@ -76,6 +76,7 @@ func newGPG(t *testing.T) *gpg {
 		t.Fatal(err)
 	}
 	g := &gpg{t: t, home: home}
+	g.file("gpg-agent.conf", []byte("s2k-count 65536\n")) // no second of work for each passphrase
 	t.Cleanup(func() {
 		kill := exec.Command("gpgconf", "--homedir", home, "--kill", "gpg-agent")
 		_ = kill.Run() // there may be none

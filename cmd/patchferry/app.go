@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,8 +25,6 @@ type app struct {
 	configFile string
 	json       bool
 	flags      map[string]*string // configuration keys that are flags: "log.level"
-
-	roots *x509.CertPool // who may vouch for publishers' certificates; nil is the system's
 }
 
 // load reads the configuration that the flags and the environment name, with

@@ -30,17 +30,17 @@ func (d *demo) initNear(ctx context.Context) error {
 	if err := d.writeFiles(); err != nil {
 		return fmt.Errorf("write the demo's sources: %w", err)
 	}
-	d.say("\n   The demo has written %d sources into the configuration. For the commands below, type once:", len(sample.Lists()))
+	d.say("\n   The demo has written %d sources and the publisher's certificate authority into it.\n   For the commands below, type once:", len(sample.Lists()))
 	d.say("   $ export PATCHFERRY_CONFIG=%s", shellWord(d.config))
-	d.say("   $ export SSL_CERT_FILE=%s    # the sample publisher's own authority", shellWord(d.caFile()))
 	d.typed("config check")
 	return d.command(ctx, d.out, "config", "check")
 }
 
-func (d *demo) caFile() string { return filepath.Join(d.dir, "ca.pem") }
+// caFile has the publisher's certificate authority, beside the configuration.
+const caFile = "ca.pem"
 
-// writeFiles adds the sources to the configuration, and writes the list that
-// the operator keeps and the certificate authority beside it.
+// writeFiles adds the sources and the certificate authority to the
+// configuration, and writes the list that the operator keeps beside it.
 func (d *demo) writeFiles() error {
 	lists := filepath.Join(d.dir, "lists")
 	if err := os.Mkdir(lists, 0o755); err != nil {
@@ -61,15 +61,16 @@ func (d *demo) writeFiles() error {
 			fmt.Fprintf(&text, "trust = %q\n", l.Trust)
 		}
 	}
-	if err := os.WriteFile(d.caFile(), d.publisher.CAPEM(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, caFile), d.publisher.CAPEM(), 0o644); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(d.config, os.O_APPEND|os.O_WRONLY, 0)
+	written, err := os.ReadFile(d.config)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text.String())
-	return errors.Join(err, f.Close())
+	const table = "[fetch]\n"
+	edited := strings.Replace(string(written), table, fmt.Sprintf("%sca = %q\n", table, caFile), 1)
+	return os.WriteFile(d.config, []byte(edited+text.String()), 0o644)
 }
 
 func (d *demo) writeList(name string, l sample.List) error {

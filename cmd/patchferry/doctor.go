@@ -41,7 +41,7 @@ when a check fails.`,
 			if err != nil {
 				return err
 			}
-			return a.printFindings(examine(cmd.Context(), l, online))
+			return a.printFindings(a.examine(cmd.Context(), l, online))
 		},
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "look up the hosts of the sources, too")
@@ -76,7 +76,7 @@ func (a *app) printFindings(findings []finding) error {
 }
 
 // examine makes all checks. Each stands alone: one that fails stops no other.
-func examine(ctx context.Context, l *config.Loaded, online bool) []finding {
+func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []finding {
 	c := &l.Config
 	findings := []finding{{Check: "configuration", Result: "ok", Detail: l.File}}
 	for _, w := range l.Warnings {
@@ -85,7 +85,7 @@ func examine(ctx context.Context, l *config.Loaded, online bool) []finding {
 	findings = append(findings,
 		checkClock(currentBuild(), time.Now()),
 		checkKeys(c),
-		checkStore(ctx, c),
+		a.checkStore(ctx, c),
 		checkWrites("store", filepath.Join(c.StorePath(), "stage"), c.StorePath()),
 		checkWrites("work", c.Path(c.Work), c.Path(c.Work)),
 		checkApart(c),
@@ -147,9 +147,9 @@ func checkKeys(c *config.Config) finding {
 	return f
 }
 
-func checkStore(ctx context.Context, c *config.Config) finding {
+func (a *app) checkStore(ctx context.Context, c *config.Config) finding {
 	f := finding{Check: "store", Result: "fail"}
-	r, err := status(ctx, c)
+	r, err := a.status(ctx, c, time.Now())
 	switch {
 	case err != nil:
 		f.Detail, f.Next = err.Error(), hintOf(err)

@@ -56,7 +56,7 @@ func patchferryHouse() *house {
 			"go.uber.org/goleak":                    {"test"},
 			"pgregory.net/rapid":                    {"test"},
 		},
-		shared:  []string{"golang.org/x/sync/..."},
+		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
 		ignored: []string{"testdata/tools", "testdata/e2e", "testdata/s3"},
 	}
 }

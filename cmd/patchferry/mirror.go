@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"os"
 	"os/user"
 	"time"
 
@@ -31,6 +34,10 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		return nil, err
 	}
 	log := a.logger(&c.Log)
+	client, err := newClient(c, log)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	m := &mirror.Mirror{
 		Store:   s.store,
 		Trusted: s.reader,
@@ -39,9 +46,8 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Grace:   noneIfZero(c.Prune.Grace),
 		Keep:    noneIfZero(c.Prune.Keep),
 		Log:     log,
-		Client:  client(c),
+		Client:  client,
 	}
-	m.Client.Log, m.Client.RootCAs = log, a.roots
 	if show != nil {
 		m.Progress, m.Client.Progress = show.event, show.arrived
 	}
@@ -76,8 +82,9 @@ func noneIfZero(d config.Duration) time.Duration {
 	return time.Duration(d)
 }
 
-func client(c *config.Config) *upstream.Client {
+func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {
 	cl := &upstream.Client{
+		Log:         log,
 		Connections: c.Fetch.Connections,
 		PerHost:     c.Fetch.PerHost,
 		Rate:        int64(c.Fetch.Rate),
@@ -97,7 +104,20 @@ func client(c *config.Config) *upstream.Client {
 	if c.Fetch.Proxy != "" {
 		cl.Proxy, _ = url.Parse(c.Fetch.Proxy) // config has checked it
 	}
-	return cl
+	if c.Fetch.CA == "" {
+		return cl, nil
+	}
+	certificates, err := os.ReadFile(c.Path(c.Fetch.CA))
+	if err != nil {
+		return nil, fmt.Errorf("read fetch.ca: %w", err)
+	}
+	if cl.RootCAs, err = x509.SystemCertPool(); err != nil {
+		cl.RootCAs = x509.NewCertPool() // a system without any
+	}
+	if !cl.RootCAs.AppendCertsFromPEM(certificates) {
+		return nil, withHint(usageError("read fetch.ca: %s holds no certificate in PEM", c.Path(c.Fetch.CA)), "openssl x509 -in FILE -text")
+	}
+	return cl, nil
 }
 
 // source returns a source as mirror knows it.
@@ -137,6 +157,8 @@ func explain(err error) error {
 		return withHint(withCode(exitLocked, err), "wait until it has ended, then the same command again")
 	case errors.Is(err, mirror.ErrAltered):
 		return withHint(withCode(exitUntrusted, err), "patchferry audit --remove, then patchferry sync --recheck")
+	case errors.Is(err, mirror.ErrAudit):
+		return withHint(err, "patchferry sync --recheck")
 	case errors.Is(err, mirror.ErrGrace):
 		return withCode(exitPart, err)
 	case errors.Is(err, mirror.ErrPartial):

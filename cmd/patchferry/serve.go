@@ -55,14 +55,39 @@ running downloads finish for the drain time and is exit status 0.`,
 
 // serve runs until it is told to stop.
 func (a *app) serve(ctx context.Context, c *config.Config) error {
-	s, err := openSite(c)
+	s, err := a.openService(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer s.Close() // it was only read
+	defer s.site.Close() // it was only read
+	if err := a.announce(c, s.listeners); err != nil {
+		return err
+	}
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return withCode(exitInterrupted, errInterrupted)
+	}
+	return nil
+}
+
+// service is a server that listens and follows a store.
+type service struct {
+	follower
+	listeners []net.Listener
+}
+
+// openService loads the newest edition, so that an untrusted store is refused
+// at once, and begins to listen.
+func (a *app) openService(ctx context.Context, c *config.Config) (*service, error) {
+	site, err := openSite(c)
+	if err != nil {
+		return nil, err
+	}
 	log := a.logger(&c.Log)
 	server := &distribute.Server{
-		Source:      s.store,
+		Source:      site.store,
 		Log:         log,
 		MaxRequests: c.Serve.MaxRequests,
 		DrainTime:   time.Duration(c.Serve.Drain),
@@ -70,25 +95,23 @@ func (a *app) serve(ctx context.Context, c *config.Config) error {
 	if c.Log.Access == nil || *c.Log.Access {
 		server.Access = log
 	}
-	f := follower{site: s, server: server, index: c.WorkFile(viewFile), log: log}
-	if err := f.follow(ctx); err != nil {
-		return err
+	s := &service{follower: follower{site: site, server: server, index: c.WorkFile(viewFile), log: log}}
+	if err := s.follow(ctx); err != nil {
+		return nil, errors.Join(err, site.Close())
 	}
-	listeners, err := listen(ctx, c, log)
-	if err != nil {
-		return err
+	if s.listeners, err = listen(ctx, c, log); err != nil {
+		return nil, errors.Join(err, site.Close())
 	}
-	if err := a.announce(c, listeners); err != nil {
-		return err
-	}
+	return s, nil
+}
+
+// run serves until ctx is done.
+func (s *service) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return server.Run(running, listeners...) })
-	group.Go(func() error { f.run(running); return nil })
+	group.Go(func() error { return s.server.Run(running, s.listeners...) })
+	group.Go(func() error { s.watch(running); return nil })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
-	}
-	if errors.Is(context.Cause(ctx), errInterrupted) {
-		return withCode(exitInterrupted, errInterrupted)
 	}
 	return nil
 }
@@ -173,9 +196,9 @@ type follower struct {
 	shown  distribute.Key // what the server shows
 }
 
-// run looks for new states until ctx is done. What goes wrong is logged, once,
+// watch looks for new states until ctx is done. What goes wrong is logged, once,
 // and the server goes on with what it has.
-func (f *follower) run(ctx context.Context) {
+func (f *follower) watch(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	said := ""

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/mirror"
 )
 
 // statusReport is what status prints with --json (docs/json.md).
@@ -23,46 +25,62 @@ type statusReport struct {
 	Generation uint64         `json:"generation,omitempty"`
 	Created    layout.Time    `json:"created,omitzero"`
 	Counts     *layout.Counts `json:"counts,omitempty"`
-	Sources    int            `json:"sources"`
-	Pruning    bool           `json:"pruning,omitempty"` // a plan waits to be applied
+	Pruning    bool           `json:"pruning"` // a plan is being applied
+	Sources    []sourceReport `json:"sources"`
+	Stale      bool           `json:"stale"` // of some source
+}
+
+// sourceReport is one source of a statusReport.
+type sourceReport struct {
+	mirror.SourceStatus
+	Stale bool `json:"stale"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say where things stand",
-		Long:  "Print the newest state and generation of the store, after checking both.",
-		Args:  arguments(cobra.NoArgs),
+		Long: `Print the newest state and generation of the store, after checking both, and when
+each source last answered. Exit status 20 when a source has not answered for longer
+than the key stale allows.`,
+		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
 			if err != nil {
 				return err
 			}
-			r, err := status(cmd.Context(), &l.Config)
+			now := time.Now()
+			r, err := a.status(cmd.Context(), &l.Config, now)
 			if err != nil {
 				return err
 			}
 			if a.json {
-				return a.printJSON(r)
+				err = a.printJSON(r)
+			} else {
+				err = a.printStatus(r, now)
 			}
-			return a.printStatus(r)
+			if err == nil && r.Stale {
+				return withHint(withCode(exitStale, errors.New("stale: a source has not answered for too long")), "patchferry sync")
+			}
+			return err
 		},
 	}
 }
 
-func status(ctx context.Context, c *config.Config) (statusReport, error) {
-	r := statusReport{Store: c.StorePath()}
-	for i := range c.Sources {
-		if c.Sources[i].IsEnabled() {
-			r.Sources++
-		}
-	}
-	s, err := openSite(c)
+// status gathers what is known without asking anybody.
+func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (statusReport, error) {
+	r := statusReport{Store: c.StorePath(), Sources: []sourceReport{}}
+	j, err := a.openJob(ctx, c, false, nil)
 	if err != nil {
 		return r, err
 	}
-	defer s.Close() // it was only read
-	e, err := s.newest(ctx)
+	defer j.Close() // it was only read
+	for _, s := range j.SourceStatus() {
+		stale := now.Sub(s.Checked.Time()) > time.Duration(c.Stale)
+		r.Sources = append(r.Sources, sourceReport{s, stale})
+		r.Stale = r.Stale || stale
+	}
+	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
 	}
@@ -72,24 +90,44 @@ func status(ctx context.Context, c *config.Config) (statusReport, error) {
 	return r, nil
 }
 
-func (a *app) printStatus(r statusReport) error {
+func (a *app) printStatus(r statusReport, now time.Time) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "store\t%s\n", r.Store)
-	fmt.Fprintf(w, "sources\t%d\n", r.Sources)
 	if r.State == 0 {
 		fmt.Fprintf(w, "state\tnothing was published yet\n")
 	} else {
 		fmt.Fprintf(w, "state\t%d, %s by %s: %s\n", r.State, r.At, r.Actor, r.Why)
-		fmt.Fprintf(w, "generation\t%d, made %s\n", r.Generation, humanize.RelTime(r.Created.Time(), time.Now(), "ago", "from now"))
+		fmt.Fprintf(w, "generation\t%d, made %s\n", r.Generation, humanize.RelTime(r.Created.Time(), now, "ago", "from now"))
 		fmt.Fprintf(w, "updates\t%d\n", r.Counts.Updates)
 		fmt.Fprintf(w, "files\t%d, of these %d held\n", r.Counts.Files, r.Counts.Held)
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
 	if r.Pruning {
-		fmt.Fprintf(w, "prune\ta plan waits to be applied\n")
+		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
+	}
+	for _, s := range r.Sources {
+		fmt.Fprintf(w, "source\t%s\n", s.sentence(now))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
+}
+
+// sentence says how a source stands.
+func (s sourceReport) sentence(now time.Time) string {
+	text := s.Name + ": never asked"
+	if !s.Checked.IsZero() {
+		text = s.Name + ": asked " + humanize.RelTime(s.Checked.Time(), now, "ago", "from now")
+	}
+	if s.Failed > 0 {
+		text += ", " + plural(s.Failed, "file", "files") + " could not be had"
+	}
+	if s.Problem != "" {
+		text += ", " + s.Problem
+	}
+	if s.Stale {
+		text += " (stale)"
+	}
+	return text
 }

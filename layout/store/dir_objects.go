@@ -100,7 +100,13 @@ func (d *Dir) copyToStage(ctx context.Context, f *os.File, size int64) (string, 
 		return "", err
 	}
 	// A section, not f itself: its position may be shared with others.
-	n, err := io.Copy(w, &contextReader{ctx, io.NewSectionReader(f, 0, size)})
+	section := io.NewSectionReader(f, 0, size)
+	n, err := io.Copy(w, readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err // nobody wants it any more
+		}
+		return section.Read(p)
+	}))
 	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
@@ -109,19 +115,6 @@ func (d *Dir) copyToStage(ctx context.Context, f *os.File, size int64) (string, 
 		return "", fmt.Errorf("copy %s to the stage: %w", f.Name(), err)
 	}
 	return temp, nil
-}
-
-// contextReader ends a long copy when nobody wants it any more.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // size returns the length of the regular file key.
@@ -313,3 +306,8 @@ func (d *Dir) Link(ctx context.Context, o layout.Digest, path string) error {
 	}
 	return nil
 }
+
+// readerFunc is a reader that is a function.
+type readerFunc func([]byte) (int, error)
+
+func (r readerFunc) Read(p []byte) (int, error) { return r(p) }

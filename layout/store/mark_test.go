@@ -279,6 +279,20 @@ func TestMarkPowerLoss(t *testing.T) {
 	}
 }
 
+// TestMarkRaisedByTheDead: who finds the mark as high as it wants it may rely on
+// it, also when the process that raised it died before it was durable.
+func TestMarkRaisedByTheDead(t *testing.T) {
+	disk := newDisk(t, t.TempDir(), -1)
+	for _, fsys := range []store.FS{hasty{disk}, disk} {
+		m, err := store.OpenMarkFS(fsys, "mark.json")
+		check(t, err)
+		check(t, m.Raise(t.Context(), 1, digestOf("one"), nil))
+	}
+	left := t.TempDir()
+	check(t, disk.Lose(left, func() bool { return false }))
+	wantMark(t, newMark(t, filepath.Join(left, "mark.json")), 1, digestOf("one"))
+}
+
 func FuzzMark(f *testing.F) {
 	f.Add([]byte(`{"format":"patchferry-mark","version":1}`))
 	f.Add([]byte(`{"format":"patchferry-mark","version":1,"state":{"number":1,"sha256":"` + strings.Repeat("ab", 32) + `"}}`))

@@ -93,6 +93,9 @@ func (w *Writer) next(base *State, change func(*layout.State) error) (*State, []
 		return nil, nil, fmt.Errorf("publish state %d: %w", next.Number, err)
 	}
 	state, err := w.Reader.open(next.Number, doc)
+	if err == nil {
+		err = w.Reader.checkStreams(state)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("nothing is published, because it would be refused here: %w", err)
 	}

@@ -24,6 +24,10 @@ type Mark interface {
 	// State returns the newest state that was ever accepted here, and the
 	// SHA-256 of its bytes as stored; 0 where there is none yet.
 	State() (number uint64, digest layout.Digest, err error)
+	// CheckStream returns an error if the position in a stream is older than
+	// the marked one (store.ErrRollback) or another in its place
+	// (store.ErrFork).
+	CheckStream(id string, at store.StreamMark) error
 	// Raise moves the mark up, durably, with the positions in streams. What
 	// is below the mark is left out; another digest at the mark is
 	// store.ErrFork.
@@ -244,21 +248,45 @@ func (r *Reader) raise(ctx context.Context, state *State) error {
 	if r.Mark == nil {
 		return nil
 	}
-	streams := make(map[string]store.StreamMark, len(state.Streams))
-	for _, s := range state.Streams {
-		streams[s.ID] = store.StreamMark{Epoch: s.Epoch, Seq: s.Seq, Header: s.Header}
-	}
-	err := r.Mark.Raise(ctx, state.Number, state.Digest, streams)
-	if errors.Is(err, store.ErrFork) {
-		return &verify.TrustError{
-			Code: verify.CodeEquivocation, Subject: fmt.Sprintf("state %d", state.Number), Err: err,
-			Reason: "it contradicts what was seen here before",
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("raise the high-water mark to state %d: %w", state.Number, err)
+	if err := r.Mark.Raise(ctx, state.Number, state.Digest, streamMarks(state)); err != nil {
+		return contradicts(state, fmt.Errorf("raise the high-water mark: %w", err))
 	}
 	return nil
+}
+
+// checkStreams refuses a state that goes back in a stream, before it gets into
+// the log and stops everybody who reads it.
+func (r *Reader) checkStreams(state *State) error {
+	if r.Mark == nil {
+		return nil
+	}
+	for id, at := range streamMarks(state) {
+		if err := r.Mark.CheckStream(id, at); err != nil {
+			return contradicts(state, err)
+		}
+	}
+	return nil
+}
+
+func streamMarks(state *State) map[string]store.StreamMark {
+	marks := make(map[string]store.StreamMark, len(state.Streams))
+	for _, s := range state.Streams {
+		marks[s.ID] = store.StreamMark{Epoch: s.Epoch, Seq: s.Seq, Header: s.Header}
+	}
+	return marks
+}
+
+// contradicts makes a TrustError of a position that the mark refuses.
+func contradicts(state *State, err error) error {
+	subject := fmt.Sprintf("state %d", state.Number)
+	const reason = "it contradicts what was seen here before"
+	switch {
+	case errors.Is(err, store.ErrFork):
+		return &verify.TrustError{Code: verify.CodeEquivocation, Subject: subject, Reason: reason, Err: err}
+	case errors.Is(err, store.ErrRollback):
+		return &verify.TrustError{Code: verify.CodeRollback, Subject: subject, Reason: reason, Err: err}
+	}
+	return fmt.Errorf("%s: %w", subject, err)
 }
 
 func missing(n uint64, err error) error {

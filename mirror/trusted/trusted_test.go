@@ -374,4 +374,9 @@ func TestMarkRisesWithStreams(t *testing.T) {
 	}
 	_, err = w.Publish(t.Context(), first, follow(7, "b"))
 	wantCode(t, err, verify.CodeEquivocation)
+	_, err = w.Publish(t.Context(), first, follow(6, "c"))
+	wantCode(t, err, verify.CodeRollback)
+	if _, n, err := s.reader().Chain(t.Context()); n != 1 || err != nil {
+		t.Errorf("got %d states, %v, want the first alone", n, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // Want is a file to fetch, with all that was stated of it.
 type Want struct {
 	URL  string
-	Path string // where the complete file goes; the names Path+".part", ".json" and ".bad" are used as well
+	Path string // where the complete file goes; names that begin with Path and a dot are used as well
 	Name string // the publisher's name of the file, for its extension; empty: the last part of the URL
 	Size int64  // bytes; 0 is unknown
 
@@ -113,7 +114,7 @@ func (t *transfer) fetch(ctx context.Context) (Got, error) {
 	if err := t.o.Allows(u); err != nil {
 		return t.got, err
 	}
-	release, err := t.c.slots.take(ctx, u.Host)
+	release, err := t.c.slots.take(ctx, net.JoinHostPort(canonicalHost(u.Hostname()), portOf(u)))
 	if err != nil {
 		return t.got, fmt.Errorf("%s: %w", t.url, err)
 	}

@@ -1,10 +1,12 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -121,6 +123,8 @@ func (o *Origin) limiter() *rate.Limiter {
 	return o.limit
 }
 
+var errHost = errors.New("not a host or host:port")
+
 // splitHost reads "host", "host:port", "[v6]", "[v6]:port" or a bare v6
 // address.
 func splitHost(s string) (host, port string, err error) {
@@ -128,11 +132,14 @@ func splitHost(s string) (host, port string, err error) {
 		return a.String(), "", nil
 	}
 	if strings.ContainsAny(s, "/\\@*?# \t") || s == "" {
-		return "", "", fmt.Errorf("not a host or host:port")
+		return "", "", errHost
 	}
 	u, err := url.Parse("//" + s)
 	if err != nil || u.Hostname() == "" || strings.HasSuffix(s, ":") {
-		return "", "", fmt.Errorf("not a host or host:port")
+		return "", "", errHost
+	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
+		return "", "", errHost
 	}
 	return u.Hostname(), u.Port(), nil
 }

@@ -204,14 +204,17 @@ func (t *transfer) receive(ctx context.Context, resp *http.Response) error {
 		if err := t.keep(buf[:n]); err != nil {
 			return err
 		}
+		if err := t.spend(ctx, n); err != nil {
+			return err
+		}
 		if err == io.EOF {
 			return t.ended()
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			return &cut{err}
 		}
-		if err := t.mayGoOn(ctx, n); err != nil {
-			return err
+		if closedFor(t.c.Windows, time.Now()) > 0 {
+			return errClosed
 		}
 	}
 }
@@ -250,19 +253,13 @@ func (t *transfer) ended() error {
 	return nil
 }
 
-// mayGoOn waits until the rates allow for the n bytes that came.
-func (t *transfer) mayGoOn(ctx context.Context, n int) error {
+// spend waits until the rates allow for the n bytes that came.
+func (t *transfer) spend(ctx context.Context, n int) error {
 	err := spend(ctx, n, t.c.limit, t.o.limiter())
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		return t.named(err)
-	}
-	if closedFor(t.c.Windows, time.Now()) > 0 {
-		return errClosed
-	}
-	return nil
+	return t.named(err)
 }
 
 // orPage returns err, an objection to the headers, unless the body shows the

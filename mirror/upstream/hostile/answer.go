@@ -158,9 +158,9 @@ func (a *answer) write(b []byte) {
 			panic(http.ErrAbortHandler)
 		}
 		b = b[n:]
-		if a.pause > 0 {
+		if a.pause > 0 && len(b) > 0 {
 			a.flush()
-			time.Sleep(a.pause)
+			pause(a.r, a.pause)
 		}
 	}
 }
@@ -174,5 +174,18 @@ func (a *answer) abort() {
 func (a *answer) flush() {
 	if f, ok := a.w.(http.Flusher); ok {
 		f.Flush()
+	}
+}
+
+// pause sleeps until d has passed or the client has left.
+func pause(r *http.Request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.Context().Done():
 	}
 }

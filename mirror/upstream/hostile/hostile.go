@@ -30,6 +30,9 @@ type Publisher struct {
 	// Delay is slept before each answer, like a long line. Set it before the
 	// first request.
 	Delay time.Duration
+	// Hook, where set, is called with each request before it is answered. Set
+	// it before the first request.
+	Hook func(*http.Request)
 
 	server *httptest.Server
 	mu     sync.Mutex
@@ -172,7 +175,10 @@ func (p *Publisher) Paths() []string {
 
 // ServeHTTP answers one request.
 func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(p.Delay)
+	if p.Hook != nil {
+		p.Hook(r)
+	}
+	pause(r, p.Delay)
 	a := &answer{w: w, r: r}
 	defer func() {
 		p.mu.Lock()

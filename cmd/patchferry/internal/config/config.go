@@ -26,6 +26,7 @@ type Config struct {
 	PassphraseFile string   `toml:"passphrase_file"`
 	Listen         string   `toml:"listen"`
 	Actor          string   `toml:"actor"`
+	Stale          Duration `toml:"stale"`
 	Progress       Progress `toml:"progress"`
 	TLS            TLS      `toml:"tls"`
 	Log            Log      `toml:"log"`
@@ -71,6 +72,7 @@ type Fetch struct {
 	Rate        Rate     `toml:"rate"`
 	Windows     Windows  `toml:"windows"`
 	Proxy       string   `toml:"proxy"`
+	CA          string   `toml:"ca"`
 	Stall       Duration `toml:"stall"`
 	Retries     int      `toml:"retries"`
 }
@@ -121,6 +123,7 @@ func Default() Config {
 		Work:     "work",
 		Keys:     "keys",
 		Listen:   ":8530",
+		Stale:    Duration(7 * day),
 		Progress: "auto",
 		Log:      Log{Level: "info", Format: "auto"},
 		Fetch: Fetch{

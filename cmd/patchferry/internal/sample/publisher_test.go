@@ -31,9 +31,10 @@ func start(t *testing.T) (*sample.Publisher, *http.Client) {
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(p.CAPEM()) {
-		t.Fatal("the authority's file holds no certificate")
+	roots, fromFile := x509.NewCertPool(), x509.NewCertPool()
+	roots.AddCert(p.CA())
+	if !fromFile.AppendCertsFromPEM(p.CAPEM()) || !fromFile.Equal(roots) {
+		t.Fatal("the authority's file holds another certificate, or none")
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(func() {

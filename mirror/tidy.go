@@ -1,0 +1,64 @@
+package mirror
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// partialLife is how long a download that nobody went on with is kept.
+const partialLife = 30 * 24 * time.Hour
+
+// staged are the names that fetches use in the stage: 32 hexadecimal digits of
+// a digest of what is wanted, and what upstream keeps beside it.
+var staged = regexp.MustCompile(`^[0-9a-f]{32}(\.part|\.json|\.bad)?$`)
+
+// tidy removes what syncs that were killed left behind: spool files at once,
+// for the lock is held, and partial downloads when they are old.
+func (m *Mirror) tidy() error {
+	for _, name := range namesIn(m.Work) {
+		if !strings.HasPrefix(name, spoolPrefix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(m.Work, name)); err != nil {
+			return fmt.Errorf("tidy up: %w", err)
+		}
+	}
+	stage, err := m.stage()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(stage)
+	if err != nil {
+		return fmt.Errorf("tidy up: %w", err)
+	}
+	for _, e := range entries {
+		if !m.abandoned(e) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(stage, e.Name())); err != nil {
+			return fmt.Errorf("tidy up: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *Mirror) abandoned(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && staged.MatchString(e.Name()) && m.now().Sub(info.ModTime()) > partialLife
+}
+
+// namesIn returns the names in a directory in order; none where it cannot be
+// read.
+func namesIn(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
