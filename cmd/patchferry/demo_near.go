@@ -30,7 +30,7 @@ func (d *demo) initNear(ctx context.Context) error {
 	if err := d.writeFiles(); err != nil {
 		return fmt.Errorf("write the demo's sources: %w", err)
 	}
-	d.say("\n   The demo has written %d sources and the publisher's certificate authority into it.\n   For the commands below, type once:", len(sample.Lists()))
+	d.say("\n   The demo has written %d sources and the publisher's certificate authority into the\n   configuration. For the commands below, type once:", len(sample.Lists()))
 	d.say("   $ export PATCHFERRY_CONFIG=%s", shellWord(d.config))
 	d.typed("config check")
 	return d.command(ctx, d.out, "config", "check")
