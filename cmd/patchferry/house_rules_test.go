@@ -41,6 +41,7 @@ func patchferryHouse() *house {
 			"modernc.org/sqlite":                    {"layout/index"},
 			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
 			"golang.org/x/time":                     {"mirror/upstream"},
+			"golang.org/x/sys":                      {"distribute"},
 			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
 			"github.com/gofrs/flock":                {"layout/store", "mirror"},
 			"github.com/felixge/httpsnoop":          {"distribute"},

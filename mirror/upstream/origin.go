@@ -58,10 +58,10 @@ func (o *Origin) Allows(u *url.URL) error {
 	if err := o.checkForm(u); err != nil {
 		return err
 	}
-	host, port := canonicalHost(u.Hostname()), portOf(u)
-	if o.hosts[net.JoinHostPort(host, port)] {
+	if o.hosts[hostPort(u)] {
 		return nil
 	}
+	host := canonicalHost(u.Hostname())
 	if p := explicitPort(u); p != "" {
 		host = net.JoinHostPort(host, p)
 	}
@@ -150,6 +150,11 @@ func canonicalHost(h string) string {
 		return a.Unmap().String()
 	}
 	return strings.TrimSuffix(strings.ToLower(h), ".")
+}
+
+// hostPort names the server of u: the same for all spellings of it.
+func hostPort(u *url.URL) string {
+	return net.JoinHostPort(canonicalHost(u.Hostname()), portOf(u))
 }
 
 // explicitPort returns the port of u, empty where it is the scheme's own.
