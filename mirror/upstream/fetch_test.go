@@ -128,6 +128,36 @@ func wantError(t *testing.T, err error, prefix, part string) {
 	}
 }
 
+// TestEveryDigestCounts states one wrong thing among right ones.
+func TestEveryDigestCounts(t *testing.T) {
+	b := newBench(t, map[string][]byte{"/a.exe": body})
+	right := b.want("/a.exe", body)
+	right.SHA1, right.MD5 = sha1.Sum(body), md5.Sum(body)
+	tests := []struct {
+		what  string
+		spoil func(*upstream.Want)
+	}{
+		{"size", func(w *upstream.Want) { w.Size++ }},
+		{"sha256", func(w *upstream.Want) { w.SHA256[0]++ }},
+		{"sha1", func(w *upstream.Want) { w.SHA1[0]++ }},
+		{"md5", func(w *upstream.Want) { w.MD5[0]++ }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
+			w := right
+			tt.spoil(&w)
+			_, err := b.client.Fetch(t.Context(), b.origin, w)
+			var wrong *layout.MismatchError
+			if !errors.As(err, &wrong) || wrong.What != tt.what {
+				t.Errorf("got %v, want a wrong %s", err, tt.what)
+			}
+			if _, err := os.Stat(w.Path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("got %v, want no file", err)
+			}
+		})
+	}
+}
+
 func TestErrorsHaveTypes(t *testing.T) {
 	body := content(5, 1000)
 	tests := []struct {
