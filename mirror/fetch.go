@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -86,6 +85,9 @@ func (f *fetching) missing(ctx context.Context) ([]*group, error) {
 		if !ok {
 			absent = append(absent, g)
 			continue
+		}
+		if err := upstream.Discard(f.staged(g)); err != nil { // a sync died between admission and this
+			return nil, fmt.Errorf("tidy up the stage: %w", err)
 		}
 		for _, w := range g.wants {
 			f.settle(w, got)
@@ -187,13 +189,17 @@ func (f *fetching) fetchGroup(ctx context.Context, g *group) error {
 	return nil
 }
 
+// staged is where the content of a group is on its way in.
+func (f *fetching) staged(g *group) string {
+	return filepath.Join(f.stage, layout.DigestOf([]byte(g.key)).String()[:32])
+}
+
 // fetchOne downloads the file of one want, admits it and journals it.
 func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (upstream.Got, error) {
 	f.m.report(Event{Kind: EventStart, Source: w.from.src.Name, Update: w.update, File: w.f.Name, Bytes: w.f.Size})
-	name := layout.DigestOf([]byte(g.key)).String()[:32]
 	expected := w.expected()
 	job := upstream.Want{
-		URL: expected.URL, Path: filepath.Join(f.stage, name),
+		URL: expected.URL, Path: f.staged(g),
 		Size: expected.Size, SHA256: expected.SHA256, SHA1: expected.SHA1, MD5: expected.MD5,
 	}
 	if w.capture && !w.lost {
@@ -215,7 +221,9 @@ func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (upstream.Go
 	if err := f.journal.add(g.key, got); err != nil {
 		return got, fmt.Errorf("journal %s: %w", w.f.Name, err)
 	}
-	_ = os.Remove(job.Path)
+	if err := upstream.Discard(job.Path); err != nil {
+		return got, fmt.Errorf("tidy up the stage: %w", err)
+	}
 	w.hold(file)
 	f.captures.got(w, got)
 	f.m.reportFile(w)

@@ -58,6 +58,11 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 	if ctx.Err() != nil {
 		return report, ctx.Err()
 	}
+	for _, l := range lists {
+		if fatal(ctx, l.err) { // no publisher's fault, so no matter of one source
+			return report, l.err
+		}
+	}
 	if m.nothingNew(base, lists, opt) {
 		return report.finish(lists, nil, nil)
 	}

@@ -149,7 +149,7 @@ func TestDemoInterrupted(t *testing.T) {
 			tmp := t.TempDir()
 			t.Setenv("TMPDIR", tmp)
 			ctx, interrupt := context.WithCancelCause(t.Context())
-			story := &trigger{at: after, do: func() { interrupt(errInterrupted) }}
+			story := &cue{at: after, do: func() { interrupt(errInterrupted) }}
 			var complaints bytes.Buffer
 			got := run(ctx, []string{"demo", "--once"}, strings.NewReader(""), story, &complaints, nil)
 			if got != exitInterrupted {
@@ -162,13 +162,13 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
-// trigger is a reader of the story who acts at a word.
-type trigger struct {
+// cue is a reader of the story who acts at a word.
+type cue struct {
 	at string
 	do func()
 }
 
-func (w *trigger) Write(text []byte) (int, error) {
+func (w *cue) Write(text []byte) (int, error) {
 	if bytes.Contains(text, []byte(w.at)) {
 		w.do()
 	}
@@ -206,7 +206,7 @@ func TestDemoReaderGone(t *testing.T) {
 			tmp := t.TempDir()
 			t.Setenv("TMPDIR", tmp)
 			story, w := io.Pipe()
-			reader := &trigger{at: after, do: func() { story.CloseWithError(io.ErrClosedPipe) }}
+			reader := &cue{at: after, do: func() { story.CloseWithError(io.ErrClosedPipe) }}
 			heard := make(chan struct{})
 			go func() {
 				defer close(heard)

@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"os/user"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
@@ -163,8 +166,20 @@ func explain(err error) error {
 		return withCode(exitPart, err)
 	case errors.Is(err, mirror.ErrPartial):
 		return withCode(exitPart, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return withHint(err, "make space on the disk of %s, then the same command goes on where it stopped", diskOf(err))
+	case errors.Is(err, syscall.EROFS):
+		return withHint(err, "make the disk of %s writable, then the same command again; patchferry serve works meanwhile", diskOf(err))
 	}
 	return err
+}
+
+// diskOf names the disk that failed by a folder on it, as far as err tells.
+func diskOf(err error) string {
+	if path, ok := errors.AsType[*fs.PathError](err); ok && filepath.IsAbs(path.Path) {
+		return filepath.Dir(path.Path)
+	}
+	return "the store or the work directory"
 }
 
 // plural counts things for people.

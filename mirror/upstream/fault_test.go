@@ -135,7 +135,7 @@ func meet(t *testing.T, tests []fault) {
 			if read, err := os.ReadFile(w.Path); err != nil || !bytes.Equal(read, tt.want) {
 				t.Errorf("the file has other bytes (%v)", err)
 			}
-			if diff := cmp.Diff([]string{"file"}, b.names(t)); diff != "" {
+			if diff := cmp.Diff([]string{}, b.discarded(t, w)); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
 		})

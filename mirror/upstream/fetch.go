@@ -73,9 +73,15 @@ const (
 // the first was resumed or the file is small. An HTML page in place of a file
 // is a *ContentError.
 //
+// A caller that has put the file where it belongs calls Discard. Until then
+// the same call again finds it, without a word to the publisher: whoever is
+// killed in between need not fetch it again. Files too small for a journal are
+// fetched again all the same.
+//
 // The connection is free for others before the file is synced, so a caller
 // who runs twice as many calls at once as there are connections keeps the line
-// busy meanwhile. The caller sees to it that no two calls have the same Path at the same time.
+// busy meanwhile. The caller sees to it that no two calls have the same Path at
+// the same time.
 func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
 	t := &transfer{c: c, o: o, w: w, limit: c.maxFile(w)}
 	got, err := t.fetch(ctx)
@@ -83,6 +89,12 @@ func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
 		return got, fmt.Errorf("fetch %w", err)
 	}
 	return got, nil
+}
+
+// Discard removes the file that a call of Fetch left at path, and what is
+// remembered of it.
+func Discard(path string) error {
+	return errors.Join(remove(path), remove(path+journalSuffix))
 }
 
 func (c *Client) maxFile(w Want) int64 {
@@ -115,6 +127,9 @@ func (t *transfer) fetch(ctx context.Context) (Got, error) {
 	if err := t.o.Allows(u); err != nil {
 		return t.got, err
 	}
+	if done, err := t.complete(); done || err != nil {
+		return t.got, t.named(err)
+	}
 	release, err := t.c.slots.take(ctx, hostPort(u))
 	if err != nil {
 		return t.got, t.named(err)
@@ -130,6 +145,27 @@ func (t *transfer) fetch(ctx context.Context) (Got, error) {
 	}
 	release() // what follows is about the disk; the line is free for others
 	return t.got, t.settle(err)
+}
+
+// complete reports whether an earlier call brought the file here, as it is
+// wanted now. Lists are not kept for long enough.
+func (t *transfer) complete() (bool, error) {
+	if t.list {
+		return false, nil
+	}
+	var err error
+	if t.part, err = openComplete(t.w); t.part == nil || err != nil {
+		return false, err
+	}
+	wrong := t.part.check(t.w, &t.got)
+	t.describe(nil)
+	if err := t.part.file.Close(); err != nil {
+		return false, err
+	}
+	if wrong != nil {
+		t.got = Got{} // it is fetched anew, and then replaced
+	}
+	return wrong == nil, nil
 }
 
 // try runs the download and looks at the result, twice where a wrong one may
@@ -169,7 +205,7 @@ func (t *transfer) settle(err error) error {
 		return t.named(t.part.discard())
 	}
 	if err == nil {
-		return t.named(t.part.finish(""))
+		return t.named(t.finish())
 	}
 	var wrong *layout.MismatchError
 	var kept error
@@ -185,6 +221,15 @@ func (t *transfer) settle(err error) error {
 		t.c.log().Warn("partial file is lost", "path", t.part.path, "err", kept)
 	}
 	return t.named(err)
+}
+
+// finish gives the complete file its name. Nobody asks for a list twice.
+func (t *transfer) finish() error {
+	err := t.part.finish("")
+	if err == nil && t.list && t.part.recorded {
+		err = remove(t.part.path + journalSuffix)
+	}
+	return err
 }
 
 // named puts the URL before an error that does not begin with it.

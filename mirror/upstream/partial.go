@@ -66,13 +66,18 @@ type partial struct {
 	md5      hash.Hash // nil unless an MD5 was stated
 }
 
-// openPartial opens or makes the partial file of w, and takes over what an
-// earlier run left of the same URL.
-func openPartial(w Want) (*partial, error) {
+func newPartial(w Want) *partial {
 	p := &partial{path: w.Path, sha256: sha256.New(), sha1: sha1.New()}
 	if !w.MD5.IsZero() {
 		p.md5 = md5.New()
 	}
+	return p
+}
+
+// openPartial opens or makes the partial file of w, and takes over what an
+// earlier run left of the same URL.
+func openPartial(w Want) (*partial, error) {
+	p := newPartial(w)
 	f, err := os.OpenFile(p.path+partSuffix, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -188,11 +193,12 @@ func (p *partial) record() error {
 		return err
 	}
 	name := p.path + journalSuffix
-	if err := os.WriteFile(name+".new", b, 0o644); err != nil {
-		return err
+	err = os.WriteFile(name+".new", b, 0o644)
+	if err == nil {
+		err = os.Rename(name+".new", name)
 	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, remove(name+".new"))
 	}
 	p.recorded = true
 	return nil
@@ -203,8 +209,12 @@ func (p *partial) suspend() error {
 	if p.offset == 0 || !p.resume {
 		return p.discard()
 	}
-	err := p.sync()
-	return errors.Join(err, p.file.Close())
+	if err := p.sync(); err != nil && !p.recorded {
+		return errors.Join(err, p.discard())
+	}
+	// On a full disk the journal of before has to do: it is as good as long as
+	// the machine runs.
+	return p.file.Close()
 }
 
 // discard closes the file and removes all traces.
@@ -217,7 +227,8 @@ func (p *partial) discard() error {
 }
 
 // finish makes the bytes durable and gives them the name that is wanted,
-// badSuffix added where they are wrong.
+// badSuffix added where they are wrong. A journal stays beside a right file, so
+// that a caller who dies before the file is where it belongs finds it again.
 func (p *partial) finish(suffix string) error {
 	if err := p.file.Sync(); err != nil {
 		return errors.Join(err, p.file.Close())
@@ -228,10 +239,38 @@ func (p *partial) finish(suffix string) error {
 	if err := os.Rename(p.path+partSuffix, p.path+suffix); err != nil {
 		return err
 	}
-	if p.recorded {
+	if p.recorded && suffix != "" {
 		return remove(p.path + journalSuffix)
 	}
 	return nil
+}
+
+// openComplete returns the file that an earlier call for w brought here whole
+// and nobody has discarded, with what is known of it, or nil. It is open for
+// reading only: it may be an object of a store by now. A partial file is newer
+// than what it stands beside, and the journal is then its own.
+func openComplete(w Want) (*partial, error) {
+	j, err := readJournal(w.Path + journalSuffix)
+	if err != nil || j.URL != w.URL || j.Total <= 0 || w.Size > 0 && w.Size != j.Total {
+		return nil, nil
+	}
+	if _, err := os.Lstat(w.Path + partSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	f, err := os.Open(w.Path)
+	if err != nil {
+		return nil, nil
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() != j.Total {
+		return nil, f.Close()
+	}
+	p := newPartial(w)
+	p.file, p.j, p.offset = f, j, j.Total
+	if err := p.rehash(j.Total); err != nil {
+		return nil, errors.Join(fmt.Errorf("read back what is there: %w", err), f.Close())
+	}
+	return p, nil
 }
 
 // check compares the complete file with what w states.
