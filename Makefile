@@ -72,8 +72,9 @@ fuzz-short: ## run every fuzz test for FUZZTIME (default 5s)
 	GO='$(GO)' .ci/fuzz-short '$(FUZZTIME)'
 
 .PHONY: bench
-bench: ## the numbers of the README, each beside its peer, in one run
+bench: ## the numbers that count, each beside its peer in one run (serving needs nginx)
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(PACKAGES)
+	@for program in testdata/bench/*/; do echo "bench $$program"; $(GO) run "./$$program"; done
 
 .PHONY: docs
 docs: ## write docs/commands.md, docs/configuration.md and the man pages again from the code

@@ -100,12 +100,12 @@ func (b *viewBuilder) addFiles(u *layout.Update) (run, uint32, error) {
 			missing++
 			continue
 		}
-		name, key, err := b.addName(f.Entry())
+		name, err := b.text.add(f.Entry())
 		if err != nil {
 			return run{}, 0, err
 		}
 		rec := file{
-			name: name, key: key, update: uint32(len(v.updates) - 1),
+			name: name, update: uint32(len(v.updates) - 1),
 			size: f.Size, sha256: f.SHA256, sha1: f.SHA1, revoked: v.isRevoked(f.SHA256),
 		}
 		if !f.Modified.IsZero() {
@@ -114,27 +114,13 @@ func (b *viewBuilder) addFiles(u *layout.Update) (run, uint32, error) {
 		v.files = append(v.files, rec)
 	}
 	added := v.files[first:]
-	slices.SortFunc(added, func(x, y file) int { return strings.Compare(b.text.get(x.key), b.text.get(y.key)) })
+	slices.SortStableFunc(added, func(x, y file) int { return compareNames(b.text.get(x.name), b.text.get(y.name)) })
 	for i := 1; i < len(added); i++ {
-		if name := b.text.get(added[i].key); name == b.text.get(added[i-1].key) {
+		if name := b.text.get(added[i].name); compareNames(name, b.text.get(added[i-1].name)) == 0 {
 			return run{}, 0, fmt.Errorf("two files are called %q", name)
 		}
 	}
 	return run{first: uint32(first), n: uint32(len(added))}, missing, nil
-}
-
-// addName keeps a name and its folded form, once where they are equal.
-func (b *viewBuilder) addName(name string) (plain, folded span, err error) {
-	plain, err = b.text.add(name)
-	if err != nil {
-		return span{}, span{}, err
-	}
-	key := layout.Fold(name)
-	if key == name {
-		return plain, plain, nil
-	}
-	folded, err = b.text.add(key)
-	return plain, folded, err
 }
 
 func (b *viewBuilder) addFolder(path string, f folder, role folderRole) error {
@@ -149,7 +135,7 @@ func (b *viewBuilder) addFolder(path string, f folder, role folderRole) error {
 	if err != nil {
 		return err
 	}
-	f.name, f.key, err = b.addName(name)
+	f.name, err = b.text.add(name)
 	b.folders = append(b.folders, draftFolder{folder: f, parent: parent, role: role})
 	return err
 }
@@ -190,10 +176,10 @@ func (b *viewBuilder) placeFolders() error {
 	for i := range order {
 		order[i] = uint32(i + 1)
 	}
-	key := func(n uint32) string { return v.text.get(b.folders[n].key) }
+	name := func(n uint32) string { return v.text.get(b.folders[n].name) }
 	slices.SortFunc(order, func(x, y uint32) int {
 		fx, fy := &b.folders[x], &b.folders[y]
-		return cmp.Or(cmp.Compare(fx.parent, fy.parent), strings.Compare(key(x), key(y)),
+		return cmp.Or(cmp.Compare(fx.parent, fy.parent), compareNames(name(x), name(y)),
 			cmp.Compare(fx.role, fy.role), cmp.Compare(x, y))
 	})
 	v.folders = make([]folder, 1, len(b.folders))
@@ -201,7 +187,7 @@ func (b *viewBuilder) placeFolders() error {
 	var before *draftFolder
 	for _, n := range order {
 		d := &b.folders[n]
-		if before != nil && before.parent == d.parent && v.text.get(before.key) == key(n) {
+		if before != nil && before.parent == d.parent && compareNames(v.text.get(before.name), name(n)) == 0 {
 			if err := v.unite(&v.folders[len(v.folders)-1], d); err != nil {
 				return err
 			}

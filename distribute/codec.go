@@ -34,8 +34,8 @@ const (
 const (
 	spanLength   = 6
 	runLength    = 8
-	folderLength = 2*spanLength + 2*runLength + 4
-	fileLength   = 2*spanLength + 4 + 1 + 8 + 8 + 32 + 20
+	folderLength = spanLength + 2*runLength + 4
+	fileLength   = spanLength + 4 + 1 + 8 + 8 + 32 + 20
 )
 
 // indexMeta is the JSON document in front of the tables.

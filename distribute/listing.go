@@ -132,12 +132,12 @@ func (v *View) after(f *folder, name string) (folders, files uint32) {
 	if name == "" {
 		return f.folders.first, f.files.first
 	}
-	key, isFolder := strings.CutSuffix(layout.Fold(name), "/")
-	behind := func(r run, keyOf func(uint32) span) uint32 {
+	name, isFolder := strings.CutSuffix(name, "/")
+	behind := func(r run, nameOf func(uint32) span) uint32 {
 		lo, hi := r.first, r.end()
 		for lo < hi {
 			mid := lo + (hi-lo)/2
-			if v.text.get(keyOf(mid)) <= key {
+			if compareNames(v.text.get(nameOf(mid)), name) <= 0 {
 				lo = mid + 1
 				continue
 			}
@@ -146,9 +146,9 @@ func (v *View) after(f *folder, name string) (folders, files uint32) {
 		return lo
 	}
 	if isFolder {
-		return behind(f.folders, func(i uint32) span { return v.folders[i].key }), f.files.first
+		return behind(f.folders, func(i uint32) span { return v.folders[i].name }), f.files.first
 	}
-	return f.folders.end(), behind(f.files, func(i uint32) span { return v.files[i].key })
+	return f.folders.end(), behind(f.files, func(i uint32) span { return v.files[i].name })
 }
 
 // crumb is one folder on the way from the root.

@@ -21,21 +21,21 @@ func decodeRun(b []byte) run {
 }
 
 func (f *folder) append(b []byte) []byte {
-	b = f.key.append(f.name.append(b))
+	b = f.name.append(b)
 	b = f.files.append(f.folders.append(b))
 	return binary.LittleEndian.AppendUint32(b, f.missing)
 }
 
 func decodeFolder(b []byte) folder {
 	return folder{
-		name: decodeSpan(b), key: decodeSpan(b[6:]),
-		folders: decodeRun(b[12:]), files: decodeRun(b[20:]),
-		missing: binary.LittleEndian.Uint32(b[28:]),
+		name:    decodeSpan(b),
+		folders: decodeRun(b[6:]), files: decodeRun(b[14:]),
+		missing: binary.LittleEndian.Uint32(b[22:]),
 	}
 }
 
 func (f *file) append(b []byte) []byte {
-	b = f.key.append(f.name.append(b))
+	b = f.name.append(b)
 	b = binary.LittleEndian.AppendUint32(b, f.update)
 	revoked := byte(0)
 	if f.revoked {
@@ -49,11 +49,11 @@ func (f *file) append(b []byte) []byte {
 
 func decodeFile(b []byte) file {
 	return file{
-		name: decodeSpan(b), key: decodeSpan(b[6:]),
-		update: binary.LittleEndian.Uint32(b[12:]), revoked: b[16] != 0,
-		size:     int64(binary.LittleEndian.Uint64(b[17:])),
-		modified: int64(binary.LittleEndian.Uint64(b[25:])),
-		sha256:   [32]byte(b[33:65]), sha1: [20]byte(b[65:85]),
+		name:   decodeSpan(b),
+		update: binary.LittleEndian.Uint32(b[6:]), revoked: b[10] != 0,
+		size:     int64(binary.LittleEndian.Uint64(b[11:])),
+		modified: int64(binary.LittleEndian.Uint64(b[19:])),
+		sha256:   [32]byte(b[27:59]), sha1: [20]byte(b[59:79]),
 	}
 }
 
@@ -69,7 +69,7 @@ func (v *View) sound() bool {
 		}
 	}
 	for i, f := range v.folders {
-		if i > 0 && (!v.text.holds(f.name) || !v.text.holds(f.key)) {
+		if i > 0 && !v.text.holds(f.name) {
 			return false
 		}
 		if !f.folders.within(len(v.folders)) || !f.files.within(len(v.files)) {
@@ -81,7 +81,7 @@ func (v *View) sound() bool {
 	}
 	for i := range v.files {
 		f := &v.files[i]
-		if !v.text.holds(f.name) || !v.text.holds(f.key) || int(f.update) >= len(v.updates) || f.size < 0 {
+		if !v.text.holds(f.name) || int(f.update) >= len(v.updates) || f.size < 0 {
 			return false
 		}
 	}

@@ -30,12 +30,40 @@ func (h recordHandler) Handle(context.Context, slog.Record) error  { h.f(); retu
 func (h recordHandler) WithAttrs([]slog.Attr) slog.Handler         { return h }
 func (h recordHandler) WithGroup(string) slog.Handler              { return h }
 
+// obedient is a Source whose readers end with their context.
+type obedient struct{ distribute.Source }
+
+func (s obedient) Open(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
+	r, err := s.Source.Open(ctx, d, offset, n)
+	return &obedientReader{r, ctx.Err}, err
+}
+
+type obedientReader struct {
+	io.ReadCloser
+	ended func() error
+}
+
+func (r *obedientReader) Read(p []byte) (int, error) {
+	if err := r.ended(); err != nil {
+		return 0, err
+	}
+	return r.ReadCloser.Read(p)
+}
+
 // TestStopFinishesDownloads stops a server in the middle of a download.
 func TestStopFinishesDownloads(t *testing.T) {
 	src, view, _ := sparse(t, large)
-	s := &distribute.Server{Source: src, DrainTime: time.Minute}
-	s.Swap(view)
-	srv := start(t, s)
+	for name, source := range map[string]distribute.Source{"file": src, "reader": obedient{src}} {
+		t.Run(name, func(t *testing.T) {
+			s := &distribute.Server{Source: source, DrainTime: time.Minute}
+			s.Swap(view)
+			stopInMidDownload(t, start(t, s))
+		})
+	}
+}
+
+func stopInMidDownload(t *testing.T, srv *running) {
+	t.Helper()
 	res, err := srv.client.Get(srv.url(oneFile))
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,11 @@ package distribute
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"patchferry/layout"
 )
@@ -47,8 +49,8 @@ type ViewCounts struct {
 // folder and not kept.
 //
 // Invariants: folders[0] is the root. The folders within a folder stand
-// together, after it, in ascending order of key, and so do the files; no two
-// of either share a key. Several folders may have the same files: the aliases
+// together, after it, in the order of compareNames, and so do the files; no two
+// of either are equal in it. Several folders may have the same files: the aliases
 // of an update under its other operating systems. bySHA256 and bySHA1 hold the
 // index of every file in ascending order of that digest, then of date, then of
 // index; bySHA1 leaves out files without one.
@@ -64,20 +66,20 @@ type View struct {
 }
 
 type folder struct {
-	name, key span // key is layout.Fold of the name
-	folders   run
-	files     run
-	missing   uint32 // files listed here and not held
+	name    span
+	folders run
+	files   run
+	missing uint32 // files listed here and not held
 }
 
 type file struct {
-	name, key span
-	update    uint32
-	revoked   bool
-	size      int64 // bytes
-	modified  int64 // Unix seconds, 0 where unknown
-	sha256    layout.Digest
-	sha1      layout.SHA1
+	name     span
+	update   uint32
+	revoked  bool
+	size     int64 // bytes
+	modified int64 // Unix seconds, 0 where unknown
+	sha256   layout.Digest
+	sha1     layout.SHA1
 }
 
 // run is n entries of a table from first on.
@@ -139,7 +141,7 @@ func (v *View) find(path string) (place, bool) {
 func (v *View) folderIn(parent *folder, key string) *folder {
 	all := v.folders[parent.folders.first:parent.folders.end()]
 	i, found := slices.BinarySearchFunc(all, key, func(f folder, key string) int {
-		return strings.Compare(v.text.get(f.key), key)
+		return compareNames(v.text.get(f.name), key)
 	})
 	if !found {
 		return nil
@@ -150,7 +152,7 @@ func (v *View) folderIn(parent *folder, key string) *folder {
 func (v *View) fileIn(parent *folder, key string) *file {
 	all := v.files[parent.files.first:parent.files.end()]
 	i, found := slices.BinarySearchFunc(all, key, func(f file, key string) int {
-		return strings.Compare(v.text.get(f.key), key)
+		return compareNames(v.text.get(f.name), key)
 	})
 	if !found {
 		return nil
@@ -189,7 +191,7 @@ func (v *View) content(d layout.SHA1, ext string) *file {
 		if match != nil && match.sha256 != f.sha256 {
 			return nil
 		}
-		if match == nil && extension(v.text.get(f.key)) == ext {
+		if match == nil && layout.Fold(extension(v.text.get(f.name))) == ext {
 			match = f
 		}
 	}
@@ -221,4 +223,27 @@ func extension(name string) string {
 		return ""
 	}
 	return name[i+1:]
+}
+
+// compareNames orders names by layout.Fold. It makes no folded copies where a
+// byte of ASCII decides, which is nearly always; kept copies would be a third of
+// a view.
+func compareNames(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x >= utf8.RuneSelf || y >= utf8.RuneSelf {
+			return strings.Compare(layout.Fold(a), layout.Fold(b))
+		}
+		if x, y = lower(x), lower(y); x != y {
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }

@@ -34,7 +34,7 @@ func TestBuildViewRefuses(t *testing.T) {
 		}), "two updates have the folder X"},
 		{"a name with two files", each([]*layout.Update{
 			{ID: "a:1", Folder: "Software/EN/x", Files: []layout.File{held("a.exe"), held("A.EXE")}},
-		}), `two files are called "a.exe"`},
+		}), `two files are called "A.EXE"`},
 		{"an empty name", each([]*layout.Update{
 			{ID: "a:1", Folder: "Software/EN/", Files: []layout.File{held("a.exe")}},
 		}), "has an empty name"},
@@ -124,6 +124,20 @@ func TestObjectKeepsItsDate(t *testing.T) {
 	w := ask(s.Handler(), "/objects/sha256/"+d.String(), nil)
 	if got, want := w.Header().Get("Last-Modified"), fixtureTime.Time().Format(http.TimeFormat); got != want {
 		t.Errorf("Last-Modified is %q, want %q", got, want)
+	}
+}
+
+// TestRevokedObject answers 410 for an object that was taken back, also when
+// the catalog no longer names it.
+func TestRevokedObject(t *testing.T) {
+	fx := newFixture()
+	fx.meta.Revoked = append(fx.meta.Revoked, layout.Revoked{SHA256: layout.DigestOf([]byte("forgotten"))})
+	s := &distribute.Server{Source: fx.memory()}
+	s.Swap(fx.view(t))
+	for _, r := range fx.meta.Revoked {
+		if w := ask(s.Handler(), "/objects/sha256/"+r.SHA256.String(), nil); w.Code != http.StatusGone {
+			t.Errorf("%s: status %d, want 410", r.SHA256, w.Code)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // idPrefix begins every catalog line: the id is the first member.
@@ -15,9 +16,9 @@ const idPrefix = `{"id":"`
 // it, and returns the longer slice. A line is the JSON of u: members in the
 // order of the fields of Update, no blanks, times in UTC, and <, > and & as
 // they are. Equal updates make equal bytes. Text that is not valid UTF-8 is
-// written with U+FFFD in its place.
+// written with U+FFFD in its place, but in an id it is an error.
 //
-// It is an error if the id is not "<source>:<native id>".
+// It is an error too if the id is not "<source>:<native id>".
 func AppendLine(dst []byte, u *Update) ([]byte, error) {
 	if err := checkID(u.ID); err != nil {
 		return dst, err
@@ -93,6 +94,9 @@ func checkID(id string) error {
 	}
 	if len(id) > maxID {
 		return fmt.Errorf("update id %q has %d bytes, more than %d", clip(id), len(id), maxID)
+	}
+	if !utf8.ValidString(id) {
+		return fmt.Errorf("update id %q is not valid UTF-8", clip(id))
 	}
 	return nil
 }

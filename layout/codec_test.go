@@ -100,6 +100,7 @@ func TestParseLineRefuses(t *testing.T) {
 		"id not first":      `{"type":"software","id":"s:1"}`,
 		"id without source": `{"id":"1","type":"software"}`,
 		"id without end":    `{"id":"s:1`,
+		"id not UTF-8":      "{\"id\":\"s:\xb5\",\"type\":\"software\"}",
 		"unknown member":    `{"id":"s:1","type":"software","new":1}`,
 		"unknown below":     `{"id":"s:1","type":"software","files":[{"name":"a","new":1}]}`,
 		"twice":             `{"id":"s:1","type":"software","kb":"1","kb":"2"}`,
@@ -223,6 +224,7 @@ func compress(t testing.TB, plain []byte) []byte {
 func TestCatalogReaderRefuses(t *testing.T) {
 	one, two := `{"id":"a:1","type":"software"}`+"\n", `{"id":"a:2","type":"software"}`+"\n"
 	good := compress(t, []byte(one+two))
+	noSize, _ := catalogOf(t, "a:1", "a:2") // a frame that does not say its size
 	for name, c := range map[string]struct {
 		in  []byte
 		lim layout.Limits
@@ -237,6 +239,7 @@ func TestCatalogReaderRefuses(t *testing.T) {
 		"too many lines":    {in: good, lim: layout.Limits{Lines: 1}},
 		"a line too long":   {in: good, lim: layout.Limits{LineBytes: len(one) - 1}},
 		"too many bytes":    {in: good, lim: layout.Limits{Bytes: int64(len(one) + 3)}},
+		"too many, unsaid":  {in: noSize, lim: layout.Limits{Bytes: int64(len(one) + 3)}},
 		"a bomb":            {in: compress(t, append([]byte(`{"id":"`), make([]byte, 16<<20)...))},
 		"unknown member":    {in: compress(t, []byte(`{"id":"a:1","new":1}`+"\n"))},
 		"an enormous claim": {in: []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0x01, 0x00, 0x00}},

@@ -83,7 +83,7 @@ func (m *Mirror) refreshList(ctx context.Context, l *listing, opt SyncOptions) e
 	}
 	if err != nil {
 		known.Problem = err.Error()
-		if !opt.DryRun && !errors.Is(err, context.Canceled) {
+		if !opt.DryRun && ctx.Err() == nil {
 			err = errors.Join(err, m.remember(l.src, known))
 		}
 		return err

@@ -85,7 +85,7 @@ func TestWeAcceptGPGSignatures(t *testing.T) {
 	for _, test := range []struct{ algorithm, usage, want string }{
 		{"ed25519", "sign", "ed25519"},
 		{"rsa3072", "sign", "rsa3072"},
-		{"rsa4096", "cert", "rsa4096"}, // signs with a subkey
+		{"rsa3072", "cert", "rsa3072"}, // signs with a subkey
 	} {
 		t.Run(test.algorithm+" "+test.usage, func(t *testing.T) {
 			g := newGPG(t)

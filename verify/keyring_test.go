@@ -96,6 +96,7 @@ func TestReadKeyringRefuses(t *testing.T) {
 		"secret key":           []byte(secret.String()),
 		"secret key after":     []byte(block + secret.String()),
 		"binary secret key":    binaryKey(t, secret.String()),
+		"secret after public":  slices.Concat(binaryKey(t, block), binaryKey(t, secret.String())),
 		"version 3 key alone":  {0xc6, 5, 3, 0, 0, 0, 0},
 		"a signature":          []byte(strings.ReplaceAll(block, "PUBLIC KEY BLOCK", "SIGNATURE")),
 		"too large":            make([]byte, 17<<20),

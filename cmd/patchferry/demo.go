@@ -1,182 +1,270 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"patchferry/cmd/patchferry/internal/config"
-	"patchferry/cmd/patchferry/internal/demo"
-	"patchferry/mirror"
+	"patchferry/cmd/patchferry/internal/sample"
 )
+
+// demoListen is where the demo serves unless it is told otherwise.
+const demoListen = "127.0.0.1:8530"
 
 // demoOptions are the flags of demo.
 type demoOptions struct {
-	once   bool
-	dir    string
-	listen string
+	dir, listen string
+	once        bool
+	logLevel    string
 }
 
-// demoReport is the last line of demo with --json (docs/json.md).
+// demoReport is the last line of demo with --json (docs/demo.md).
 type demoReport struct {
-	Updates int    `json:"updates"`
-	Files   int    `json:"files"`   // held
-	Bytes   int64  `json:"bytes"`   // of them
-	Fetched int    `json:"fetched"` // files that the host fetched and found right
-	Dir     string `json:"dir,omitempty"`
-	URL     string `json:"url,omitempty"`
+	Updates int   `json:"updates"` // in the catalog
+	Files   int   `json:"files"`   // of these updates, held
+	Bytes   int64 `json:"bytes"`   // of these files
+	Fetched int   `json:"fetched"` // files that the host fetched and found right
+	Refused int   `json:"refused"` // files that the near side did not let in
 }
 
 func (a *app) demoCommand() *cobra.Command {
-	var o demoOptions
+	o := demoOptions{}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show all of it on this machine, with sample updates",
-		Long: `Start a publisher on loopback with some twenty sample updates and drivers, set up a
-mirror, sync, serve, and let a host of the LAN fetch and check every file. Then go
-on serving, to be looked at with a browser, until Ctrl-C.
+		Short: "Show the whole job on this machine, with sample updates",
+		Long: `Show the whole job on this machine, without the Internet: a publisher on loopback
+with some twenty sample updates and drivers, a new near side that syncs from it and
+serves, and a host that fetches every file and checks it. One file at the publisher
+is not what its list states; it is refused before your eyes.
 
-Without --dir everything is in a temporary directory, which is removed at the end.`,
-		Args: arguments(cobra.NoArgs),
+The demo types the same commands as you would and shows them. It works in a temporary
+directory, which it removes at the end, or in --dir DIR, which it leaves. After
+the checks it serves until Ctrl-C. Anything that is not as it should be is exit
+status 1.`,
+		Example: "  patchferry demo\n  patchferry demo --once --json",
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.logLevel = "error"
+			if cmd.Flag("log-level").Changed {
+				o.logLevel = *a.flags["log.level"]
+			}
 			return a.demo(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.once, "once", false, "end after the host has checked everything")
-	f.StringVar(&o.dir, "dir", "", "keep the mirror in `DIR`, which must be new")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on")
+	f.StringVar(&o.dir, "dir", "", "work in `DIR`, new or empty, and leave it there")
+	f.StringVar(&o.listen, "listen", "", "`ADDRESS` to serve on, host:port (default "+demoListen+"; with --once any free port)")
+	f.BoolVar(&o.once, "once", false, "end after the checks")
 	return cmd
 }
 
+// demo is one run of the demo.
+type demo struct {
+	app       *app
+	opt       demoOptions
+	out       io.Writer // what people read: standard output, unless that is for the summary
+	dir       string
+	config    string
+	publisher sample.Publisher
+	steps     int
+	told      error // of telling the story: the first that went wrong
+}
+
+// demo shows everything, and then serves. What fails is exit status 1, whatever
+// it would be of the command that failed.
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
-	dir := o.dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "patchferry-demo-"); err != nil {
+	if o.listen == "" && o.once {
+		o.listen = "127.0.0.1:0"
+	}
+	o.listen = cmp.Or(o.listen, demoListen)
+	ctx, stop := survivable(ctx)
+	defer stop()
+	d := &demo{app: a, opt: o, out: a.stdout}
+	if a.json {
+		d.out = a.stderr
+	}
+	if err := checkFree(ctx, o.listen); err != nil {
+		return err
+	}
+	if err := d.makeDir(); err != nil {
+		return err
+	}
+	defer func() { err = also(err, d.clean()) }()
+	if err := d.publisher.Start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = also(err, d.publisher.Close()) }()
+	err = d.show(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return withCode(exitInterrupted, context.Cause(ctx))
+	}
+	return withCode(exitFailed, err)
+}
+
+// survivable has two more signals end the demo in order, for it leaves a
+// directory behind where it is killed: a terminal that is closed ends the
+// context, and a reader of the story that went away is an error of writing.
+func survivable(ctx context.Context) (context.Context, func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	stop := func() { signal.Stop(broken) }
+	if signal.Ignored(syscall.SIGHUP) { // under nohup it shall go on
+		return ctx, stop
+	}
+	ctx, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
+	return ctx, func() {
+		stopHangup()
+		stop()
+	}
+}
+
+// also adds what went wrong afterwards. Where that is nothing, err keeps its
+// exit status and its hint.
+func also(err, after error) error {
+	if err == nil || after == nil {
+		return cmp.Or(err, after)
+	}
+	return errors.Join(err, after)
+}
+
+// show runs the near side, the server and the host, in this order.
+func (d *demo) show(ctx context.Context) error {
+	if err := d.initNear(ctx); err != nil {
+		return err
+	}
+	refused, err := d.syncs(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := d.serve(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := d.visit(ctx, server.url, refused)
+	if err == nil {
+		err = d.conclude(report, server.url)
+	}
+	if err != nil || d.opt.once {
+		return also(err, server.stop())
+	}
+	return server.wait(ctx)
+}
+
+// conclude prints the summary.
+func (d *demo) conclude(r demoReport, url string) error {
+	d.say("\nDone: %s with %s (%s) fetched and checked, %s refused.",
+		plural(r.Updates, "update", "updates"), plural(r.Fetched, "file", "files"), humanize.Bytes(uint64(r.Bytes)), plural(r.Refused, "file", "files"))
+	if !d.opt.once {
+		d.say("Look around at %s, or type the commands above in another terminal. Ctrl-C ends the demo.", url)
+	}
+	if d.app.json {
+		return also(d.told, d.app.printJSON(r))
+	}
+	return d.told
+}
+
+// say tells people something.
+func (d *demo) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(d.out, format+"\n", args...); err != nil && d.told == nil {
+		d.told = fmt.Errorf("tell what happens: %w", err)
+	}
+}
+
+// step begins a chapter of the story.
+func (d *demo) step(format string, args ...any) {
+	d.steps++
+	d.say("\n%d. "+format, append([]any{d.steps}, args...)...)
+}
+
+// command runs a command of this program as a person would who typed it, but in
+// this process: its results go to out. The configuration comes from the demo's
+// own file alone, not from the environment.
+func (d *demo) command(ctx context.Context, out io.Writer, args ...string) error {
+	child := &app{stdin: d.app.stdin, stdout: out, stderr: d.app.stderr}
+	for _, variable := range d.app.env {
+		if !strings.HasPrefix(variable, "PATCHFERRY_") {
+			child.env = append(child.env, variable)
+		}
+	}
+	root := child.rootCommand()
+	root.SetArgs(append([]string{"--config", d.config, "--log-level", d.opt.logLevel, "--progress", *d.app.flags["progress"]}, args...))
+	root.SetOut(out)
+	root.SetErr(d.app.stderr)
+	return root.ExecuteContext(ctx)
+}
+
+// typed shows a command as one would type it.
+func (d *demo) typed(words ...string) { d.say("   $ patchferry %s", strings.Join(words, " ")) }
+
+// shellWord returns s as one word of a shell.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// makeDir makes the directory in which all happens.
+func (d *demo) makeDir() error {
+	if d.opt.dir == "" {
+		dir, err := os.MkdirTemp("", "patchferry-demo-")
+		if err != nil {
 			return fmt.Errorf("make a directory for the demo: %w", err)
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		d.setDir(dir)
+		return nil
 	}
-	publisher, err := demo.StartPublisher(ctx)
+	dir, err := filepath.Abs(d.opt.dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("find %s: %w", d.opt.dir, err)
 	}
-	defer func() { err = errors.Join(err, publisher.Close()) }()
-	c, err := a.demoConfig(ctx, dir, publisher, o)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make a directory for the demo: %w", err)
+	}
+	inside, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("look into %s: %w", dir, err)
 	}
-	synced, err := a.demoSync(ctx, c)
-	if err != nil {
-		return err
+	if len(inside) > 0 {
+		return withHint(usageError("%s is not empty: the demo begins with nothing", dir), "patchferry demo --dir ANOTHER")
 	}
-	return a.demoServe(ctx, c, o, synced)
+	d.setDir(dir)
+	return nil
 }
 
-// demoConfig sets up a mirror as init near does, and adds the publisher.
-func (a *app) demoConfig(ctx context.Context, dir string, p *demo.Publisher, o demoOptions) (*config.Config, error) {
-	r, err := a.initNear(ctx, setup{dir: dir, name: "demo", noPassphrase: true})
-	if err != nil {
-		return nil, err
+func (d *demo) setDir(dir string) { d.dir, d.config = dir, filepath.Join(dir, "patchferry.toml") }
+
+// clean removes what was not asked to be kept.
+func (d *demo) clean() error {
+	if d.opt.dir != "" {
+		d.say("The near side stays in %s; to serve it again:\n$ patchferry --config %s serve", d.dir, shellWord(d.config))
+		return nil
 	}
-	if err := os.WriteFile(filepath.Join(dir, "publisher.pem"), p.CA, 0o644); err != nil {
-		return nil, fmt.Errorf("write the publisher's certificate: %w", err)
+	if err := os.RemoveAll(d.dir); err != nil {
+		return withHint(fmt.Errorf("remove the demo's directory: %w", err), "remove %s yourself", d.dir)
 	}
-	content, err := os.ReadFile(r.Config)
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	text := strings.Replace(string(content), "[fetch]\n", "[fetch]\nca = \"publisher.pem\"\n", 1)
-	text = strings.Replace(text, `listen = ":8530"`, "listen = "+strconv.Quote(o.listen), 1)
-	for _, s := range p.Sources() {
-		text += fmt.Sprintf("\n[[source]]\nname = %q\nkind = %q\nurl = %q\n", s.Name, s.Kind, s.URL)
-	}
-	if err := os.WriteFile(r.Config, []byte(text), 0o644); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	l, err := config.Load(config.Request{File: r.Config, Dir: r.Store})
-	if err != nil {
-		return nil, err
-	}
-	l.Log.Level = "warn" // the story is told on standard error
-	a.note("1. set up a mirror in %s", dir)
-	return &l.Config, nil
+	return nil
 }
 
-func (a *app) demoSync(ctx context.Context, c *config.Config) (*mirror.SyncReport, error) {
-	a.note("2. sync: %d updates and drivers of three lists, each file checked", demo.Count)
-	show := a.newDisplay(c.Progress)
-	j, err := a.openJob(ctx, c, true, show)
+// checkFree finds a port that is taken before the work, and not after it.
+func checkFree(ctx context.Context, address string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return withHint(fmt.Errorf("the demo cannot serve on %s: %w", address, err), "patchferry demo --listen 127.0.0.1:0")
 	}
-	defer j.Close() // everything that was written is durable already
-	show.start()
-	report, err := j.Sync(ctx, mirror.SyncOptions{})
-	show.stop()
-	if err != nil {
-		return nil, explain(err)
-	}
-	a.note("   published generation %d: %s, %s (%s)", report.Generation, plural(report.Counts.Updates, "update", "updates"),
-		plural(report.Counts.Held, "file", "files"), humanize.Bytes(uint64(report.Counts.Bytes)))
-	return report, nil
-}
-
-// demoServe serves, lets a host fetch everything, and goes on serving unless
-// once was asked for.
-func (a *app) demoServe(ctx context.Context, c *config.Config, o demoOptions, synced *mirror.SyncReport) error {
-	service, err := a.openService(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer service.site.Close() // it was only read
-	url := "http://" + reachable(service.listeners[0].Addr()) + "/"
-	a.note("3. serve on %s", url)
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- service.run(running) }()
-
-	began := time.Now()
-	checked, err := demo.Host{URL: url}.FetchAll(ctx)
-	if err != nil {
-		stop()
-		return errors.Join(err, <-ended)
-	}
-	a.note("4. a host walked the catalog tree, fetched %s (%s, %d in two pieces) in %s, and found all of them right",
-		plural(checked.Files, "file", "files"), humanize.Bytes(uint64(checked.Bytes)), checked.Resumed, time.Since(began).Round(time.Millisecond))
-	r := demoReport{Updates: synced.Counts.Updates, Files: synced.Counts.Held, Bytes: synced.Counts.Bytes, Fetched: checked.Files, Dir: o.dir}
-	if checked.Files != synced.Counts.Objects {
-		err = fmt.Errorf("the host fetched %d files, the catalog has %d", checked.Files, synced.Counts.Objects)
-	}
-	if o.once || err != nil {
-		stop()
-		if err = errors.Join(err, <-ended); err != nil {
-			return err
-		}
-		return a.printDemo(r)
-	}
-	r.URL = url
-	if err := a.printDemo(r); err != nil {
-		stop()
-		return errors.Join(err, <-ended)
-	}
-	a.note("Open %s in a browser, or fetch with curl or aria2c. Ctrl-C ends the demo.", url)
-	return <-ended
-}
-
-func (a *app) printDemo(r demoReport) error {
-	if a.json {
-		return a.printJSON(r)
-	}
-	return a.printf("%d updates, %d files (%s) mirrored; %d fetched and right\n",
-		r.Updates, r.Files, humanize.Bytes(uint64(r.Bytes)), r.Fetched)
+	return l.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -252,7 +253,7 @@ func checkHosts(ctx context.Context, c *config.Config) []finding {
 			if h, _, err := net.SplitHostPort(host); err == nil {
 				host = h
 			}
-			if seen[host] {
+			if seen[host] || strings.HasPrefix(host, "*.") { // a pattern has no address
 				continue
 			}
 			seen[host] = true

@@ -66,7 +66,8 @@ func withHint(err error, format string, args ...any) error {
 
 // exitCode says how the process ends after err.
 func exitCode(ctx context.Context, err error) int {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	stopped := errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted) || errors.Is(err, errTerminated)
+	if ctx.Err() != nil && stopped {
 		return exitInterrupted
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {

@@ -3,10 +3,12 @@ package store_test
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"patchferry/layout"
 )
@@ -21,7 +23,9 @@ func TestCacheBound(t *testing.T) {
 	c := newCache(t, folder, 350_000, b) // three of them
 	for i, data := range objects {
 		wantRead(t, c, objects[0]) // always in use: never goes
+		wantKept(t, folder, objects[0])
 		wantRead(t, c, data)
+		wantKept(t, folder, data)
 		if got := cachedBytes(t, folder); got > 350_000 {
 			t.Errorf("after %d objects: the folder holds %d bytes", i+1, got)
 		}
@@ -37,6 +41,20 @@ func TestCacheBound(t *testing.T) {
 	if got := b.opened.Load(); got != 11 {
 		t.Errorf("the longest unused object was kept")
 	}
+}
+
+// wantKept waits until the copy is kept: its last bytes leave as soon as they
+// are known to be right, before the copy is durable and has its name.
+func wantKept(t *testing.T, folder string, data []byte) {
+	t.Helper()
+	name := filepath.Join(folder, layout.DigestOf(data).String())
+	for range 3000 {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no copy of %d bytes was kept", len(data))
 }
 
 func cachedBytes(t *testing.T, folder string) int64 {

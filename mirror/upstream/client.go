@@ -41,7 +41,7 @@ type Client struct {
 	Windows     []Window // when fetching is allowed; outside of all it waits. Empty: always
 
 	Stall         time.Duration // silence after which a connection is given up; 0 is DefaultStall. There is no time-out of a whole download
-	Retries       int           // attempts after the first that bring no new byte; 0 is DefaultRetries, negative is none
+	Retries       int           // attempts after the first that bring no new byte; 0 is DefaultRetries, negative is none. A host whose last 3*PerHost files all failed gets none until one succeeds
 	RetryWait     time.Duration // before the first retry, then doubled up to 30 s, give or take half; 0 is DefaultRetryWait
 	MaxRetryAfter time.Duration // a server that asks for a longer wait ends the fetch; 0 is DefaultMaxRetryAfter
 	MaxList       int64         // bytes of a list; 0 is DefaultMaxList
@@ -65,6 +65,8 @@ type Client struct {
 	once      sync.Once
 	transport *http.Transport
 	requests  *retryablehttp.Client
+	single    *retryablehttp.Client // without retries
+	health    *health
 	slots     *slots
 	limit     *rate.Limiter
 }
@@ -108,6 +110,13 @@ func (c *Client) start() {
 			Backoff:      c.backoff,
 			ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		}
+		c.single = &retryablehttp.Client{
+			HTTPClient:   c.requests.HTTPClient,
+			CheckRetry:   c.checkRetry,
+			Backoff:      c.backoff,
+			ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		}
+		c.health = newHealth(3 * perHost)
 	})
 }
 

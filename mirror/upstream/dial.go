@@ -124,20 +124,25 @@ func (c *Client) dialFirst(ctx context.Context, network string, addrs []string) 
 	defer cancel()
 	results := make(chan dialed)
 	started, failed := 0, 0
+	start := func() {
+		if started == len(addrs) {
+			return
+		}
+		addr := addrs[started]
+		started++
+		go func() {
+			conn, err := c.dialOne(ctx, network, addr)
+			results <- dialed{conn, err}
+		}()
+	}
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var first error
 	for failed < len(addrs) {
 		select {
 		case <-next.C:
-			if started < len(addrs) {
-				go func(addr string) {
-					conn, err := c.dialOne(ctx, network, addr)
-					results <- dialed{conn, err}
-				}(addrs[started])
-				started++
-				next.Reset(dialStagger)
-			}
+			start()
+			next.Reset(dialStagger)
 		case r := <-results:
 			if r.err == nil {
 				cancel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"time"
 
@@ -78,7 +77,10 @@ const (
 // the same call again finds it, without a word to the publisher: whoever is
 // killed in between need not fetch it again.
 //
-// The caller sees to it that no two calls have the same Path at the same time.
+// The connection is free for others before the file is synced, so a caller
+// who runs twice as many calls at once as there are connections keeps the line
+// busy meanwhile. The caller sees to it that no two calls have the same Path at
+// the same time.
 func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
 	t := &transfer{c: c, o: o, w: w, limit: c.maxFile(w)}
 	got, err := t.fetch(ctx)
@@ -127,16 +129,19 @@ func (t *transfer) fetch(ctx context.Context) (Got, error) {
 	if done, err := t.complete(); done || err != nil {
 		return t.got, t.named(err)
 	}
-	release, err := t.c.slots.take(ctx, net.JoinHostPort(canonicalHost(u.Hostname()), portOf(u)))
+	release, err := t.c.slots.take(ctx, hostPort(u))
 	if err != nil {
-		return t.got, fmt.Errorf("%s: %w", t.url, err)
+		return t.got, t.named(err)
 	}
 	defer release()
 	t.part, err = openPartial(t.w)
 	if err != nil {
-		return t.got, fmt.Errorf("%s: %w", t.url, err)
+		return t.got, t.named(err)
 	}
 	err = t.try(ctx)
+	if t.c.health.note(hostPort(u), err) {
+		t.c.log().WarnContext(ctx, "host is down: one attempt for each of its files from now on", "url", t.url, "err", err)
+	}
 	release() // what follows is about the disk; the line is free for others
 	return t.got, t.settle(err)
 }
@@ -214,10 +219,7 @@ func (t *transfer) settle(err error) error {
 	if kept != nil {
 		t.c.log().Warn("partial file is lost", "path", t.part.path, "err", kept)
 	}
-	if wrong != nil {
-		return fmt.Errorf("%s: %w", t.url, err)
-	}
-	return err
+	return t.named(err)
 }
 
 // finish gives the complete file its name. Nobody asks for a list twice.
@@ -229,12 +231,8 @@ func (t *transfer) finish() error {
 	return err
 }
 
-func (t *transfer) named(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", t.url, err)
-}
+// named puts the URL before an error that does not begin with it.
+func (t *transfer) named(err error) error { return named(t.url, err) }
 
 // keeps reports whether the bytes that came before err are worth keeping.
 func keeps(err error) bool {
@@ -263,7 +261,7 @@ func (t *transfer) run(ctx context.Context) error {
 	idle, restarts := 0, 0
 	for attempt := 1; ; attempt++ {
 		if err := t.c.waitOpen(ctx); err != nil {
-			return fmt.Errorf("%s: %w", t.url, err)
+			return t.named(err)
 		}
 		best := t.part.best
 		err := t.attempt(ctx)
@@ -294,7 +292,7 @@ func (t *transfer) run(ctx context.Context) error {
 		}
 		t.c.log().DebugContext(ctx, "go on after a broken transfer", "url", t.url, "size", t.part.offset, "err", broken.err)
 		if err := sleep(ctx, t.c.backoff(t.c.retryWait(), maxRetryWait, idle, nil)); err != nil {
-			return fmt.Errorf("%s: %w", t.url, err)
+			return t.named(err)
 		}
 	}
 }

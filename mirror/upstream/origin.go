@@ -20,8 +20,8 @@ type Origin struct {
 	Rate int64 // bytes a second for this source; 0 is no limit of its own
 
 	source string
-	hosts  map[string]bool     // "host:port"
-	names  map[string]bool     // host, without port
+	hosts  map[string]bool     // "host:port"; a host of "*.example.net" is all below it
+	names  map[string]bool     // host, without port; never such a pattern
 	addrs  map[netip.Addr]bool // hosts that are addresses
 	once   sync.Once
 	limit  *rate.Limiter
@@ -31,6 +31,10 @@ type Origin struct {
 // its list, nil where the list is a local file; hosts are further "host" or
 // "host:port". A host without a port may be used on the ports of http and
 // https, as may the host of a URL without one; with a port, on that port only.
+//
+// "*.example.net" is every host below example.net, for publishers whose
+// delivery networks have a name for each machine. It stands for public
+// addresses only: a host in the local network must be written as it is.
 func NewOrigin(source string, list *url.URL, hosts []string) (*Origin, error) {
 	o := &Origin{source: source, hosts: map[string]bool{}, names: map[string]bool{}, addrs: map[netip.Addr]bool{}}
 	if list != nil {
@@ -58,14 +62,31 @@ func (o *Origin) Allows(u *url.URL) error {
 	if err := o.checkForm(u); err != nil {
 		return err
 	}
-	host, port := canonicalHost(u.Hostname()), portOf(u)
-	if o.hosts[net.JoinHostPort(host, port)] {
+	host := canonicalHost(u.Hostname())
+	if o.hosts[hostPort(u)] || o.allowsBelow(host, portOf(u)) {
 		return nil
 	}
 	if p := explicitPort(u); p != "" {
 		host = net.JoinHostPort(host, p)
 	}
 	return &HostError{Source: o.source, URL: u.Redacted(), Host: host}
+}
+
+// allowsBelow reports whether a pattern covers host.
+func (o *Origin) allowsBelow(host, port string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	for {
+		_, parent, ok := strings.Cut(host, ".")
+		if !ok {
+			return false
+		}
+		if o.hosts[net.JoinHostPort("*."+parent, port)] {
+			return true
+		}
+		host = parent
+	}
 }
 
 // checkForm refuses what has no place in any URL of a source. Credentials
@@ -87,7 +108,9 @@ func (o *Origin) checkForm(u *url.URL) error {
 
 func (o *Origin) add(host, port string) {
 	host = canonicalHost(host)
-	o.names[host] = true
+	if !strings.HasPrefix(host, "*.") {
+		o.names[host] = true
+	}
 	if a, err := netip.ParseAddr(host); err == nil {
 		o.addrs[a] = true
 	}
@@ -125,23 +148,30 @@ func (o *Origin) limiter() *rate.Limiter {
 
 var errHost = errors.New("not a host or host:port")
 
-// splitHost reads "host", "host:port", "[v6]", "[v6]:port" or a bare v6
-// address.
+// CheckHost returns why s cannot be one of the hosts of NewOrigin.
+func CheckHost(s string) error {
+	_, _, err := splitHost(s)
+	return err
+}
+
+// splitHost reads "host", "host:port", "[v6]", "[v6]:port", a bare v6 address,
+// or "*." before a name with a dot in it.
 func splitHost(s string) (host, port string, err error) {
 	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return a.String(), "", nil
 	}
-	if strings.ContainsAny(s, "/\\@*?# \t") || s == "" {
+	name := strings.TrimPrefix(s, "*.")
+	if strings.ContainsAny(name, "/\\@*?# \t") || name == "" || name != s && !strings.Contains(name, ".") {
 		return "", "", errHost
 	}
-	u, err := url.Parse("//" + s)
+	u, err := url.Parse("//" + name)
 	if err != nil || u.Hostname() == "" || strings.HasSuffix(s, ":") {
 		return "", "", errHost
 	}
 	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
 		return "", "", errHost
 	}
-	return u.Hostname(), u.Port(), nil
+	return s[:len(s)-len(name)] + u.Hostname(), u.Port(), nil
 }
 
 // canonicalHost brings the spellings of one host to one form.
@@ -150,6 +180,11 @@ func canonicalHost(h string) string {
 		return a.Unmap().String()
 	}
 	return strings.TrimSuffix(strings.ToLower(h), ".")
+}
+
+// hostPort names the server of u: the same for all spellings of it.
+func hostPort(u *url.URL) string {
+	return net.JoinHostPort(canonicalHost(u.Hostname()), portOf(u))
 }
 
 // explicitPort returns the port of u, empty where it is the scheme's own.

@@ -37,6 +37,11 @@ func TestOriginAllows(t *testing.T) {
 		{name: "IPv6", hosts: []string{"[2001:db8::1]:8080"}, url: "http://[2001:DB8:0::1]:8080/x"},
 		{name: "IPv6 without brackets", hosts: []string{"2001:db8::1"}, url: "https://[2001:db8::1]/x"},
 		{name: "nothing written", url: "https://a.example/x", err: `hosts = ["a.example"]`},
+		{name: "pattern", hosts: []string{"*.dl.example.net"}, url: "https://a.b.DL.example.net/x"},
+		{name: "pattern, the domain itself", hosts: []string{"*.dl.example.net"}, url: "https://dl.example.net/x", err: `hosts = ["dl.example.net"]`},
+		{name: "pattern, part of a name", hosts: []string{"*.dl.example.net"}, url: "https://a.evildl.example.net/x", err: "hosts"},
+		{name: "pattern, other port", hosts: []string{"*.dl.example.net:8080"}, url: "http://a.dl.example.net/x", err: "hosts"},
+		{name: "pattern, written port", hosts: []string{"*.dl.example.net:8080"}, url: "http://a.dl.example.net:8080/x"},
 		{name: "user", hosts: []string{"a.example"}, url: "https://u@a.example/x", err: "user name or password"},
 		{name: "scheme", hosts: []string{"a.example"}, url: "ftp://a.example/x", err: "neither http nor https"},
 		{name: "no host", hosts: []string{"a.example"}, url: "http:///x", err: "names no host"},
@@ -64,7 +69,7 @@ func TestOriginAllows(t *testing.T) {
 }
 
 func TestNewOriginRefuses(t *testing.T) {
-	for _, host := range []string{"", "http://a.example", "a.example/x", "*.a.example", "a b", "u@a.example", "a.example:", "a.example:http", "a.example:0", "a.example:70000", ":80"} {
+	for _, host := range []string{"", "http://a.example", "a.example/x", "*.example", "*.", "*", "a.*.example", "*.*.example", "a b", "u@a.example", "a.example:", "a.example:http", "a.example:0", "a.example:70000", ":80"} {
 		if _, err := upstream.NewOrigin("xp", nil, []string{host}); err == nil {
 			t.Errorf("%q: got no error", host)
 		}
@@ -100,6 +105,8 @@ func TestAddresses(t *testing.T) {
 		{name: "unspecified v6", hosts: []string{"a.example"}, host: "a.example", leadsTo: []string{"::"}, err: "unspecified"},
 		{name: "multicast", hosts: []string{"a.example"}, host: "a.example", leadsTo: []string{"224.0.0.1"}, err: "multicast"},
 		{name: "broadcast", hosts: []string{"a.example"}, host: "a.example", leadsTo: []string{"255.255.255.255"}, err: "reserved"},
+		{name: "pattern, public", hosts: []string{"*.dl.example"}, host: "a.dl.example", leadsTo: []string{"192.0.2.1"}, dialled: "192.0.2.1:80"},
+		{name: "pattern, private", hosts: []string{"*.dl.example"}, host: "a.dl.example", leadsTo: []string{"10.0.0.1"}, err: "private"},
 		{name: "some refused", hosts: []string{"a.example"}, host: "a.example", leadsTo: []string{"169.254.1.1", "192.0.2.1"}, dialled: "192.0.2.1:80"},
 		{name: "no address", hosts: []string{"a.example"}, host: "a.example", leadsTo: nil, err: "no address"},
 	}

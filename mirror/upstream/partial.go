@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"sync"
 
 	"patchferry/layout"
 )
@@ -306,13 +308,13 @@ func readJournal(name string) (journal, error) {
 
 // bootID names the running kernel's start, on Linux; empty elsewhere. While it
 // is the same, all that was written to a file is in it, synced or not.
-func bootID() string {
+var bootID = sync.OnceValue(func() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
-	return string(b)
-}
+	return strings.TrimSpace(string(b))
+})
 
 func remove(name string) error {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

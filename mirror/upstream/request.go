@@ -37,26 +37,39 @@ func (c *Client) get(ctx context.Context, o *Origin, asked string, header http.H
 	req.Header.Set("User-Agent", orDefault(c.UserAgent, DefaultUserAgent))
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := c.requests.Do(req)
+	client := c.requests
+	if c.health.down(hostPort(req.URL)) {
+		client = c.single
+	}
+	resp, err := client.Do(req)
 	if err != nil && resp != nil {
 		resp.Body.Close()
 	}
 	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+		return nil, named(asked, context.Cause(ctx))
 	}
-	if err != nil {
-		return nil, plain(asked, err)
+	if err == nil {
+		return resp, nil
 	}
-	return resp, nil
+	err = bare(err)
+	if !final(err) {
+		err = &transportError{err}
+	}
+	return nil, named(asked, err)
 }
 
-// plain takes net/http's wrapping off an error and names the URL once.
-func plain(asked string, err error) error {
+// bare takes net/http's wrapping off an error.
+func bare(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		err = wrapped.Err
+		return wrapped.Err
 	}
-	if strings.HasPrefix(err.Error(), asked) {
+	return err
+}
+
+// named puts the URL before an error that does not begin with it.
+func named(asked string, err error) error {
+	if err == nil || strings.HasPrefix(err.Error(), asked) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", asked, err)

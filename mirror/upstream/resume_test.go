@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -123,6 +126,71 @@ func snapshot(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return copied
+}
+
+// TestKilled resumes from the files as they were when the program died, with
+// and without anything stated: what the kernel has accepted is not lost.
+func TestKilled(t *testing.T) {
+	body := content(43, 4<<20)
+	for _, blind := range []bool{false, true} {
+		p := hostile.New(map[string][]byte{"/a.exe": body})
+		defer p.Close()
+		s := &session{url: p.URL("/a.exe"), dir: t.TempDir(), origin: origin(t, p.URL("/")), body: body, blind: blind}
+		if err := s.run(t, 2<<20, true); err == nil {
+			t.Fatal("the download was not stopped")
+		}
+		if err := s.run(t, never, false); err != nil {
+			t.Fatal(err)
+		}
+		if most := int64(len(body)) + 128<<10; s.fetched > most {
+			t.Errorf("fetched %d bytes, want at most %d", s.fetched, most)
+		}
+	}
+}
+
+// TestPublisherWithoutIfRange changes the file between two ranges, at a
+// server that takes no notice of If-Range.
+func TestPublisherWithoutIfRange(t *testing.T) {
+	tests := []struct {
+		name    string
+		headers http.Header // of the second answer
+	}{
+		{"ETag", http.Header{"Etag": {`"2"`}, "Content-Range": {"bytes 600000-999999/1000000"}}},
+		{"date", http.Header{"Last-Modified": {"Thu, 15 Apr 2004 17:00:00 GMT"}, "Content-Range": {"bytes 600000-999999/1000000"}}},
+		{"length", http.Header{"Content-Range": {"bytes 600000-1000000/1000001"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			first, second := content(44, 1_000_000), content(45, 1_000_000)
+			var requests atomic.Int64
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"1"`)
+				w.Header().Set("Last-Modified", "Tue, 13 Apr 2004 17:00:00 GMT")
+				switch requests.Add(1) {
+				case 1:
+					w.Header().Set("Content-Length", "1000000")
+					w.Write(first[:600_000])
+				case 2:
+					maps.Copy(w.Header(), tt.headers)
+					w.WriteHeader(http.StatusPartialContent)
+					w.Write(second[600_000:])
+				default:
+					w.Write(second)
+				}
+			}))
+			defer s.Close()
+			c := &upstream.Client{RetryWait: 1}
+			defer c.Close()
+			w := upstream.Want{URL: s.URL + "/a.exe", Path: filepath.Join(t.TempDir(), "file")}
+			got, err := c.Fetch(t.Context(), origin(t, s.URL), w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.SHA256 != layout.DigestOf(second) {
+				t.Error("the file is mixed from two versions")
+			}
+		})
+	}
 }
 
 // TestPowerLoss resumes a file whose unsynced end did not survive.

@@ -10,10 +10,11 @@ import (
 
 // answer is one answer, as the faults of the request leave it.
 type answer struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	status  int
-	written int64
+	w      http.ResponseWriter
+	r      *http.Request
+	p      *Publisher
+	seen   *Request // guarded by p.mu
+	status int
 
 	body     []byte
 	etag     string
@@ -36,11 +37,24 @@ type answer struct {
 }
 
 func (a *answer) error(code int, text string) {
-	a.status = code
 	a.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	a.w.WriteHeader(code)
+	a.begin(code)
 	n, _ := io.WriteString(a.w, text)
-	a.written += int64(n)
+	a.wrote(n)
+}
+
+// begin sends the headers.
+func (a *answer) begin(code int) {
+	a.p.mu.Lock()
+	a.seen.Status = code
+	a.p.mu.Unlock()
+	a.w.WriteHeader(code)
+}
+
+func (a *answer) wrote(n int) {
+	a.p.mu.Lock()
+	a.seen.Written += int64(n)
+	a.p.mu.Unlock()
 }
 
 func (a *answer) serve() {
@@ -54,8 +68,7 @@ func (a *answer) serve() {
 	}
 	a.headers()
 	if a.unchanged() {
-		a.status = http.StatusNotModified
-		a.w.WriteHeader(a.status)
+		a.begin(http.StatusNotModified)
 		return
 	}
 	size := int64(len(a.body))
@@ -129,7 +142,7 @@ func (a *answer) send(b []byte) {
 	} else {
 		a.w.Header().Set("Content-Length", strconv.FormatInt(stated, 10))
 	}
-	a.w.WriteHeader(a.status)
+	a.begin(a.status)
 	switch {
 	case a.cut && a.cutAt < int64(len(b)):
 		a.write(b[:a.cutAt])
@@ -153,7 +166,7 @@ func (a *answer) write(b []byte) {
 	piece := or(a.chunk, 64<<10)
 	for len(b) > 0 {
 		n, err := a.w.Write(b[:min(piece, len(b))])
-		a.written += int64(n)
+		a.wrote(n)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}

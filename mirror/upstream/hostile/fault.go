@@ -110,7 +110,7 @@ func (f Length) apply(a *answer, _ *file)       { a.lie = f.By }
 func (f NoRange) apply(a *answer, _ *file)      { a.noRange = true }
 func (f Stall) apply(a *answer, _ *file)        { a.stallAt, a.stall = f.At, true }
 func (f Slow) apply(a *answer, _ *file)         { a.chunk, a.pause = f.Chunk, f.Pause }
-func (f WeakETag) apply(a *answer, x *file)     { a.etag, a.weak = "W/"+etagOf(x.body), true }
+func (f WeakETag) apply(a *answer, x *file)     { a.etag, a.weak = "W/"+x.etag, true }
 func (f NoValidators) apply(a *answer, _ *file) { a.bare = true }
 func (f NoLength) apply(a *answer, _ *file)     { a.noLength, a.close = true, f.Close }
 func (f WrongRange) apply(a *answer, _ *file)   { a.shift = f.By }
@@ -118,11 +118,9 @@ func (f Good) apply(*answer, *file)             {}
 
 func (f Change) apply(a *answer, x *file) {
 	if f.SameValidators {
-		a.etag, a.modified = etagOf(x.body), x.modified
-		x.body = f.To
-		return
+		a.etag, a.modified = x.etag, x.modified
 	}
-	x.body, x.modified = f.To, x.modified.AddDate(0, 0, 1)
+	x.put(f.To)
 }
 
 func (f Redirect) apply(a *answer, _ *file) {
@@ -156,7 +154,6 @@ func (f HTML) apply(a *answer, _ *file) {
 }
 
 func (f WrongBytes) apply(a *answer, x *file) {
-	a.etag = etagOf(x.body)
 	a.body = bytes.Clone(x.body)
 	a.body[f.At] ^= 1
 }

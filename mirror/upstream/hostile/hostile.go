@@ -37,10 +37,10 @@ type Publisher struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	files  map[string]*file
-	seen   []Request
+	seen   []*Request
 }
 
-// Request is one request as it was answered.
+// Request is one request and its answer.
 type Request struct {
 	Path    string
 	Header  http.Header // as received
@@ -50,6 +50,7 @@ type Request struct {
 
 type file struct {
 	body     []byte
+	etag     string // strong, of body
 	modified time.Time
 	faults   []*armed
 }
@@ -104,10 +105,15 @@ func (p *Publisher) Put(path string, body []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if f := p.files[path]; f != nil {
-		f.body, f.modified = body, f.modified.AddDate(0, 0, 1)
+		f.put(body)
 		return
 	}
-	p.files[path] = &file{body: body, modified: epoch}
+	p.files[path] = &file{body: body, etag: etagOf(body), modified: epoch}
+}
+
+// put replaces the content; f is a day younger then.
+func (f *file) put(body []byte) {
+	f.body, f.etag, f.modified = body, etagOf(body), f.modified.AddDate(0, 0, 1)
 }
 
 // Fault adds faults to a path, which need not be a file.
@@ -137,7 +143,7 @@ func (p *Publisher) Heal(path string) {
 	}
 }
 
-// Requests returns how many requests for path were answered; for "" all.
+// Requests returns how many requests for path came; for "" all.
 func (p *Publisher) Requests(path string) int {
 	n := 0
 	for _, r := range p.Log() {
@@ -159,11 +165,16 @@ func (p *Publisher) Bytes(path string) int64 {
 	return n
 }
 
-// Log returns the requests so far, in the order in which they ended.
+// Log returns the requests so far, in the order in which they came. Of one
+// that is still being answered it says what was done so far.
 func (p *Publisher) Log() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.seen)
+	all := make([]Request, len(p.seen))
+	for i, r := range p.seen {
+		all[i] = *r
+	}
+	return all
 }
 
 // Paths returns the paths of all files in order.
@@ -179,12 +190,7 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Hook(r)
 	}
 	pause(r, p.Delay)
-	a := &answer{w: w, r: r}
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.seen = append(p.seen, Request{Path: r.URL.Path, Header: r.Header, Status: a.status, Written: a.written})
-	}()
+	a := &answer{w: w, r: r, p: p, seen: &Request{Path: r.URL.Path, Header: r.Header.Clone()}}
 	if !p.prepare(a) {
 		a.error(http.StatusNotFound, "no such file\n")
 		return
@@ -196,6 +202,7 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Publisher) prepare(a *answer) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen = append(p.seen, a.seen)
 	f := p.files[a.r.URL.Path]
 	if f == nil {
 		return false
@@ -219,7 +226,7 @@ func (p *Publisher) prepare(a *answer) bool {
 		a.modified = f.modified
 	}
 	if a.etag == "" {
-		a.etag = etagOf(a.body)
+		a.etag = f.etag
 	}
 	return f.body != nil || a.instead != nil
 }

@@ -56,15 +56,9 @@ func Parse(r io.Reader, l upstream.List) iter.Seq2[*layout.Update, error] {
 	return func(yield func(*layout.Update, error) bool) {
 		p := &parser{list: l, named: listName(l.Name), seen: map[string]fact{}}
 		for line, err := range upstream.Lines(r, MaxLine, MaxLines) {
-			if err != nil {
-				if !yield(nil, err) {
-					return
-				}
-				continue
-			}
-			u, err := p.line(string(line.Text), line.Number)
-			if err != nil {
-				u, err = nil, &upstream.LineError{Line: line.Number, Err: err}
+			var u *layout.Update
+			if err == nil {
+				u, err = p.line(line)
 			}
 			if (u != nil || err != nil) && !yield(u, err) {
 				return
@@ -101,8 +95,18 @@ type block struct {
 }
 
 // line reads one line. It returns nil and no error where that is no entry.
-func (p *parser) line(s string, number int) (*layout.Update, error) {
-	s = strings.TrimSpace(s)
+func (p *parser) line(l upstream.Line) (*layout.Update, error) {
+	u, err := p.read(strings.TrimSpace(string(l.Text)))
+	if u != nil && err == nil {
+		u, err = p.once(u, l.Number)
+	}
+	if err != nil {
+		return nil, &upstream.LineError{Line: l.Number, Err: err}
+	}
+	return u, nil
+}
+
+func (p *parser) read(s string) (*layout.Update, error) {
 	comment, isComment := strings.CutPrefix(s, "::")
 	switch {
 	case s == "":
@@ -118,17 +122,10 @@ func (p *parser) line(s string, number int) (*layout.Update, error) {
 	case s[0] == '#' || s[0] == ';':
 		return nil, nil
 	}
-	var u *layout.Update
-	var err error
 	if entry, ok := strings.CutPrefix(s, "URL|"); ok {
-		u, err = p.unattended(entry)
-	} else {
-		u, err = p.entry(s)
+		return p.unattended(entry)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return p.once(u, number)
+	return p.entry(s)
 }
 
 // once drops an update that came before.

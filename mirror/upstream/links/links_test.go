@@ -18,6 +18,7 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror/upstream"
 	"patchferry/mirror/upstream/links"
+	"patchferry/mirror/upstream/parsetest"
 )
 
 func collect(t *testing.T, r io.Reader, name string) (updates []*layout.Update, errs []error) {
@@ -130,7 +131,7 @@ func TestReadErrorEnds(t *testing.T) {
 // TestCorpora reads real lists: every line with a URL must yield an update,
 // with the language that the line or the list states.
 func TestCorpora(t *testing.T) {
-	root := corpora(t)
+	root := parsetest.Corpora(t)
 	files, _ := filepath.Glob(filepath.Join(root, "formats/wsusoffline/StaticDownloadLinks-*.txt"))
 	more, _ := filepath.Glob(filepath.Join(root, "formats/unattended/*.txt"))
 	if len(files) == 0 || len(more) == 0 {
@@ -167,59 +168,22 @@ func TestCorpora(t *testing.T) {
 	}
 }
 
-// corpora returns the folder of real data beside the project, or skips.
-func corpora(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("PATCHFERRY_CORPORA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	for err == nil && dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-		found := filepath.Join(dir, "shared", "corpora")
-		if info, err := os.Stat(found); err == nil && info.IsDir() {
-			return found
-		}
-	}
-	t.Skip("SKIP: needs the corpora")
-	return ""
-}
-
 func FuzzParse(f *testing.F) {
-	seeds, _ := filepath.Glob("testdata/*.txt")
-	for _, name := range seeds {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
+	parsetest.Seed(f, "testdata/*.txt")
 	f.Add([]byte("\xff\xfeh\x00t\x00t\x00p\x00\x3d\xd8"))
 	f.Add([]byte(`a b="c" d=`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		seen := map[string]bool{}
-		lines := bytes.Count(b, []byte{'\n'}) + 1
-		for u, err := range links.Parse(bytes.NewReader(b), list("StaticDownloadLinks-wxp-x86-deu.txt")) {
-			if lines--; lines < 0 {
-				t.Fatal("more results than lines")
-			}
-			var line *upstream.LineError
-			if err != nil {
-				if !errors.As(err, &line) || u != nil {
-					t.Fatalf("got %v with error %v", u, err)
+		results := 0
+		parsetest.Rules(t, func(yield func(*layout.Update, error) bool) {
+			for u, err := range links.Parse(bytes.NewReader(b), parsetest.List("StaticDownloadLinks-wxp-x86-deu.txt")) {
+				results++
+				if !yield(u, err) {
+					return
 				}
-				continue
 			}
-			if seen[u.ID] {
-				t.Fatalf("%s came twice", u.ID)
-			}
-			seen[u.ID] = true
-			if _, err := upstream.FileName(u.Files[0].Name); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := layout.AppendLine(nil, u); err != nil {
-				t.Fatal(err)
-			}
+		})
+		if lines := bytes.Count(b, []byte{'\n'}) + 1; results > lines {
+			t.Fatalf("%d results of %d lines", results, lines)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package metalink_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror/upstream"
 	"patchferry/mirror/upstream/metalink"
+	"patchferry/mirror/upstream/parsetest"
 )
 
 func collect(r io.Reader) (updates []*layout.Update, errs []error) {
@@ -74,7 +74,7 @@ func TestManyFilesStayCheap(t *testing.T) {
 }
 
 func TestCorpora(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(corpora(t), "formats/metalink/*.meta4"))
+	files, _ := filepath.Glob(filepath.Join(parsetest.Corpora(t), "formats/metalink/*.meta4"))
 	if len(files) == 0 {
 		t.Fatal("the corpora have no metalinks")
 	}
@@ -95,53 +95,9 @@ func TestCorpora(t *testing.T) {
 	}
 }
 
-// corpora returns the folder of real data beside the project, or skips.
-func corpora(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("PATCHFERRY_CORPORA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	for err == nil && dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-		found := filepath.Join(dir, "shared", "corpora")
-		if info, err := os.Stat(found); err == nil && info.IsDir() {
-			return found
-		}
-	}
-	t.Skip("SKIP: needs the corpora")
-	return ""
-}
-
 func FuzzParse(f *testing.F) {
-	seeds, _ := filepath.Glob("testdata/*.meta*[4k]")
-	for _, name := range seeds {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
+	parsetest.Seed(f, "testdata/*.meta[4l]*")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		seen := map[string]bool{}
-		for u, err := range metalink.Parse(bytes.NewReader(b), list("l.meta4")) {
-			var line *upstream.LineError
-			if err != nil {
-				if !errors.As(err, &line) || u != nil {
-					t.Fatalf("got %v with error %v", u, err)
-				}
-				continue
-			}
-			if seen[u.ID] {
-				t.Fatalf("%s came twice", u.ID)
-			}
-			seen[u.ID] = true
-			if _, err := upstream.FileName(u.Files[0].Name); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := layout.AppendLine(nil, u); err != nil {
-				t.Fatal(err)
-			}
-		}
+		parsetest.Rules(t, metalink.Parse(bytes.NewReader(b), parsetest.List("l.meta4")))
 	})
 }

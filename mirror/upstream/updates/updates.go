@@ -34,31 +34,38 @@ const (
 // *upstream.LineError, and parsing goes on.
 func Parse(r io.Reader, l upstream.List) iter.Seq2[*layout.Update, error] {
 	return func(yield func(*layout.Update, error) bool) {
-		seen := map[string]int{}
+		p := &parser{list: l, seen: map[string]int{}}
 		for line, err := range upstream.Lines(r, MaxLine, MaxLines) {
-			if err != nil {
-				if !yield(nil, err) {
-					return
-				}
-				continue
+			var u *layout.Update
+			if err == nil {
+				u, err = p.line(line)
 			}
-			if len(bytes.TrimSpace(line.Text)) == 0 {
-				continue
-			}
-			u, err := parseLine(line, l)
-			if err == nil && seen[u.ID] > 0 {
-				err = fmt.Errorf("id %q stands in line %d already", u.ID, seen[u.ID])
-			}
-			if err != nil {
-				u, err = nil, &upstream.LineError{Line: line.Number, Err: err}
-			} else {
-				seen[u.ID] = line.Number
-			}
-			if !yield(u, err) {
+			if (u != nil || err != nil) && !yield(u, err) {
 				return
 			}
 		}
 	}
+}
+
+type parser struct {
+	list upstream.List
+	seen map[string]int // line of each id
+}
+
+// line reads one line. It returns nil and no error where that is empty.
+func (p *parser) line(line upstream.Line) (*layout.Update, error) {
+	if len(bytes.TrimSpace(line.Text)) == 0 {
+		return nil, nil
+	}
+	u, err := parseLine(line, p.list)
+	if err == nil && p.seen[u.ID] > 0 {
+		err = fmt.Errorf("id %q stands in line %d already", u.ID, p.seen[u.ID])
+	}
+	if err != nil {
+		return nil, &upstream.LineError{Line: line.Number, Err: err}
+	}
+	p.seen[u.ID] = line.Number
+	return u, nil
 }
 
 func parseLine(line upstream.Line, l upstream.List) (*layout.Update, error) {

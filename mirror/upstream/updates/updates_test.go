@@ -2,15 +2,13 @@ package updates_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
+	"patchferry/mirror/upstream/parsetest"
 	"patchferry/mirror/upstream/updates"
 )
 
@@ -24,7 +22,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := string(render(t, updates.Parse(strings.NewReader(tt.line+"\n{\"id\":\"b\"}\n"), list("l.jsonl"))))
+			got := string(parsetest.Render(t, updates.Parse(strings.NewReader(tt.line+"\n{\"id\":\"b\"}\n"), parsetest.List("l.jsonl"))))
 			if !strings.HasPrefix(got, "error: line 1: ") || !strings.Contains(got, tt.err) || !strings.Contains(got, `"xp:b"`) {
 				t.Errorf("got %.300q, want %q and then an update", got, tt.err)
 			}
@@ -39,7 +37,7 @@ func TestEveryFieldHasAPlace(t *testing.T) {
 	check := func(typ reflect.Type, wrap func(member string) string) {
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			got := string(render(t, updates.Parse(strings.NewReader(wrap(name)), list("l.jsonl"))))
+			got := string(parsetest.Render(t, updates.Parse(strings.NewReader(wrap(name)), parsetest.List("l.jsonl"))))
 			unknown := strings.Contains(got, "unknown field") || strings.Contains(got, "stands twice")
 			if name == "id" || name == "files" || name == "url" {
 				continue
@@ -69,7 +67,7 @@ func TestDocumented(t *testing.T) {
 		t.Fatal("no example")
 	}
 	n := 0
-	for _, err := range updates.Parse(bytes.NewReader(example), list("l.jsonl")) {
+	for _, err := range updates.Parse(bytes.NewReader(example), parsetest.List("l.jsonl")) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -89,37 +87,9 @@ func TestDocumented(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	seeds, _ := filepath.Glob("testdata/*.jsonl")
-	for _, name := range seeds {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-		for line := range bytes.Lines(b) {
-			f.Add(line)
-		}
-	}
+	parsetest.Seed(f, "testdata/*.jsonl")
+	f.Add([]byte(`{"id":"a","files":[{"url":"https://a.example/a.exe"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		seen := map[string]bool{}
-		for u, err := range updates.Parse(bytes.NewReader(b), list("l.jsonl")) {
-			var line *upstream.LineError
-			if err != nil {
-				if !errors.As(err, &line) || u != nil {
-					t.Fatalf("got %v with error %v", u, err)
-				}
-				continue
-			}
-			if seen[u.ID] {
-				t.Fatalf("%s came twice", u.ID)
-			}
-			seen[u.ID] = true
-			if u.Folder != "" {
-				t.Fatalf("%s has the folder %s", u.ID, u.Folder)
-			}
-			if _, err := layout.AppendLine(nil, u); err != nil {
-				t.Fatal(err)
-			}
-		}
+		parsetest.Rules(t, updates.Parse(bytes.NewReader(b), parsetest.List("l.jsonl")))
 	})
 }

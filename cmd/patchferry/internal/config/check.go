@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/mirror/upstream"
 )
 
 // check holds the values against each other and against what no type can say.
@@ -158,8 +158,8 @@ func (c *checker) source(i int, names map[string]int) {
 		c.url(key+"url", s.URL, "https", "http")
 	}
 	for _, h := range s.Hosts {
-		if !validHost(h) {
-			c.fail(key+"hosts", strconv.Quote(h), "not a host; allowed: host or host:port without scheme and path, for example dl.example.net or 10.1.2.3:8080")
+		if upstream.CheckHost(h) != nil {
+			c.fail(key+"hosts", strconv.Quote(h), "not a host; allowed: host or host:port without scheme and path, for example dl.example.net, *.dl.example.net or 10.1.2.3:8080")
 		}
 	}
 	c.selection(key+"select", &s.Select)
@@ -185,20 +185,6 @@ func validName(s string) bool {
 		return false
 	}
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-}
-
-func validHost(s string) bool {
-	host := s
-	if h, port, err := net.SplitHostPort(s); err == nil {
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return false
-		}
-		host = h
-	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return true
-	}
-	return host != "" && !strings.ContainsAny(host, "/:@?#*[] \t")
 }
 
 // warn notes what is allowed but does not do what it seems to.

@@ -102,7 +102,7 @@ func (s *Source) fields() []field {
 		{"url", &s.URL, "Where the list is, http or https; or path."},
 		{"path", &s.Path, "A list in a local file; or url."},
 		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
-		{"hosts", &s.Hosts, "Hosts, or host:port, that files may come from besides the list's own. A list's content never extends this."},
+		{"hosts", &s.Hosts, "Hosts, host:port or *.domain, that files may come from besides the list's own. A list's content never extends this."},
 		{"rate", &s.Rate, "Bytes a second from this source; 0 is no limit of its own."},
 		{"enabled", &s.Enabled, "Whether sync visits the source; true unless false is written."},
 	}, s.Select.fields("select.")...)
