@@ -84,6 +84,9 @@ func (s *killSite) command(args ...string) *exec.Cmd {
 func (s *killSite) offer(rng *rand.Rand) {
 	s.t.Helper()
 	s.round++
+	for _, f := range s.files {
+		s.line.Put(f.path, nil) // nobody wants it any more
+	}
 	s.files = s.files[:0]
 	lists := map[string]*strings.Builder{"vouched": {}, "first": {}, "capture": {}}
 	for i := range perRound {
@@ -131,9 +134,9 @@ func (s *killSite) offer(rng *rand.Rand) {
 // a megabyte, a few that take a while.
 func drawSize(rng *rand.Rand, i int) int {
 	switch i % 12 {
-	case 0, 5:
+	case 5:
 		return 1<<20 + rng.IntN(2<<20)
-	case 3, 7, 8:
+	case 0, 3, 7, 8:
 		return 256<<10 + rng.IntN(256<<10)
 	}
 	return 1 + rng.IntN(64<<10)
