@@ -92,7 +92,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 		return report, err
 	}
 	defer journal.close()
-	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]upstreamValidators{}}}
+	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]layout.Validators{}}}
 	if content.stage, err = m.stage(); err != nil {
 		return report, err
 	}
