@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"patchferry/layout"
@@ -13,7 +14,13 @@ import (
 // TestCompleteFileIsFoundAgain fetches a file whose caller then dies, and asks
 // for it once more.
 func TestCompleteFileIsFoundAgain(t *testing.T) {
-	body, other := content(1, 700_000), content(2, 700_000)
+	for _, size := range []int{5000, 700_000} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) { completeFile(t, content(1, size), content(2, size)) })
+	}
+}
+
+// completeFile is the test with a file, and another edition of it.
+func completeFile(t *testing.T, body, other []byte) {
 	for _, test := range []struct {
 		name     string
 		change   func(*testing.T, *bench, *layout.Want)
@@ -47,7 +54,7 @@ func TestCompleteFileIsFoundAgain(t *testing.T) {
 			change: func(t *testing.T, b *bench, w *layout.Want) {
 				w.SHA256, w.SHA1 = layout.Digest{}, layout.SHA1{}
 				b.publisher.Put("/a.exe", other)
-				replace(t, w.Path+".part", other[:300_000])
+				replace(t, w.Path+".part", other[:len(other)/2])
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -34,8 +34,7 @@ const (
 //
 // A caller that has put the file where it belongs calls Discard. Until then
 // the same call again finds it, without a word to the publisher: whoever is
-// killed in between need not fetch it again. Files too small for a journal are
-// fetched again all the same.
+// killed in between need not fetch it again.
 //
 // The connection is free for others before the file is synced, so a caller
 // who runs twice as many calls at once as there are connections keeps the line

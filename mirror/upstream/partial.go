@@ -25,8 +25,8 @@ const (
 )
 
 const (
-	// journalFrom is the first offset at which a journal is worth its write: a
-	// file that is over by then is simply fetched again.
+	// journalFrom is the first offset at which the journal of a file that is
+	// still coming is worth its write.
 	journalFrom = 2 * chunk
 	// syncEvery is how many bytes a power loss may cost.
 	syncEvery = 32 << 20
@@ -162,13 +162,14 @@ func (p *partial) Write(b []byte) (int, error) {
 	return n, p.note()
 }
 
-// note writes the journal where it is due.
+// note writes the journal where it is due: when enough is here, and when all is,
+// however little, for whoever is killed while the file is synced and admitted.
 func (p *partial) note() error {
 	done := p.j.Total >= 0 && p.offset >= p.j.Total
-	if !p.resume || done || p.offset < journalFrom {
+	if !p.resume || !done && p.offset < journalFrom {
 		return nil
 	}
-	if p.offset-p.j.Synced >= syncEvery {
+	if !done && p.offset-p.j.Synced >= syncEvery {
 		return p.sync()
 	}
 	if !p.recorded {
