@@ -52,7 +52,7 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 	}
 	report := &SyncReport{DryRun: opt.DryRun, MetadataOnly: opt.MetadataOnly}
 	if base.gen != nil {
-		report.Generation, report.Counts = base.gen.Number, base.gen.Counts
+		report.Generation, report.Counts, report.Present = base.gen.Number, base.gen.Counts, base.gen.Counts.Held
 	}
 	lists := m.refreshAll(ctx, sources, opt)
 	if ctx.Err() != nil {
