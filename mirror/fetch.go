@@ -27,6 +27,7 @@ type fetching struct {
 	absent   map[layout.Digest]bool // named by a prune plan: as good as deleted
 	stage    string
 	captures *captures
+	refusals refusals
 	fetched  atomic.Int64 // bytes over the wire
 	saved    atomic.Int64 // bytes that were here already
 }
@@ -201,14 +202,21 @@ func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (layout.Got,
 		URL: expected.URL, Path: f.staged(g),
 		Size: expected.Size, SHA256: expected.SHA256, SHA1: expected.SHA1, MD5: expected.MD5,
 	}
-	if w.capture && !w.lost {
+	switch {
+	case !w.capture:
+		job.If = f.refusals.validators(w)
+	case !w.lost:
 		job.If = f.captures.validators(w)
 	}
 	got, err := w.from.src.Upstream.Fetch(ctx, job)
 	f.fetched.Add(got.Fetched)
 	if err != nil {
+		f.refusals.note(w, got, err, layout.At(f.m.now()))
 		f.quarantine(job.Path, w, err)
 		return got, err
+	}
+	if got.NotModified && !w.capture {
+		return got, f.refusals.still(w)
 	}
 	if got.NotModified {
 		return f.notModified(w, got), nil

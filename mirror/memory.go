@@ -28,6 +28,8 @@ type memory struct {
 	Problem string `json:"problem,omitempty"`
 	// Captures are the validators of files that change in place, by URL.
 	Captures map[string]layout.Validators `json:"captures,omitempty"`
+	// Refused are the files of the last sync whose bytes were wrong, by URL.
+	Refused map[string]refusal `json:"refused,omitempty"`
 }
 
 // SourceStatus is what is known of a source without asking it.

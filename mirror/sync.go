@@ -93,6 +93,10 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	}
 	defer journal.close()
 	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]layout.Validators{}}}
+	content.refusals.forget = m.now().Add(-refusedFor)
+	if opt.Recheck {
+		content.refusals.forget = m.now().Add(refusedFor)
+	}
 	if content.stage, err = m.stage(); err != nil {
 		return report, err
 	}
@@ -126,6 +130,9 @@ func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *p
 		}
 		l.mem.Failed = failed[l]
 		content.captures.fold(l)
+		if l.changed {
+			l.mem.Refused = content.refusals.new[l]
+		}
 		switch {
 		case l.changed && failed[l] == 0:
 			l.mem.Folded = made.lines
