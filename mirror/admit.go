@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // admit is the one door by which bytes from outside enter the store (law 1).
@@ -16,7 +15,7 @@ import (
 //
 // expected carries the digests and the size that were stated, or pinned; what
 // it does not know is not checked.
-func (m *Mirror) admit(ctx context.Context, staged string, got upstream.Got, expected layout.File, ev layout.Evidence) (layout.File, error) {
+func (m *Mirror) admit(ctx context.Context, staged string, got layout.Got, expected layout.File, ev layout.Evidence) (layout.File, error) {
 	if err := check(expected, got); err != nil {
 		return layout.File{}, err
 	}
@@ -35,7 +34,7 @@ func (m *Mirror) admit(ctx context.Context, staged string, got upstream.Got, exp
 }
 
 // holdAs describes content that the store now has.
-func holdAs(f layout.File, got upstream.Got, ev layout.Evidence, now layout.Time) layout.File {
+func holdAs(f layout.File, got layout.Got, ev layout.Evidence, now layout.Time) layout.File {
 	ev.At = now
 	if ev.Grade == layout.GradeCapture || ev.Grade == layout.GradeFirstUse {
 		ev.TLSKey = got.TLSKey
@@ -51,7 +50,7 @@ func holdAs(f layout.File, got upstream.Got, ev layout.Evidence, now layout.Time
 }
 
 // check holds what arrived against what is expected.
-func check(want layout.File, got upstream.Got) error {
+func check(want layout.File, got layout.Got) error {
 	mismatch := func(what, want, got string) error {
 		return fmt.Errorf("admit: %w", &layout.MismatchError{What: what, Want: want, Got: got})
 	}

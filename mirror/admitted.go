@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // admitted is the journal of files that this or a killed sync has put in the
@@ -21,12 +20,12 @@ import (
 type admitted struct {
 	mu    sync.Mutex
 	file  *os.File
-	byKey map[string]upstream.Got
+	byKey map[string]layout.Got
 }
 
 type admittedLine struct {
-	Key string       `json:"key"`
-	Got upstream.Got `json:"got"`
+	Key string     `json:"key"`
+	Got layout.Got `json:"got"`
 }
 
 func (m *Mirror) admittedPath() string { return filepath.Join(m.Work, "admitted.jsonl") }
@@ -50,8 +49,8 @@ func (m *Mirror) openAdmitted() (*admitted, error) {
 
 // readAdmitted reads the journal; a line cut short by a crash is passed over
 // and reported as cut.
-func (m *Mirror) readAdmitted() (byKey map[string]upstream.Got, cut bool, err error) {
-	byKey = map[string]upstream.Got{}
+func (m *Mirror) readAdmitted() (byKey map[string]layout.Got, cut bool, err error) {
+	byKey = map[string]layout.Got{}
 	old, err := os.ReadFile(m.admittedPath())
 	if err != nil && !isMissing(err) {
 		return nil, false, fmt.Errorf("read the journal of admitted files: %w", err)
@@ -66,7 +65,7 @@ func (m *Mirror) readAdmitted() (byKey map[string]upstream.Got, cut bool, err er
 }
 
 // add notes that the file known by key is in the store.
-func (a *admitted) add(key string, got upstream.Got) error {
+func (a *admitted) add(key string, got layout.Got) error {
 	line, err := json.Marshal(admittedLine{key, got})
 	if err != nil {
 		return err
@@ -79,7 +78,7 @@ func (a *admitted) add(key string, got upstream.Got) error {
 }
 
 // find returns what the file known by key turned out to be.
-func (a *admitted) find(key string) (upstream.Got, bool) {
+func (a *admitted) find(key string) (layout.Got, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got, ok := a.byKey[key]

@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // updateSeq is a stream of updates that ends with the first error.
@@ -20,8 +19,6 @@ type updateSeq = iter.Seq2[*layout.Update, error]
 
 // lineSeq is a stream of catalog lines; a line is good until the next.
 type lineSeq = iter.Seq2[[]byte, error]
-
-type upstreamValidators = upstream.Validators
 
 // assembled is what a finished catalog file adds up to.
 type assembled struct {

@@ -40,7 +40,8 @@ func (s *site) largeList(b *testing.B, n int) {
 	if err := os.WriteFile(path, list, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	s.Sources = []mirror.Source{{Name: "large", Kind: "test", Parse: parseLines, Path: path, Hosts: []string{"download.example"}}}
+	s.Sources = []mirror.Source{s.source("large", "", "download.example")}
+	s.Sources[0].Path = path
 	b.ReportMetric(float64(len(list))/float64(n), "bytes/update")
 }
 

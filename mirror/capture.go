@@ -3,39 +3,39 @@ package mirror
 import (
 	"sync"
 
-	"patchferry/mirror/upstream"
+	"patchferry/layout"
 )
 
 // captures remembers the validators of files that change in place, so that
 // asking whether one changed costs a request and no download.
 type captures struct {
 	mu  sync.Mutex
-	new map[*listing]map[string]upstream.Validators
+	new map[*listing]map[string]layout.Validators
 	// journal knows what a killed sync admitted.
 	journal *admitted
 }
 
 // validators returns what to ask with: those of the last capture, if it is
 // still held, or of one that a killed sync admitted.
-func (c *captures) validators(w *want) upstream.Validators {
+func (c *captures) validators(w *want) layout.Validators {
 	if before, ok := c.journal.find("capture:" + w.f.URL); ok {
 		return before.Validators
 	}
 	if !w.f.Held {
-		return upstream.Validators{}
+		return layout.Validators{}
 	}
 	return w.from.mem.Captures[w.f.URL]
 }
 
 // got notes the validators of a new capture.
-func (c *captures) got(w *want, got upstream.Got) {
+func (c *captures) got(w *want, got layout.Got) {
 	if !w.capture {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.new[w.from] == nil {
-		c.new[w.from] = map[string]upstream.Validators{}
+		c.new[w.from] = map[string]layout.Validators{}
 	}
 	c.new[w.from][w.f.URL] = got.Validators
 }
@@ -44,7 +44,7 @@ func (c *captures) got(w *want, got upstream.Got) {
 func (c *captures) fold(l *listing) {
 	for url, v := range c.new[l] {
 		if l.mem.Captures == nil {
-			l.mem.Captures = map[string]upstream.Validators{}
+			l.mem.Captures = map[string]layout.Validators{}
 		}
 		l.mem.Captures[url] = v
 	}

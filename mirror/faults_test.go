@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"patchferry/layout"
 	"patchferry/layout/store/faulty"
@@ -63,6 +64,7 @@ func TestHostilePublisher(t *testing.T) {
 				t.Errorf("wrong files are held: %+v", s.catalog())
 			}
 			s.pub.Heal("/files/" + name(1))
+			s.now = s.now.Add(25 * time.Hour) // a refusal is remembered for a day
 			s.list(s.vouched(name(0), 100), s.vouched(name(1), size), s.vouched(name(2), 200))
 			s.sync(mirror.SyncOptions{})
 			if !s.file(name(1)).Held {
@@ -186,4 +188,56 @@ func TestAlteredObjectsAreFound(t *testing.T) {
 	}
 	s.sync(mirror.SyncOptions{Recheck: true})
 	s.clean()
+}
+
+func TestARefusedFileIsNotFetchedAgainUntilItChanges(t *testing.T) {
+	s := newSite(t)
+	f := s.vouched(name(1), 50_000)
+	s.pub.Put("/files/"+name(1), body("wrong", 50_000))
+	s.list(f, s.vouched(name(2), 100))
+	s.partial()
+	before := s.pub.Bytes("/files/" + name(1))
+	failure := s.partial()
+	var refused *mirror.RefusedError
+	if !errors.As(failure.Err, &refused) || !strings.Contains(failure.Error, "sha256") {
+		t.Errorf("got %v, want RefusedError with the reason", failure.Error)
+	}
+	if got := s.pub.Bytes("/files/"+name(1)) - before; got != 0 {
+		t.Errorf("%d bytes came again", got)
+	}
+	failure = s.partial() // it is still remembered
+	if !errors.As(failure.Err, &refused) {
+		t.Errorf("the third time: got %v", failure.Error)
+	}
+	s.now = s.now.Add(25 * time.Hour)
+	s.partial()
+	if got := s.pub.Bytes("/files/"+name(1)) - before; got == 0 {
+		t.Error("not tried again after a day")
+	}
+	before = s.pub.Bytes("/files/" + name(1))
+	if _, err := s.Sync(t.Context(), mirror.SyncOptions{Recheck: true}); !errors.Is(err, mirror.ErrPartial) {
+		t.Errorf("recheck: got %v", err)
+	}
+	if got := s.pub.Bytes("/files/"+name(1)) - before; got == 0 {
+		t.Error("not tried again by a recheck")
+	}
+	s.pub.Put("/files/"+name(1), body(name(1), 50_000)) // the publisher mends it
+	s.sync(mirror.SyncOptions{})
+	if !s.file(name(1)).Held {
+		t.Error("the mended file is not held")
+	}
+}
+
+func TestARefusedFileIsFetchedWhenTheListStatesIt(t *testing.T) {
+	s := newSite(t)
+	f := s.vouched(name(1), 50_000)
+	s.pub.Put("/files/"+name(1), body("other", 50_000))
+	s.list(f)
+	s.partial()
+	f.SHA256 = layout.DigestOf(body("other", 50_000)) // the list was wrong, not the file
+	s.list(f)
+	s.sync(mirror.SyncOptions{})
+	if !s.file(name(1)).Held {
+		t.Error("the file is not held")
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // group is all wants that are the same content: it is fetched once.
@@ -28,6 +27,7 @@ type fetching struct {
 	absent   map[layout.Digest]bool // named by a prune plan: as good as deleted
 	stage    string
 	captures *captures
+	refusals refusals
 	fetched  atomic.Int64 // bytes over the wire
 	saved    atomic.Int64 // bytes that were here already
 }
@@ -86,7 +86,7 @@ func (f *fetching) missing(ctx context.Context) ([]*group, error) {
 			absent = append(absent, g)
 			continue
 		}
-		if err := upstream.Discard(f.staged(g)); err != nil { // a sync died between admission and this
+		if err := g.wants[0].from.src.Upstream.Discard(f.staged(g)); err != nil { // a sync died between admission and this
 			return nil, fmt.Errorf("tidy up the stage: %w", err)
 		}
 		for _, w := range g.wants {
@@ -98,9 +98,9 @@ func (f *fetching) missing(ctx context.Context) ([]*group, error) {
 }
 
 // here finds the content of a group in the store.
-func (f *fetching) here(ctx context.Context, g *group) (upstream.Got, bool, error) {
+func (f *fetching) here(ctx context.Context, g *group) (layout.Got, bool, error) {
 	w := &g.wants[0].f
-	var got upstream.Got
+	var got layout.Got
 	known, found := f.journal.find(g.key)
 	switch {
 	case g.wants[0].capture:
@@ -108,13 +108,13 @@ func (f *fetching) here(ctx context.Context, g *group) (upstream.Got, bool, erro
 	case found:
 		got = known
 	case !w.SHA256.IsZero():
-		got = upstream.Got{SHA256: w.SHA256, SHA1: w.SHA1, Size: -1}
+		got = layout.Got{SHA256: w.SHA256, SHA1: w.SHA1, Size: -1}
 		if h := f.plan.held[w.SHA256]; h != nil {
 			got.SHA1 = h.sha1
 		}
 	case f.plan.bySHA1[w.SHA1] != nil && !w.SHA1.IsZero():
 		h := f.plan.bySHA1[w.SHA1]
-		got = upstream.Got{SHA256: h.sha256, SHA1: h.sha1, Size: h.size}
+		got = layout.Got{SHA256: h.sha256, SHA1: h.sha1, Size: h.size}
 	default:
 		return got, false, nil
 	}
@@ -136,7 +136,7 @@ func (f *fetching) here(ctx context.Context, g *group) (upstream.Got, bool, erro
 }
 
 // settle gives a want content that the store has.
-func (f *fetching) settle(w *want, got upstream.Got) {
+func (f *fetching) settle(w *want, got layout.Got) {
 	if got.MD5.IsZero() {
 		got.MD5 = w.f.MD5 // not measured then; another digest identified the content
 	}
@@ -195,21 +195,28 @@ func (f *fetching) staged(g *group) string {
 }
 
 // fetchOne downloads the file of one want, admits it and journals it.
-func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (upstream.Got, error) {
+func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (layout.Got, error) {
 	f.m.report(Event{Kind: EventStart, Source: w.from.src.Name, Update: w.update, File: w.f.Name, Bytes: w.f.Size})
 	expected := w.expected()
-	job := upstream.Want{
+	job := layout.Want{
 		URL: expected.URL, Path: f.staged(g),
 		Size: expected.Size, SHA256: expected.SHA256, SHA1: expected.SHA1, MD5: expected.MD5,
 	}
-	if w.capture && !w.lost {
+	switch {
+	case !w.capture:
+		job.If = f.refusals.validators(w)
+	case !w.lost:
 		job.If = f.captures.validators(w)
 	}
-	got, err := f.m.Client.Fetch(ctx, w.from.origin, job)
+	got, err := w.from.src.Upstream.Fetch(ctx, job)
 	f.fetched.Add(got.Fetched)
 	if err != nil {
+		f.refusals.note(w, got, err, layout.At(f.m.now()))
 		f.quarantine(job.Path, w, err)
 		return got, err
+	}
+	if got.NotModified && !w.capture {
+		return got, f.refusals.still(w)
 	}
 	if got.NotModified {
 		return f.notModified(w, got), nil
@@ -221,7 +228,7 @@ func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (upstream.Go
 	if err := f.journal.add(g.key, got); err != nil {
 		return got, fmt.Errorf("journal %s: %w", w.f.Name, err)
 	}
-	if err := upstream.Discard(job.Path); err != nil {
+	if err := w.from.src.Upstream.Discard(job.Path); err != nil {
 		return got, fmt.Errorf("tidy up the stage: %w", err)
 	}
 	w.hold(file)
@@ -232,7 +239,7 @@ func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (upstream.Go
 
 // notModified ends the fetch of a capture that did not change: since it was
 // held, or since a killed sync admitted it.
-func (f *fetching) notModified(w *want, got upstream.Got) upstream.Got {
+func (f *fetching) notModified(w *want, got layout.Got) layout.Got {
 	if before, ok := f.journal.find("capture:" + w.f.URL); ok && before.SHA256 != w.f.SHA256 {
 		f.settle(w, before)
 		return before

@@ -12,13 +12,11 @@ import (
 	"strings"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // listing is one source's list during one sync.
 type listing struct {
 	src     *Source
-	origin  *upstream.Origin
 	sel     layout.Selection
 	mem     memory
 	file    string // the list's bytes on local disk
@@ -64,24 +62,15 @@ func (m *Mirror) refreshList(ctx context.Context, l *listing, opt SyncOptions) e
 	if err := l.src.validate(); err != nil {
 		return err
 	}
-	list, err := l.src.list()
-	if err != nil {
-		return err
-	}
-	if l.origin, err = upstream.NewOrigin(l.src.Name, list, l.src.Hosts); err != nil {
-		return err
-	}
-	l.origin.Rate = l.src.Rate
 	if err := os.MkdirAll(m.memoryDir(l.src), 0o750); err != nil {
 		return fmt.Errorf("remember source %s: %w", l.src.Name, err)
 	}
 	known := l.mem
+	bring := m.readRemote
 	if l.src.Path != "" {
-		err = m.readLocal(l)
-	} else {
-		err = m.readRemote(ctx, l, opt)
+		bring = m.readLocal
 	}
-	if err != nil {
+	if err := bring(ctx, l, opt); err != nil {
 		known.Problem = err.Error()
 		if !opt.DryRun && ctx.Err() == nil {
 			err = errors.Join(err, m.remember(l.src, known))
@@ -101,7 +90,7 @@ func (m *Mirror) refreshList(ctx context.Context, l *listing, opt SyncOptions) e
 }
 
 // readLocal digests a list on local disk.
-func (m *Mirror) readLocal(l *listing) error {
+func (m *Mirror) readLocal(_ context.Context, l *listing, _ SyncOptions) error {
 	f, err := os.Open(l.src.Path)
 	if err != nil {
 		return fmt.Errorf("read the list of source %s: %w", l.src.Name, err)
@@ -122,13 +111,13 @@ func (m *Mirror) readLocal(l *listing) error {
 func (m *Mirror) readRemote(ctx context.Context, l *listing, opt SyncOptions) error {
 	prev := l.mem.Validators
 	if !isFile(l.file, l.mem.List) {
-		prev = upstream.Validators{}
+		prev = layout.Validators{}
 	}
 	dst := l.file
 	if opt.DryRun {
 		dst = filepath.Join(m.memoryDir(l.src), "list.dry-run")
 	}
-	doc, err := m.Client.Refresh(ctx, l.origin, l.src.URL, prev, dst)
+	doc, err := l.src.Upstream.Refresh(ctx, l.src.URL, prev, dst)
 	if err != nil {
 		return fmt.Errorf("refresh source %s: %w", l.src.Name, err)
 	}
@@ -165,12 +154,7 @@ func (m *Mirror) read(ctx context.Context, l *listing) error {
 	if l.entries, err = newSpool(m.Work); err != nil {
 		return err
 	}
-	base, err := l.src.list()
-	if err != nil {
-		return err
-	}
-	about := upstream.List{Source: l.src.Name, Name: l.src.listName(), Base: base}
-	for u, err := range l.src.Parse(io.LimitReader(f, MaxList), about) {
+	for u, err := range l.src.Parse(io.LimitReader(f, MaxList)) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -7,19 +7,18 @@ import (
 	"path/filepath"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // memory is what is remembered of a source between two syncs, in the work
 // directory. Losing it costs one full request of the list, nothing else.
 type memory struct {
-	Place      string              `json:"place"` // of the list, when these were got
-	Validators upstream.Validators `json:"validators"`
-	List       layout.Digest       `json:"list,omitzero"` // of the list's bytes
-	TLSKey     layout.Digest       `json:"tls_key,omitzero"`
-	Fetched    layout.Time         `json:"fetched,omitzero"`  // when these bytes came
-	Checked    layout.Time         `json:"checked,omitzero"`  // when the publisher was last asked with success
-	Settings   layout.Digest       `json:"settings,omitzero"` // what the list was read with
+	Place      string            `json:"place"` // of the list, when these were got
+	Validators layout.Validators `json:"validators"`
+	List       layout.Digest     `json:"list,omitzero"` // of the list's bytes
+	TLSKey     layout.Digest     `json:"tls_key,omitzero"`
+	Fetched    layout.Time       `json:"fetched,omitzero"`  // when these bytes came
+	Checked    layout.Time       `json:"checked,omitzero"`  // when the publisher was last asked with success
+	Settings   layout.Digest     `json:"settings,omitzero"` // what the list was read with
 	// Folded is the lines digest of the catalog in which the whole list is
 	// folded, with every file held that was wanted; zero while something is
 	// missing.
@@ -28,7 +27,9 @@ type memory struct {
 	// Problem is why the list could not be had the last time.
 	Problem string `json:"problem,omitempty"`
 	// Captures are the validators of files that change in place, by URL.
-	Captures map[string]upstream.Validators `json:"captures,omitempty"`
+	Captures map[string]layout.Validators `json:"captures,omitempty"`
+	// Refused are the files of the last sync whose bytes were wrong, by URL.
+	Refused map[string]refusal `json:"refused,omitempty"`
 }
 
 // SourceStatus is what is known of a source without asking it.

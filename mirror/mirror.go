@@ -20,7 +20,6 @@ import (
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror/trusted"
-	"patchferry/mirror/upstream"
 )
 
 // Mirror is a store with everything that its jobs need. Its fields must not
@@ -32,7 +31,6 @@ type Mirror struct {
 	Writer  *trusted.Writer
 	// Origin signs generations; only a near side has it.
 	Origin trusted.Signer
-	Client *upstream.Client
 	// Work is a local directory for locks, journals, partial downloads (where
 	// the store has no stage of its own) and quarantine. What is in it can be
 	// deleted between two jobs at the cost of asking publishers again.

@@ -26,7 +26,7 @@ func TestSyncsOfChangingSources(t *testing.T) {
 		defer s.pub.Close()
 		s.Parallel = 4
 		for _, source := range []string{"a", "b"} {
-			s.Sources = append(s.Sources, mirror.Source{Name: source, Kind: "test", Parse: parseLines, URL: s.pub.URL("/" + source)})
+			s.Sources = append(s.Sources, s.source(source, s.pub.URL("/"+source)))
 		}
 		model := map[string]entry{}
 		for range rapid.IntRange(1, 5).Draw(rt, "syncs") {

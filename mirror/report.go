@@ -74,12 +74,19 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 		return r, err
 	}
 	if r.Failed > 0 {
-		failed = append(failed, fmt.Errorf("%d files could not be had", r.Failed))
+		failed = append(failed, notHad(r.Failed))
 	}
 	if len(failed) > 0 {
 		return r, fmt.Errorf("%w: %w", ErrPartial, errors.Join(failed...))
 	}
 	return r, nil
+}
+
+func notHad(files int) error {
+	if files == 1 {
+		return errors.New("1 file could not be had")
+	}
+	return fmt.Errorf("%d files could not be had", files)
 }
 
 // count sums up the plan's files.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,12 +30,13 @@ import (
 // site is a near side with a publisher, both of this test.
 type site struct {
 	*mirror.Mirror
-	t     testing.TB
-	dir   *store.Dir
-	trust *verify.Trust
-	key   *verify.SecretKey
-	pub   *hostile.Publisher
-	now   time.Time
+	t      testing.TB
+	dir    *store.Dir
+	trust  *verify.Trust
+	key    *verify.SecretKey
+	pub    *hostile.Publisher
+	client *upstream.Client
+	now    time.Time
 }
 
 // newSite makes a site with an empty store and a publisher on https.
@@ -61,13 +63,13 @@ func newSite(t testing.TB) *site {
 	s.trust = &verify.Trust{Keys: s.key.Public(), Pins: pins, Clock: clock}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.pub.Server().Certificate())
+	s.client = &upstream.Client{RootCAs: roots, Stall: time.Second, RetryWait: time.Millisecond, Retries: 2}
 	s.Mirror = &mirror.Mirror{
 		Origin: s.key,
-		Client: &upstream.Client{RootCAs: roots, Stall: time.Second, RetryWait: time.Millisecond, Retries: 2},
 		Work:   filepath.Join(root, "work"),
 		Clock:  clock,
 	}
-	t.Cleanup(s.Client.Close)
+	t.Cleanup(s.client.Close)
 	s.use(s.dir, filepath.Join(root, "mark"))
 	return s
 }
@@ -114,9 +116,29 @@ func (s *site) list(files ...layout.File) {
 	s.t.Helper()
 	s.pub.Put("/list", s.encode("pub", files...))
 	if len(s.Sources) == 0 {
-		s.Sources = []mirror.Source{{Name: "pub", Kind: "test", Parse: parseLines, URL: s.pub.URL("/list")}}
+		s.Sources = []mirror.Source{s.source("pub", s.pub.URL("/list"))}
 	}
 }
+
+// source returns a source that may use hosts besides that of its list.
+func (s *site) source(name, list string, hosts ...string) mirror.Source {
+	s.t.Helper()
+	var at *url.URL
+	if list != "" {
+		var err error
+		if at, err = url.Parse(list); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	origin, err := upstream.NewOrigin(name, at, hosts)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return mirror.Source{Name: name, Kind: "test", Parse: parseLines, URL: list, Upstream: &upstream.Publisher{Client: s.client, Origin: origin}}
+}
+
+// host is the publisher's, as the operator would write it.
+func (s *site) host() string { return strings.TrimPrefix(s.pub.URL(""), "https://") }
 
 func (s *site) encode(source string, files ...layout.File) []byte {
 	s.t.Helper()
@@ -132,7 +154,7 @@ func (s *site) encode(source string, files ...layout.File) []byte {
 }
 
 // parseLines reads a list of catalog lines.
-func parseLines(r io.Reader, _ upstream.List) iter.Seq2[*layout.Update, error] {
+func parseLines(r io.Reader) iter.Seq2[*layout.Update, error] {
 	return func(yield func(*layout.Update, error) bool) {
 		lines := bufio.NewScanner(r)
 		lines.Buffer(nil, 1<<20)

@@ -1,17 +1,15 @@
 package mirror
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
-	"net/url"
-	"path/filepath"
 	"strings"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 )
 
 // Source is one publisher, or one list, that updates come from.
@@ -21,25 +19,35 @@ type Source struct {
 	// Kind names the format, for messages; Parse reads it.
 	Kind  string
 	Parse ParseFunc
+	// Upstream fetches the list and the files, within what the operator
+	// allowed for this source.
+	Upstream Upstream
 	// URL or Path says where the list is. A list on local disk was named by
 	// the operator and counts as a channel (layout.GradeChannel).
 	URL  string
 	Path string
 	// Trust says what to do with a file that nothing vouches for.
 	Trust Trust
-	// Hosts are the host names, or host:port, besides that of URL that the
-	// source's lists and files may come from.
-	Hosts []string
-	// Rate limits what comes from this source, in bytes a second; 0 is no
-	// limit of its own.
-	Rate int64
 	// Select replaces the mirror's selection for this source.
 	Select *layout.Selection
 }
 
-// ParseFunc turns a publisher's format into updates. It is pure, yields what
-// it can read and an error for each part that it cannot.
-type ParseFunc func(r io.Reader, l upstream.List) iter.Seq2[*layout.Update, error]
+// ParseFunc turns the source's list into updates. It is pure, yields what it
+// can read and an error for each part that it cannot.
+type ParseFunc func(r io.Reader) iter.Seq2[*layout.Update, error]
+
+// Upstream talks to the publisher of one source; *upstream.Publisher does. All
+// methods may be called concurrently.
+type Upstream interface {
+	// Refresh gets the list at url into the file dst, as a whole, unless it is
+	// the one that prev belongs to.
+	Refresh(ctx context.Context, url string, prev layout.Validators, dst string) (layout.Document, error)
+	// Fetch gets a file to w.Path: complete, synced, and as w states. Of what
+	// it leaves there when it fails, the next call with the same w makes use.
+	Fetch(ctx context.Context, w layout.Want) (layout.Got, error)
+	// Discard removes what Fetch left at path.
+	Discard(path string) error
+}
 
 // Trust is the operator's word for files that nothing vouches for (DESIGN
 // section 2, law 3).
@@ -59,6 +67,8 @@ func (s *Source) validate() error {
 		return fmt.Errorf("source %q: a name is needed, without blanks, colons or slashes", s.Name)
 	case s.Parse == nil:
 		return fmt.Errorf("source %s: kind %q cannot be read", s.Name, s.Kind)
+	case s.Upstream == nil:
+		return fmt.Errorf("source %s: nothing fetches for it", s.Name)
 	case (s.URL == "") == (s.Path == ""):
 		return fmt.Errorf("source %s: one of url and path is needed", s.Name)
 	}
@@ -69,36 +79,12 @@ func (s *Source) validate() error {
 	return fmt.Errorf("source %s: trust %q is not first-use or capture", s.Name, s.Trust)
 }
 
-// list returns the parsed URL of the source's list, nil for a local one.
-func (s *Source) list() (*url.URL, error) {
-	if s.URL == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", s.Name, err)
-	}
-	return u, nil
-}
-
 // place names where the list is, for evidence and messages.
 func (s *Source) place() string {
 	if s.URL != "" {
 		return s.URL
 	}
 	return s.Path
-}
-
-// listName is the file name of the list; some formats say things in it.
-func (s *Source) listName() string {
-	if s.Path != "" {
-		return filepath.Base(s.Path)
-	}
-	u, err := s.list()
-	if err != nil {
-		return ""
-	}
-	return u.Path[strings.LastIndexByte(u.Path, '/')+1:]
 }
 
 // overChannel reports whether a digest in the source's list vouches for a
@@ -114,9 +100,8 @@ func (s *Source) settings(sel layout.Selection, metadataOnly bool) layout.Digest
 		Reading      int // raised when this program reads lists differently
 		Kind, Place  string
 		Trust        Trust
-		Hosts        []string
 		Select       layout.Selection
 		MetadataOnly bool
-	}{1, s.Kind, s.place(), s.Trust, s.Hosts, sel, metadataOnly})
+	}{1, s.Kind, s.place(), s.Trust, sel, metadataOnly})
 	return sha256.Sum256(doc)
 }

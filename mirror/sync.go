@@ -52,7 +52,7 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 	}
 	report := &SyncReport{DryRun: opt.DryRun, MetadataOnly: opt.MetadataOnly}
 	if base.gen != nil {
-		report.Generation, report.Counts = base.gen.Number, base.gen.Counts
+		report.Generation, report.Counts, report.Present = base.gen.Number, base.gen.Counts, base.gen.Counts.Held
 	}
 	lists := m.refreshAll(ctx, sources, opt)
 	if ctx.Err() != nil {
@@ -92,7 +92,11 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 		return report, err
 	}
 	defer journal.close()
-	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]upstreamValidators{}}}
+	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]layout.Validators{}}}
+	content.refusals.forget = m.now().Add(-refusedFor)
+	if opt.Recheck {
+		content.refusals.forget = m.now().Add(refusedFor)
+	}
 	if content.stage, err = m.stage(); err != nil {
 		return report, err
 	}
@@ -126,6 +130,9 @@ func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *p
 		}
 		l.mem.Failed = failed[l]
 		content.captures.fold(l)
+		if l.changed {
+			l.mem.Refused = content.refusals.new[l]
+		}
 		switch {
 		case l.changed && failed[l] == 0:
 			l.mem.Folded = made.lines

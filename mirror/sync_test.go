@@ -120,22 +120,21 @@ func TestSyncVouching(t *testing.T) {
 			s.pub.Put("/files/x.exe", content)
 			f := test.state(layout.File{Name: fileName, URL: s.pub.URL("/files/x.exe")})
 			list := s.encode("pub", f)
-			src := mirror.Source{Name: "pub", Kind: "test", Parse: parseLines, Trust: test.trust}
+			var src mirror.Source
 			switch {
 			case test.local:
+				src = s.source("pub", "", s.host())
 				src.Path = filepath.Join(t.TempDir(), "list")
-				src.Hosts = []string{strings.TrimPrefix(s.pub.URL(""), "https://")}
 				if err := os.WriteFile(src.Path, list, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			case test.plain:
-				plain := plainPublisher(t, list)
-				src.URL = plain + "/list"
-				src.Hosts = []string{strings.TrimPrefix(s.pub.URL(""), "https://")}
+				src = s.source("pub", plainPublisher(t, list)+"/list", s.host())
 			default:
 				s.pub.Put("/list", list)
-				src.URL = s.pub.URL("/list")
+				src = s.source("pub", s.pub.URL("/list"))
 			}
+			src.Trust = test.trust
 			s.Sources = []mirror.Source{src}
 			if test.want == "" {
 				var unvouched *mirror.UnvouchedError
@@ -370,7 +369,7 @@ func TestRecheckBringsBackWhatWasLost(t *testing.T) {
 func TestOneSourceFailsAndTheOthersGoOn(t *testing.T) {
 	s := newSite(t)
 	s.list(s.vouched(name(1), 100))
-	s.Sources = append(s.Sources, mirror.Source{Name: "gone", Kind: "test", Parse: parseLines, URL: s.pub.URL("/gone")})
+	s.Sources = append(s.Sources, s.source("gone", s.pub.URL("/gone")))
 	r, err := s.Sync(t.Context(), mirror.SyncOptions{})
 	if !errors.Is(err, mirror.ErrPartial) || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v", err)

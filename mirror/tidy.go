@@ -15,7 +15,7 @@ const partialLife = 30 * 24 * time.Hour
 
 // staged are the names that fetches use in the stage: 32 hexadecimal digits of
 // a digest of what is wanted, and what upstream keeps beside it.
-var staged = regexp.MustCompile(`^[0-9a-f]{32}(\.part|\.json|\.bad)?$`)
+var staged = regexp.MustCompile(`^[0-9a-f]{32}(\.part|\.json|\.json\.new|\.bad)?$`)
 
 // tidy removes what syncs that were killed left behind: spool files at once,
 // for the lock is held, and partial downloads when they are old.
@@ -47,9 +47,14 @@ func (m *Mirror) tidy() error {
 	return nil
 }
 
+// abandoned reports whether nobody will go on with a file of the stage: it is
+// old, or it was on its way to another name when its writer died.
 func (m *Mirror) abandoned(e fs.DirEntry) bool {
 	info, err := e.Info()
-	return err == nil && staged.MatchString(e.Name()) && m.now().Sub(info.ModTime()) > partialLife
+	if err != nil || !staged.MatchString(e.Name()) {
+		return false
+	}
+	return strings.HasSuffix(e.Name(), ".new") || m.now().Sub(info.ModTime()) > partialLife
 }
 
 // namesIn returns the names in a directory in order; none where it cannot be

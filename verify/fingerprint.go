@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -78,12 +77,6 @@ func (f Fingerprint) Grouped() string {
 		b.WriteString(string(f[i:min(i+4, len(f))]))
 	}
 	return b.String()
-}
-
-// matches reports whether raw are the fingerprint's bytes.
-func (f Fingerprint) matches(raw []byte) bool {
-	b, err := hex.DecodeString(string(f))
-	return err == nil && bytes.Equal(b, raw)
 }
 
 func fingerprintOf(raw []byte) Fingerprint {

@@ -100,11 +100,11 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 	if err := d.makeDir(); err != nil {
 		return err
 	}
-	defer func() { err = also(err, d.clean()) }()
+	defer func() { err = errors.Join(err, d.clean()) }()
 	if err := d.publisher.Start(ctx); err != nil {
 		return err
 	}
-	defer func() { err = also(err, d.publisher.Close()) }()
+	defer func() { err = errors.Join(err, d.publisher.Close()) }()
 	err = d.show(ctx)
 	switch {
 	case err == nil:
@@ -132,15 +132,6 @@ func survivable(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// also adds what went wrong afterwards. Where that is nothing, err keeps its
-// exit status and its hint.
-func also(err, after error) error {
-	if err == nil || after == nil {
-		return cmp.Or(err, after)
-	}
-	return errors.Join(err, after)
-}
-
 // show runs the near side, the server and the host, in this order.
 func (d *demo) show(ctx context.Context) error {
 	if err := d.initNear(ctx); err != nil {
@@ -159,7 +150,7 @@ func (d *demo) show(ctx context.Context) error {
 		err = d.conclude(report, server.url)
 	}
 	if err != nil || d.opt.once {
-		return also(err, server.stop())
+		return errors.Join(err, server.stop())
 	}
 	return server.wait(ctx)
 }
@@ -172,7 +163,7 @@ func (d *demo) conclude(r demoReport, url string) error {
 		d.say("Look around at %s, or type the commands above in another terminal. Ctrl-C ends the demo.", url)
 	}
 	if d.app.json {
-		return also(d.told, d.app.printJSON(r))
+		return errors.Join(d.told, d.app.printJSON(r))
 	}
 	return d.told
 }

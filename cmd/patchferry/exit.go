@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/verify"
@@ -70,8 +71,8 @@ func exitCode(ctx context.Context, err error) int {
 	if ctx.Err() != nil && stopped {
 		return exitInterrupted
 	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if f, ok := e.(*failure); ok && f.code != 0 {
+	for f := range failures(err) {
+		if f.code != 0 {
 			return f.code
 		}
 	}
@@ -87,10 +88,32 @@ func exitCode(ctx context.Context, err error) int {
 
 // hintOf returns the outermost hint of err.
 func hintOf(err error) string {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if f, ok := e.(*failure); ok && f.hint != "" {
+	for f := range failures(err) {
+		if f.hint != "" {
 			return f.hint
 		}
 	}
 	return ""
+}
+
+// failures yields every failure in the tree of err, outer ones first.
+func failures(err error) iter.Seq[*failure] {
+	return func(yield func(*failure) bool) { walkFailures(err, yield) }
+}
+
+func walkFailures(err error, yield func(*failure) bool) bool {
+	if f, ok := err.(*failure); ok && !yield(f) {
+		return false
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return walkFailures(e.Unwrap(), yield)
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			if !walkFailures(below, yield) {
+				return false
+			}
+		}
+	}
+	return true
 }

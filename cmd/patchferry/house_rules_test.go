@@ -19,7 +19,7 @@ func patchferryHouse() *house {
 		rooms: []room{
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify", "layout/..."}},
-			{name: "mirror", imports: []string{"mirror/trusted", "mirror/upstream", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
 			{name: "mirror/upstream", imports: []string{"layout"}},

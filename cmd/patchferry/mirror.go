@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"net/url"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 	"patchferry/mirror"
 	"patchferry/mirror/trusted"
 	"patchferry/mirror/upstream"
@@ -26,7 +29,8 @@ import (
 // job is the mirror of this machine, made for one command that may change it.
 type job struct {
 	*mirror.Mirror
-	site *site
+	site   *site
+	client *upstream.Client
 }
 
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
@@ -36,43 +40,64 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 	if err != nil {
 		return nil, err
 	}
-	log := a.logger(&c.Log)
-	client, err := newClient(c, log)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	m := &mirror.Mirror{
+	j := &job{site: s, Mirror: &mirror.Mirror{
 		Store:   s.store,
 		Trusted: s.reader,
 		Work:    c.Path(c.Work),
 		Select:  c.Selection(&config.Source{}),
 		Grace:   noneIfZero(c.Prune.Grace),
 		Keep:    noneIfZero(c.Prune.Keep),
-		Log:     log,
-		Client:  client,
+		Log:     a.logger(&c.Log),
+	}}
+	err = j.connect(c, show)
+	if err == nil && publishes {
+		err = a.sign(ctx, c, j)
+	}
+	if err != nil {
+		if closed := s.Close(); closed != nil {
+			j.Log.Warn("close the store", "err", closed)
+		}
+		return nil, err
+	}
+	return j, nil
+}
+
+// connect gives the mirror its sources, and each source its way to the
+// publisher.
+func (j *job) connect(c *config.Config, show *display) (err error) {
+	if j.client, err = newClient(c, j.Log); err != nil {
+		return err
 	}
 	if show != nil {
-		m.Progress, m.Client.Progress = show.event, show.arrived
+		j.Progress, j.client.Progress = show.event, show.arrived
 	}
 	for i := range c.Sources {
-		if c.Sources[i].IsEnabled() {
-			m.Sources = append(m.Sources, source(c, &c.Sources[i]))
+		if !c.Sources[i].IsEnabled() {
+			continue
 		}
-	}
-	if publishes {
-		keys, err := a.openSigners(ctx, c)
+		src, err := source(c, &c.Sources[i], j.client)
 		if err != nil {
-			return nil, errors.Join(err, s.Close())
+			return err
 		}
-		m.Origin = keys.origin
-		m.Writer = &trusted.Writer{Reader: s.reader, Signer: keys.site, Actor: actor(c)}
+		j.Sources = append(j.Sources, src)
 	}
-	return &job{Mirror: m, site: s}, nil
+	return nil
+}
+
+// sign gives the mirror the keys to publish with.
+func (a *app) sign(ctx context.Context, c *config.Config, j *job) error {
+	keys, err := a.openSigners(ctx, c)
+	if err != nil {
+		return err
+	}
+	j.Origin = keys.origin
+	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c)}
+	return nil
 }
 
 // Close ends idle connections and lets the store go.
 func (j *job) Close() error {
-	j.Client.Close()
+	j.client.Close()
 	return j.site.Close()
 }
 
@@ -123,23 +148,35 @@ func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {
 	return cl, nil
 }
 
-// source returns a source as mirror knows it.
-func source(c *config.Config, s *config.Source) mirror.Source {
-	parsers := map[config.Kind]mirror.ParseFunc{
-		"links": links.Parse, "metalink": metalink.Parse, "updates": updates.Parse,
+// parse is the function of a source's format.
+type parse func(io.Reader, upstream.List) iter.Seq2[*layout.Update, error]
+
+// source returns a source as mirror knows it, bound to what it may talk to.
+func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror.Source, error) {
+	var at *url.URL
+	if s.URL != "" {
+		at, _ = url.Parse(s.URL) // config has checked it
 	}
+	origin, err := upstream.NewOrigin(s.Name, at, s.Hosts)
+	if err != nil {
+		return mirror.Source{}, withCode(exitUsage, err)
+	}
+	origin.Rate = int64(s.Rate)
+	formats := map[config.Kind]parse{"links": links.Parse, "metalink": metalink.Parse, "updates": updates.Parse}
+	list := upstream.NewList(s.Name, at, s.Path)
 	sel := c.Selection(s)
 	return mirror.Source{
-		Name:   s.Name,
-		Kind:   string(s.Kind),
-		Parse:  parsers[s.Kind],
-		URL:    s.URL,
-		Path:   c.Path(s.Path),
-		Trust:  mirror.Trust(s.Trust),
-		Hosts:  s.Hosts,
-		Rate:   int64(s.Rate),
-		Select: &sel,
-	}
+		Name: s.Name,
+		Kind: string(s.Kind),
+		Parse: func(r io.Reader) iter.Seq2[*layout.Update, error] {
+			return formats[s.Kind](r, list)
+		},
+		Upstream: &upstream.Publisher{Client: client, Origin: origin},
+		URL:      s.URL,
+		Path:     c.Path(s.Path),
+		Trust:    mirror.Trust(s.Trust),
+		Select:   &sel,
+	}, nil
 }
 
 // actor is what the log of states calls whoever runs this.

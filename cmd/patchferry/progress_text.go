@@ -81,7 +81,11 @@ func sentence(e mirror.Event) string {
 		if e.Count == 0 {
 			return ""
 		}
-		return fmt.Sprintf("fetch %s, %s as far as known", plural(e.Count, "file", "files"), humanize.Bytes(uint64(e.Bytes)))
+		size := "of unknown size"
+		if e.Bytes > 0 {
+			size = humanize.Bytes(uint64(e.Bytes)) + " as far as known"
+		}
+		return fmt.Sprintf("fetch %s, %s", plural(e.Count, "file", "files"), size)
 	}
 	return ""
 }

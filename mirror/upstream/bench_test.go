@@ -79,7 +79,7 @@ func BenchmarkFetch(b *testing.B) {
 	o := origin(b, url)
 	// Eight connections as well: Client.PerHost. The other eight are syncing.
 	run("fetch", 16, func(dir, path string) error {
-		w := upstream.Want{URL: url + path, Path: filepath.Join(dir, path), SHA256: digests[path], Size: int64(len(files[path]))}
+		w := layout.Want{URL: url + path, Path: filepath.Join(dir, path), SHA256: digests[path], Size: int64(len(files[path]))}
 		_, err := c.Fetch(b.Context(), o, w)
 		return err
 	})

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"patchferry/layout"
-	"patchferry/mirror/upstream"
 	"patchferry/mirror/upstream/hostile"
 )
 
@@ -24,35 +23,35 @@ func TestCompleteFileIsFoundAgain(t *testing.T) {
 func completeFile(t *testing.T, body, other []byte) {
 	for _, test := range []struct {
 		name     string
-		change   func(*testing.T, *bench, *upstream.Want)
+		change   func(*testing.T, *bench, *layout.Want)
 		want     []byte
 		requests int
 	}{
 		{name: "as it was wanted", want: body},
 		{name: "with nothing stated", want: body,
-			change: func(_ *testing.T, _ *bench, w *upstream.Want) {
+			change: func(_ *testing.T, _ *bench, w *layout.Want) {
 				w.SHA256, w.SHA1, w.Size = layout.Digest{}, layout.SHA1{}, 0
 			}},
 		{name: "other bytes are wanted", want: other, requests: 1,
-			change: func(_ *testing.T, b *bench, w *upstream.Want) {
+			change: func(_ *testing.T, b *bench, w *layout.Want) {
 				b.publisher.Put("/a.exe", other)
 				w.SHA256, w.SHA1 = layout.DigestOf(other), layout.SHA1{}
 			}},
 		{name: "of another URL", want: body, requests: 1,
-			change: func(_ *testing.T, b *bench, w *upstream.Want) {
+			change: func(_ *testing.T, b *bench, w *layout.Want) {
 				b.publisher.Put("/b.exe", body)
 				w.URL = b.publisher.URL("/b.exe")
 			}},
 		{name: "damaged", want: body, requests: 1,
-			change: func(t *testing.T, _ *bench, w *upstream.Want) {
+			change: func(t *testing.T, _ *bench, w *layout.Want) {
 				damaged := bytes.Clone(body)
 				damaged[4711] ^= 1
 				replace(t, w.Path, damaged)
 			}},
 		{name: "cut", want: body, requests: 1,
-			change: func(t *testing.T, _ *bench, w *upstream.Want) { replace(t, w.Path, body[:1000]) }},
+			change: func(t *testing.T, _ *bench, w *layout.Want) { replace(t, w.Path, body[:1000]) }},
 		{name: "beside a newer one that is not complete", want: other, requests: 1,
-			change: func(t *testing.T, b *bench, w *upstream.Want) {
+			change: func(t *testing.T, b *bench, w *layout.Want) {
 				w.SHA256, w.SHA1 = layout.Digest{}, layout.SHA1{}
 				b.publisher.Put("/a.exe", other)
 				replace(t, w.Path+".part", other[:len(other)/2])
@@ -99,7 +98,7 @@ func TestListIsNotFoundAgain(t *testing.T) {
 	b.publisher.Fault("/list", hostile.Cut{At: 300_000, Times: 1})
 	dst := filepath.Join(b.dir, "list")
 	for range 2 {
-		if _, err := b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list"), upstream.Validators{}, dst); err != nil {
+		if _, err := b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list"), layout.Validators{}, dst); err != nil {
 			t.Fatal(err)
 		}
 		if names := b.names(t); len(names) != 1 {

@@ -5,50 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"time"
 
 	"patchferry/layout"
 )
-
-// Want is a file to fetch, with all that was stated of it.
-type Want struct {
-	URL  string
-	Path string // where the complete file goes; names that begin with Path and a dot are used as well
-	Name string // the publisher's name of the file, for its extension; empty: the last part of the URL
-	Size int64  // bytes; 0 is unknown
-
-	SHA256 layout.Digest // zero is unknown, also below; all that are stated must be right
-	SHA1   layout.SHA1
-	MD5    layout.MD5
-
-	// If makes the fetch conditional, for what changes in place: Got is
-	// NotModified, and there is no file, when the publisher's is still the one
-	// that these belong to.
-	If Validators
-}
-
-// Validators are what a publisher says of one state of a file, to ask later
-// whether it is still the same.
-type Validators struct {
-	ETag         string `json:"etag,omitempty"`
-	LastModified string `json:"last_modified,omitempty"`
-}
-
-// IsZero reports whether the publisher said nothing.
-func (v Validators) IsZero() bool { return v == Validators{} }
-
-// Got is a file that was fetched.
-type Got struct {
-	Size        int64
-	SHA256      layout.Digest
-	SHA1        layout.SHA1
-	MD5         layout.MD5 // only where Want states one
-	Validators  Validators
-	Modified    time.Time     // of Last-Modified; zero where there is none
-	TLSKey      layout.Digest // SHA-256 of the SubjectPublicKeyInfo of the server that gave the last bytes; zero without TLS
-	Fetched     int64         // bytes of bodies that came over the wire in this call
-	NotModified bool
-}
 
 // Bounds of one fetch.
 const (
@@ -81,7 +40,7 @@ const (
 // who runs twice as many calls at once as there are connections keeps the line
 // busy meanwhile. The caller sees to it that no two calls have the same Path at
 // the same time.
-func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
+func (c *Client) Fetch(ctx context.Context, o *Origin, w layout.Want) (layout.Got, error) {
 	t := &transfer{c: c, o: o, w: w, limit: c.maxFile(w)}
 	got, err := t.fetch(ctx)
 	if err != nil {
@@ -90,13 +49,7 @@ func (c *Client) Fetch(ctx context.Context, o *Origin, w Want) (Got, error) {
 	return got, nil
 }
 
-// Discard removes the file that a call of Fetch left at path, and what is
-// remembered of it.
-func Discard(path string) error {
-	return errors.Join(remove(path), remove(path+journalSuffix))
-}
-
-func (c *Client) maxFile(w Want) int64 {
+func (c *Client) maxFile(w layout.Want) int64 {
 	if w.Size > 0 {
 		return w.Size
 	}
@@ -107,16 +60,16 @@ func (c *Client) maxFile(w Want) int64 {
 type transfer struct {
 	c     *Client
 	o     *Origin
-	w     Want
+	w     layout.Want
 	limit int64 // bytes
 	list  bool  // a list: text, whatever the server calls it
 
 	part *partial
-	got  Got
+	got  layout.Got
 	url  string // for messages: without secrets
 }
 
-func (t *transfer) fetch(ctx context.Context) (Got, error) {
+func (t *transfer) fetch(ctx context.Context) (layout.Got, error) {
 	t.c.start()
 	u, err := url.Parse(t.w.URL)
 	if err != nil {
@@ -162,7 +115,7 @@ func (t *transfer) complete() (bool, error) {
 		return false, err
 	}
 	if wrong != nil {
-		t.got = Got{} // it is fetched anew, and then replaced
+		t.got = layout.Got{} // it is fetched anew, and then replaced
 	}
 	return wrong == nil, nil
 }

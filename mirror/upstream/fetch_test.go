@@ -64,8 +64,8 @@ func origin(t testing.TB, list string, hosts ...string) *upstream.Origin {
 	return o
 }
 
-func (b *bench) want(path string, body []byte) upstream.Want {
-	w := upstream.Want{URL: b.publisher.URL(path), Path: filepath.Join(b.dir, "file")}
+func (b *bench) want(path string, body []byte) layout.Want {
+	w := layout.Want{URL: b.publisher.URL(path), Path: filepath.Join(b.dir, "file")}
 	if body != nil {
 		w.Size, w.SHA256 = int64(len(body)), layout.DigestOf(body)
 	}
@@ -86,9 +86,9 @@ func (b *bench) names(t *testing.T) []string {
 }
 
 // discarded returns what is left when the caller has taken the file of w.
-func (b *bench) discarded(t *testing.T, w upstream.Want) []string {
+func (b *bench) discarded(t *testing.T, w layout.Want) []string {
 	t.Helper()
-	if err := upstream.Discard(w.Path); err != nil {
+	if err := new(upstream.Publisher).Discard(w.Path); err != nil {
 		t.Error(err)
 	}
 	return b.names(t)
@@ -106,8 +106,8 @@ func TestFetch(t *testing.T) {
 	if got.Validators.ETag == "" || got.Validators.LastModified == "" {
 		t.Errorf("got no validators: %+v", got.Validators)
 	}
-	got.Validators = upstream.Validators{}
-	want := upstream.Got{
+	got.Validators = layout.Validators{}
+	want := layout.Got{
 		Size: 700_000, SHA256: w.SHA256, SHA1: w.SHA1, MD5: w.MD5, Fetched: 700_000,
 		Modified: time.Date(2004, 4, 13, 17, 0, 0, 0, time.UTC),
 	}
@@ -144,12 +144,12 @@ func TestEveryDigestCounts(t *testing.T) {
 	right.SHA1, right.MD5 = sha1.Sum(body), md5.Sum(body)
 	tests := []struct {
 		what  string
-		spoil func(*upstream.Want)
+		spoil func(*layout.Want)
 	}{
-		{"size", func(w *upstream.Want) { w.Size++ }},
-		{"sha256", func(w *upstream.Want) { w.SHA256[0]++ }},
-		{"sha1", func(w *upstream.Want) { w.SHA1[0]++ }},
-		{"md5", func(w *upstream.Want) { w.MD5[0]++ }},
+		{"size", func(w *layout.Want) { w.Size++ }},
+		{"sha256", func(w *layout.Want) { w.SHA256[0]++ }},
+		{"sha1", func(w *layout.Want) { w.SHA1[0]++ }},
+		{"md5", func(w *layout.Want) { w.MD5[0]++ }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
@@ -288,7 +288,7 @@ func TestFetchConditional(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	b := newBench(t, map[string][]byte{"/list.txt": []byte("http://a.example/x.exe\n")})
 	dst := filepath.Join(b.dir, "list")
-	doc, err := b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list.txt"), upstream.Validators{}, dst)
+	doc, err := b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list.txt"), layout.Validators{}, dst)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestRefresh(t *testing.T) {
 	}
 	b.client = &upstream.Client{MaxList: 10}
 	defer b.client.Close()
-	_, err = b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list.txt"), upstream.Validators{}, dst)
+	_, err = b.client.Refresh(t.Context(), b.origin, b.publisher.URL("/list.txt"), layout.Validators{}, dst)
 	wantError(t, err, "refresh ", "larger than the limit of 10 bytes")
 	if read, _ := os.ReadFile(dst); string(read) != "http://a.example/x.exe\n" {
 		t.Errorf("the list was touched: %q", read)

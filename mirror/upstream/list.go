@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +18,15 @@ type List struct {
 	Source string   // name of the source; ids begin with it
 	Name   string   // file name of the list: "StaticDownloadLinks-wxp-x86-deu.txt"
 	Base   *url.URL // what relative URLs refer to; nil: the list is a local file and they are errors
+}
+
+// NewList returns the list of a source at a URL or, where that is nil, in a
+// local file.
+func NewList(source string, at *url.URL, file string) List {
+	if at == nil {
+		return List{Source: source, Name: filepath.Base(file)}
+	}
+	return List{Source: source, Name: at.Path[strings.LastIndexByte(at.Path, '/')+1:], Base: at}
 }
 
 // ID returns the id of an update that the source itself gives no id.

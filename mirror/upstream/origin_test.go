@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"patchferry/layout"
 	"patchferry/mirror/upstream"
 )
 
@@ -131,7 +132,7 @@ func TestAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Fetch(t.Context(), o, upstream.Want{URL: "http://" + tt.host + "/x", Path: filepath.Join(t.TempDir(), "x")})
+			_, err = c.Fetch(t.Context(), o, layout.Want{URL: "http://" + tt.host + "/x", Path: filepath.Join(t.TempDir(), "x")})
 			if dialled != tt.dialled {
 				t.Errorf("dialled %q, want %q", dialled, tt.dialled)
 			}
@@ -186,7 +187,7 @@ func TestNothingLeaks(t *testing.T) {
 	o := origin(t, first.URL, mustURL(t, second.URL).Host)
 	c := &upstream.Client{}
 	defer c.Close()
-	w := upstream.Want{URL: first.URL + "/a.exe?token=1", Path: filepath.Join(t.TempDir(), "file")}
+	w := layout.Want{URL: first.URL + "/a.exe?token=1", Path: filepath.Join(t.TempDir(), "file")}
 	if _, err := c.Fetch(t.Context(), o, w); err != nil {
 		t.Error(err)
 	}
@@ -206,7 +207,7 @@ func TestTLS(t *testing.T) {
 	secure.Config.ErrorLog = quiet
 	defer secure.Close()
 	o := origin(t, secure.URL, mustURL(t, plain.URL).Host)
-	w := upstream.Want{URL: secure.URL + "/a.exe", Path: filepath.Join(t.TempDir(), "file")}
+	w := layout.Want{URL: secure.URL + "/a.exe", Path: filepath.Join(t.TempDir(), "file")}
 
 	stranger := &upstream.Client{}
 	defer stranger.Close()
@@ -234,7 +235,7 @@ func TestProxy(t *testing.T) {
 	defer proxy.Close()
 	c := &upstream.Client{Proxy: mustURL(t, proxy.URL)}
 	defer c.Close()
-	w := upstream.Want{URL: "http://a.example/a.exe", Path: filepath.Join(t.TempDir(), "file")}
+	w := layout.Want{URL: "http://a.example/a.exe", Path: filepath.Join(t.TempDir(), "file")}
 	if _, err := c.Fetch(t.Context(), origin(t, "http://a.example/"), w); err != nil {
 		t.Fatal(err)
 	}

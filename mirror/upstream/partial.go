@@ -39,13 +39,13 @@ const (
 // synced: Synced is good after a power loss, the length of the file itself as
 // long as the machine runs (Boot).
 type journal struct {
-	URL        string        `json:"url"`
-	Validators Validators    `json:"validators"`
-	DateStrong bool          `json:"date_strong,omitempty"` // Last-Modified may stand in If-Range
-	Total      int64         `json:"total"`                 // bytes; -1 is unknown
-	Synced     int64         `json:"synced"`
-	Boot       string        `json:"boot,omitempty"`
-	TLSKey     layout.Digest `json:"tls_key,omitzero"`
+	URL        string            `json:"url"`
+	Validators layout.Validators `json:"validators"`
+	DateStrong bool              `json:"date_strong,omitempty"` // Last-Modified may stand in If-Range
+	Total      int64             `json:"total"`                 // bytes; -1 is unknown
+	Synced     int64             `json:"synced"`
+	Boot       string            `json:"boot,omitempty"`
+	TLSKey     layout.Digest     `json:"tls_key,omitzero"`
 }
 
 // partial is a file that is being fetched.
@@ -66,7 +66,7 @@ type partial struct {
 	md5      hash.Hash // nil unless an MD5 was stated
 }
 
-func newPartial(w Want) *partial {
+func newPartial(w layout.Want) *partial {
 	p := &partial{path: w.Path, sha256: sha256.New(), sha1: sha1.New()}
 	if !w.MD5.IsZero() {
 		p.md5 = md5.New()
@@ -76,7 +76,7 @@ func newPartial(w Want) *partial {
 
 // openPartial opens or makes the partial file of w, and takes over what an
 // earlier run left of the same URL.
-func openPartial(w Want) (*partial, error) {
+func openPartial(w layout.Want) (*partial, error) {
 	p := newPartial(w)
 	f, err := os.OpenFile(p.path+partSuffix, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -90,7 +90,7 @@ func openPartial(w Want) (*partial, error) {
 	return p, nil
 }
 
-func (p *partial) takeOver(w Want) error {
+func (p *partial) takeOver(w layout.Want) error {
 	j, err := readJournal(p.path + journalSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.reset()
@@ -250,7 +250,7 @@ func (p *partial) finish(suffix string) error {
 // and nobody has discarded, with what is known of it, or nil. It is open for
 // reading only: it may be an object of a store by now. A partial file is newer
 // than what it stands beside, and the journal is then its own.
-func openComplete(w Want) (*partial, error) {
+func openComplete(w layout.Want) (*partial, error) {
 	j, err := readJournal(w.Path + journalSuffix)
 	if err != nil || j.URL != w.URL || j.Total <= 0 || w.Size > 0 && w.Size != j.Total {
 		return nil, nil
@@ -275,7 +275,7 @@ func openComplete(w Want) (*partial, error) {
 }
 
 // check compares the complete file with what w states.
-func (p *partial) check(w Want, got *Got) error {
+func (p *partial) check(w layout.Want, got *layout.Got) error {
 	got.Size = p.offset
 	got.SHA256 = layout.Digest(p.sha256.Sum(nil))
 	got.SHA1 = layout.SHA1(p.sha1.Sum(nil))

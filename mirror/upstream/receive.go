@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"patchferry/layout"
 )
 
 // attempt makes one request and receives its body. It returns nil when the
@@ -95,7 +97,7 @@ func (t *transfer) begin(resp *http.Response) error {
 			total = t.w.Size
 		}
 	}
-	v := Validators{ETag: resp.Header.Get("ETag"), LastModified: resp.Header.Get("Last-Modified")}
+	v := layout.Validators{ETag: resp.Header.Get("ETag"), LastModified: resp.Header.Get("Last-Modified")}
 	t.part.j = journal{URL: t.w.URL, Validators: v, DateStrong: strongDate(resp.Header), Total: -1}
 	t.part.resume = strong(v.ETag) || t.part.j.DateStrong || t.stated()
 	return t.setTotal(total)

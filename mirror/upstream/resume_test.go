@@ -102,7 +102,7 @@ func (s *session) run(t *testing.T, stop int64, killed bool) error {
 		cancel()
 	}}
 	defer c.Close()
-	w := upstream.Want{URL: s.url, Path: s.path()}
+	w := layout.Want{URL: s.url, Path: s.path()}
 	if !s.blind {
 		w.SHA256 = layout.DigestOf(s.body)
 	}
@@ -181,7 +181,7 @@ func TestPublisherWithoutIfRange(t *testing.T) {
 			defer s.Close()
 			c := &upstream.Client{RetryWait: 1}
 			defer c.Close()
-			w := upstream.Want{URL: s.URL + "/a.exe", Path: filepath.Join(t.TempDir(), "file")}
+			w := layout.Want{URL: s.URL + "/a.exe", Path: filepath.Join(t.TempDir(), "file")}
 			got, err := c.Fetch(t.Context(), origin(t, s.URL), w)
 			if err != nil {
 				t.Fatal(err)
@@ -264,25 +264,25 @@ func TestResumeDistrustsWhatIsThere(t *testing.T) {
 	body := content(41, 2<<20)
 	tests := []struct {
 		name  string
-		spoil func(t *testing.T, path string, w *upstream.Want)
+		spoil func(t *testing.T, path string, w *layout.Want)
 	}{
-		{"journal is no JSON", func(t *testing.T, path string, _ *upstream.Want) {
+		{"journal is no JSON", func(t *testing.T, path string, _ *layout.Want) {
 			write(t, path+".json", []byte("{"))
 		}},
-		{"journal is missing", func(t *testing.T, path string, _ *upstream.Want) { os.Remove(path + ".json") }},
-		{"part is missing", func(t *testing.T, path string, _ *upstream.Want) { os.Remove(path + ".part") }},
-		{"part is empty", func(t *testing.T, path string, _ *upstream.Want) { write(t, path+".part", nil) }},
-		{"part has other bytes", func(t *testing.T, path string, _ *upstream.Want) {
+		{"journal is missing", func(t *testing.T, path string, _ *layout.Want) { os.Remove(path + ".json") }},
+		{"part is missing", func(t *testing.T, path string, _ *layout.Want) { os.Remove(path + ".part") }},
+		{"part is empty", func(t *testing.T, path string, _ *layout.Want) { write(t, path+".part", nil) }},
+		{"part has other bytes", func(t *testing.T, path string, _ *layout.Want) {
 			write(t, path+".part", content(42, 1<<20))
 		}},
-		{"part is too long", func(t *testing.T, path string, _ *upstream.Want) {
+		{"part is too long", func(t *testing.T, path string, _ *layout.Want) {
 			write(t, path+".part", content(42, 3<<20))
 		}},
-		{"another size is wanted", func(t *testing.T, path string, w *upstream.Want) {
+		{"another size is wanted", func(t *testing.T, path string, w *layout.Want) {
 			journal, _ := os.ReadFile(path + ".json")
 			write(t, path+".json", bytes.Replace(journal, []byte(`"total":2097152`), []byte(`"total":2097153`), 1))
 		}},
-		{"another URL is wanted", func(t *testing.T, path string, w *upstream.Want) { w.URL += "?again" }},
+		{"another URL is wanted", func(t *testing.T, path string, w *layout.Want) { w.URL += "?again" }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -335,7 +335,7 @@ func TestLimitsOfConnections(t *testing.T) {
 	for path, body := range files {
 		for name, p := range map[string]*hostile.Publisher{"1": first.publisher, "2": second.publisher} {
 			wg.Go(func() {
-				w := upstream.Want{URL: p.URL(path), Path: filepath.Join(dir, name+path[1:]), SHA256: layout.DigestOf(body)}
+				w := layout.Want{URL: p.URL(path), Path: filepath.Join(dir, name+path[1:]), SHA256: layout.DigestOf(body)}
 				if _, err := c.Fetch(t.Context(), o, w); err != nil {
 					t.Error(err)
 				}

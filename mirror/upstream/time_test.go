@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"patchferry/layout"
 	"patchferry/mirror/upstream"
 	"patchferry/mirror/upstream/hostile"
 )
@@ -63,7 +64,7 @@ func inBubble(t *testing.T, body []byte, f func(t *testing.T, p *hostile.Publish
 		s := &http.Server{Handler: p, ErrorLog: quiet}
 		go s.Serve(m)
 		c := &upstream.Client{Dial: m.dial}
-		w := upstream.Want{URL: "http://192.0.2.1/a.exe", Path: filepath.Join(dir, "file")}
+		w := layout.Want{URL: "http://192.0.2.1/a.exe", Path: filepath.Join(dir, "file")}
 		o := origin(t, w.URL)
 		f(t, p, c, func() error {
 			_, err := c.Fetch(t.Context(), o, w)
@@ -165,7 +166,7 @@ func TestRate(t *testing.T) {
 				c.Rate = 2 << 10
 			}
 			start := time.Now()
-			w := upstream.Want{URL: "http://192.0.2.1/a.exe", Path: filepath.Join(t.TempDir(), "file")}
+			w := layout.Want{URL: "http://192.0.2.1/a.exe", Path: filepath.Join(t.TempDir(), "file")}
 			if _, err := c.Fetch(t.Context(), o, w); err != nil {
 				t.Fatal(err)
 			}

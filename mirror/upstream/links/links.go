@@ -151,9 +151,9 @@ func (p *parser) entry(s string) (*layout.Update, error) {
 		head, rest = s[:i], strings.TrimSpace(s[i:])
 	}
 	f := layout.File{}
-	raw, name, comma := strings.Cut(head, ",")
+	raw, _, comma := strings.Cut(head, ",")
 	if comma {
-		_, name, _ = strings.Cut(s, ",")
+		_, name, _ := strings.Cut(s, ",") // a name may hold blanks
 		f.Name, rest = strings.TrimSpace(name), ""
 		if f.Name == "" {
 			return nil, errors.New("no name after the comma")
