@@ -46,7 +46,8 @@ clean: ## remove what the build made
 ##@ Work on it
 .PHONY: test
 test: ## all tests, shuffled, with the race detector where there is a C compiler
-	$(GO) test -shuffle=on $(RACE) $(PACKAGES)
+	$(GO) test -shuffle=on $(RACE) -timeout 20m $(PACKAGES)
+	$(if $(RACE),$(GO) test -run '^TestKilledAnywhere$$' ./cmd/patchferry)
 
 .PHONY: check
 check: lint test builds ## all that must be clean before a commit: lint, test, builds
