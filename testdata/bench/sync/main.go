@@ -71,6 +71,7 @@ var jobs = [...]job{
 	{"a faulty publisher", "mixed", []string{"-away", "5ms", "-wrong"}, faulty},
 	{"killed half-way", "mixed", []string{"-away", "50ms"}, killed},
 	{"nothing new, 100,000 files", "tiny", nil, idle},
+	{"start on 250,000 updates", "tiny", nil, startServing},
 	{"hash and admit 1 GiB in 256 files", "large", nil, func(ctx context.Context, b *bench) error {
 		return b.race(ctx, 0, floor1, ours, durable)
 	}},
