@@ -1,11 +1,14 @@
 package store
 
 import (
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 )
 
 // FS is the part of a file system that Dir and Mark stand on. It is small so
@@ -70,24 +73,76 @@ func OpenFS(path string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rootFS{root}, nil
+	return &rootFS{root: root}, nil
 }
 
 // rootFS is the real file system below an os.Root.
-type rootFS struct{ root *os.Root }
+//
+// An os.Root opens a path element by element, each with a system call. Objects
+// are opened at every request of a host, so their shard folders, which are
+// never removed, stay open once one was needed: at most 256 descriptors.
+type rootFS struct {
+	root   *os.Root
+	shards [256]atomic.Pointer[os.Root]
+}
 
-func (r rootFS) Path() string                               { return r.root.Name() }
-func (r rootFS) Open(name string) (*os.File, error)         { return r.root.Open(name) }
-func (r rootFS) Sync(f *os.File) error                      { return f.Sync() }
-func (r rootFS) Link(old, new string) error                 { return r.root.Link(old, new) }
-func (r rootFS) Rename(old, new string) error               { return r.root.Rename(old, new) }
-func (r rootFS) Remove(name string) error                   { return r.root.Remove(name) }
-func (r rootFS) Mkdir(name string) error                    { return r.root.Mkdir(name, 0o755) }
-func (r rootFS) Stat(name string) (fs.FileInfo, error)      { return r.root.Lstat(name) }
-func (r rootFS) Close() error                               { return r.root.Close() }
-func (r rootFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.root.FS(), name) }
+// Open opens a file for reading.
+func (r *rootFS) Open(name string) (*os.File, error) {
+	key, ok := strings.CutPrefix(name, objectFolder+"/")
+	if !ok || len(key) < 4 || key[2] != '/' || strings.Contains(key[3:], "/") {
+		return r.root.Open(name)
+	}
+	shard, err := r.shard(key[:2])
+	if err != nil {
+		return nil, err
+	}
+	if shard == nil {
+		return r.root.Open(name)
+	}
+	return shard.Open(key[3:])
+}
 
-func (r rootFS) Create(name string) (File, error) {
+// shard returns the open folder of a shard, nil where digits are none.
+func (r *rootFS) shard(digits string) (*os.Root, error) {
+	n, err := hex.DecodeString(digits)
+	if err != nil {
+		return nil, nil
+	}
+	at := &r.shards[n[0]]
+	if open := at.Load(); open != nil {
+		return open, nil
+	}
+	opened, err := r.root.OpenRoot(objectFolder + "/" + digits)
+	if err != nil {
+		return nil, err
+	}
+	if !at.CompareAndSwap(nil, opened) {
+		_ = opened.Close() // another was faster
+	}
+	return at.Load(), nil
+}
+
+// Close lets the root and the shards go.
+func (r *rootFS) Close() error {
+	err := r.root.Close()
+	for i := range r.shards {
+		if shard := r.shards[i].Swap(nil); shard != nil {
+			err = errors.Join(err, shard.Close())
+		}
+	}
+	return err
+}
+
+func (r *rootFS) Path() string                               { return r.root.Name() }
+func (r *rootFS) Sync(f *os.File) error                      { return f.Sync() }
+func (r *rootFS) Link(old, new string) error                 { return r.root.Link(old, new) }
+func (r *rootFS) Rename(old, new string) error               { return r.root.Rename(old, new) }
+func (r *rootFS) Remove(name string) error                   { return r.root.Remove(name) }
+func (r *rootFS) Mkdir(name string) error                    { return r.root.Mkdir(name, 0o755) }
+func (r *rootFS) Stat(name string) (fs.FileInfo, error)      { return r.root.Lstat(name) }
+func (r *rootFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.root.FS(), name) }
+
+func (r *rootFS) Create(name string) (File, error) {
 	f, err := r.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err // not f: a nil *os.File in a File is not nil
@@ -95,7 +150,7 @@ func (r rootFS) Create(name string) (File, error) {
 	return f, nil
 }
 
-func (r rootFS) SyncDir(name string) error {
+func (r *rootFS) SyncDir(name string) error {
 	if !dirSync {
 		return nil
 	}
