@@ -23,3 +23,21 @@ func acknowledged(conn *net.TCPConn) (bytes int64, waiting, ok bool) {
 	}
 	return int64(info.Bytes_acked), info.Unacked > 0 || info.Notsent_bytes > 0, true
 }
+
+// cork holds back what is written to a connection until uncork, so that a
+// header and the small file behind it leave in one packet, and wake the client
+// once (tcp(7), TCP_CORK). That it fails does no harm.
+func cork(conn *net.TCPConn) { setCork(conn, 1) }
+
+// uncork sends what was held back.
+func uncork(conn *net.TCPConn) { setCork(conn, 0) }
+
+func setCork(conn *net.TCPConn, on int) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on)
+	})
+}

@@ -21,6 +21,10 @@ import (
 // for costs them one call (measured in testdata/bench/serve).
 const pieceSize = 1 << 20
 
+// corked is the largest body, in bytes, that is worth holding its header back
+// for.
+const corked = 64 << 10
+
 // copySize is the buffer, in bytes, for what the kernel cannot send by itself:
 // TLS, and a source that has no files.
 const copySize = 64 << 10
@@ -184,6 +188,10 @@ func (a *answer) sendFile(f *os.File, n int64) error {
 	dst, ok := a.w.(io.ReaderFrom)
 	if !ok {
 		return a.copyFrom(f, n, make([]byte, min(n, copySize)))
+	}
+	if n <= corked && a.watch.conn != nil {
+		cork(a.watch.conn)
+		defer uncork(a.watch.conn)
 	}
 	if err := a.ctl.Flush(); err != nil {
 		return err
