@@ -22,7 +22,7 @@ var contentHeaders = [...]string{
 // retryStore is what a host is told to wait when the store does not answer.
 const retryStore = 30 * time.Second
 
-// serveContent answers with a file, whole or in ranges (DESIGN section 5).
+// serveContent answers with a file, whole or in ranges.
 //
 // It is not http.ServeContent, which answers 416 to a malformed Range and 206
 // to a HEAD with one, needs the file open to say 304, and copies several ranges

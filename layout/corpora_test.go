@@ -16,8 +16,7 @@ import (
 	"patchferry/layout"
 )
 
-// record is a record of the corpora, as far as it is needed here
-// (reference/formats.md).
+// record is a record of the corpora, as far as it is needed here.
 type record struct {
 	ID                string   `json:"id"`
 	Type              string   `json:"record_type"`

@@ -119,7 +119,7 @@ func checkHead(what, format, want string, version int) error {
 
 // StateRoot returns the SHA-256 over one line "<sha256> <size>\n" for every
 // object that a generation refers to: one value that two sites can compare
-// over the phone (BUNDLE.md, Words). The objects must come in strictly
+// over the phone (docs/trust.md). The objects must come in strictly
 // ascending order of digest; else it is an error, so that one digest with two
 // sizes is one too.
 func StateRoot(refs iter.Seq[ObjectRef]) (Digest, error) {

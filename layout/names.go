@@ -27,8 +27,8 @@ const nameLimit = 512
 // the 31 digits of unknown meaning of the v3 cab pool.
 var hashTail = regexp.MustCompile(`_([0-9a-f]{31,32}|[0-9a-f]{40})$`)
 
-// ParseName reads the names of the families in reference/formats.md (quirks 4
-// and 5):
+// ParseName reads the families of names that Microsoft gave to files of
+// updates from 1998 on:
 //
 //	Q311967_W2K_SP3_x86_en.exe
 //	WindowsServer2003.WindowsXP-KB925876-v2-x64-jpn.exe

@@ -1,7 +1,7 @@
 package layout
 
 // Format names, the value of the member "format" of every signed JSON
-// document of ours (BUNDLE.md, HEADER.json). A reader demands the one that it
+// document of ours. A reader demands the one that it
 // expects.
 const (
 	FormatGeneration = "patchferry-generation"

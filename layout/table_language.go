@@ -11,8 +11,8 @@ type tongue struct {
 }
 
 // tongues holds the languages that Windows, Office and their updates come in:
-// the ids of WSUS (reference/windows-updates.md section 1.2), the locales of
-// the Windows Update Catalog (2.2), and those of language packs.
+// the ids in the export packages of WSUS, the locales of the Windows Update
+// Catalog of 2002 to 2005, and those of language packs.
 //
 // The two-letter country codes of old links (JP, KR, CN, TW, HK, BR) stand
 // for languages. ENG is English here, never British English: that is what

@@ -15,9 +15,8 @@ type family struct {
 // comes before the server. The first of an update's systems in this order is
 // the one under which it is kept.
 //
-// Codes are those of reference/formats.md. Of the platform folders the
-// handbook and a lab script of 2004 prove x86win2k; the others follow the
-// pattern (reference/windows-updates.md section 2.3).
+// Of the platform folders, publications of 2004 prove x86win2k; the others
+// follow its pattern.
 var families = []family{
 	{"windows95", "Windows 95", "W95", "win95", "4.0w", []string{"osr2"}, []string{"win95", "w95"}},
 	{"windowsnt4", "Windows NT 4.0", "NT4", "winnt4", "4.0", []string{"sp1", "sp2", "sp3", "sp4", "sp5", "sp6", "sp6a"},

@@ -21,7 +21,7 @@ const (
 
 // classifications maps the words of our sources, folded and with one blank
 // for everything that is neither letter nor digit, to classifications. The
-// GUIDs are those of WSUS (reference/windows-updates.md section 1.2), the
+// GUIDs are those of WSUS, the
 // four-letter words stand in the URLs of Windows Update, the others come from
 // MSRC, Dell, HP and Lenovo.
 var classifications = map[string]Classification{
@@ -113,8 +113,7 @@ var archs = map[string]Arch{
 // update's is the one under which it is kept.
 var archOrder = []Arch{"x86", "nec98", "ia64", "x64", "arm", "arm64"}
 
-// The package kinds: how a file is installed (reference/windows-clients.md
-// section 6).
+// The package kinds: how a file is installed.
 const (
 	KindHotfix      Kind = "hotfix.exe"   // Hotfix.exe: NT 4, 2000 before SP3
 	KindUpdate      Kind = "update.exe"   // Update.exe: 2000 from SP3 on, XP, 2003

@@ -18,7 +18,7 @@ const numberDigits = 10
 const publisher = "com_microsoft."
 
 // ProposeFolder returns the folder in the catalog tree in which an update is
-// kept when it first enters a catalog (DESIGN section 3):
+// kept when it first enters a catalog (docs/house.md):
 //
 //	Software/EN/com_microsoft.windows2000/x86win2k/com_microsoft.Q311967_W2K_SP3_0123456789
 //	Drivers/ALL/com_microsoft.windows10/x64win10/Intel_Network_12.18.9.23_0123456789

@@ -89,7 +89,7 @@ type Evidence struct {
 	At        Time   `json:"at,omitzero"`
 }
 
-// Grade says how strong evidence is (DESIGN section 2, law 3).
+// Grade says how strong evidence is (docs/trust.md).
 type Grade string
 
 // The grades, best first. The first four admit a file by default; GradeName

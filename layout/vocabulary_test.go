@@ -184,7 +184,7 @@ func TestLanguageTable(t *testing.T) {
 			t.Errorf("%q is no folder", l)
 		}
 	}
-	// All that WSUS lists (windows-updates.md section 1.2).
+	// All that WSUS lists in its export packages.
 	for id := range strings.FieldsSeq(`1025 1026 1028 1029 1030 1031 1032 1033 1034 1035 1036 1037 1038 1040 1041 1042 1043 1044 1045 1046 1048
 		1049 1050 1051 1053 1054 1055 1058 1060 1061 1062 1063 1081 2052 2070 2074 3076 66577`) {
 		if l, ok := layout.ParseLanguage(id); !ok || l == "" {

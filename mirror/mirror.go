@@ -1,7 +1,7 @@
 // Package mirror does the jobs that change a store: it syncs updates from
 // publishers, audits what is kept, and prunes what nothing needs any more.
 //
-// Two rules hold everywhere in it (DESIGN section 2). Bytes enter a store only
+// Two rules hold everywhere in it. Bytes enter a store only
 // through admit: staged on local disk, checked whole against what vouches for
 // them, then put. And one write publishes: objects first, then the one
 // create-only write of the next state; who dies in between leaves the old

@@ -49,8 +49,7 @@ type Upstream interface {
 	Discard(path string) error
 }
 
-// Trust is the operator's word for files that nothing vouches for (DESIGN
-// section 2, law 3).
+// Trust is the operator's word for files that nothing vouches for (docs/trust.md).
 type Trust string
 
 // The ways to trust.

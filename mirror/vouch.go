@@ -30,8 +30,7 @@ func (e *PinError) Error() string {
 	return fmt.Sprintf("%s of source %s is pinned since it was first used, and changed: %s; if the publisher did replace it, exclude the update, sync, and include it again", e.File, e.Source, e.Why)
 }
 
-// vouch decides whether f may be fetched at all, and on whose word (DESIGN
-// section 2, law 3). It returns the evidence that admission will record, and
+// vouch decides whether f may be fetched at all, and on whose word (docs/trust.md). It returns the evidence that admission will record, and
 // leaves in f the digests that the bytes must have.
 func (l *listing) vouch(f *layout.File) (layout.Evidence, error) {
 	named := layout.ParseName(f.Name).SHA1

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// patchferry is the table of DESIGN section 1 (docs/house.md). Imports run
+// patchferry is the table of docs/house.md. Imports run
 // down; mirror and distribute never meet.
 func patchferryHouse() *house {
 	return &house{

@@ -130,7 +130,7 @@ func (c *check) ours(pos token.Pos, name string) {
 	}
 	r, ok := c.room(c.dir)
 	if !ok {
-		c.fail(pos, "package %s is not in the table of DESIGN section 1", c.dir)
+		c.fail(pos, "package %s is not in the table of docs/house.md", c.dir)
 		return
 	}
 	if matches(r.imports, name) {

@@ -1,6 +1,6 @@
 // Command serve measures patchferry's HTTP server beside a tuned nginx on the
 // same files in one run, and how fast a large catalog is ready to be served.
-// It prints a table with the ratios to reach (DESIGN section 7).
+// It prints a table with the ratios to reach (docs/numbers.md).
 //
 //	go run ./testdata/bench/serve [-rounds 5] [-seconds 2] [-only NAME] [-view]
 //

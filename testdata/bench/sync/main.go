@@ -1,7 +1,6 @@
 // Command sync measures patchferry sync, as a whole process, beside other ways
 // to bring the same files here: a single pass that does the least that has to
-// be done, aria2c and curl. It prints tables with the ratios to reach (DESIGN
-// section 7).
+// be done, aria2c and curl. It prints tables with the ratios to reach (docs/numbers.md).
 //
 //	go run ./testdata/bench/sync [-rounds 5] [-only NAME] [-program FILE]
 //
