@@ -251,7 +251,7 @@ func (f *fetching) notModified(w *want, got layout.Got) layout.Got {
 // reportFile tells how a want ended.
 func (m *Mirror) reportFile(w *want) {
 	if w.err != nil {
-		m.log().Warn("file failed", "update", w.update, "file", w.f.Name, "url", w.f.URL, "err", w.err)
+		m.log().Debug("file failed", "update", w.update, "file", w.f.Name, "url", w.f.URL, "err", w.err)
 	}
 	e := Event{Kind: EventFile, Source: w.from.src.Name, Update: w.update, File: w.f.Name, Err: w.err}
 	if w.got != nil {

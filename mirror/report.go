@@ -1,8 +1,8 @@
 package mirror
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"patchferry/layout"
 )
@@ -73,20 +73,37 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 	if err != nil {
 		return r, err
 	}
-	if r.Failed > 0 {
-		failed = append(failed, notHad(r.Failed))
-	}
-	if len(failed) > 0 {
-		return r, fmt.Errorf("%w: %w", ErrPartial, errors.Join(failed...))
+	if r.Failed > 0 || len(failed) > 0 {
+		return r, &partialError{files: r.Failed, sources: failed}
 	}
 	return r, nil
 }
 
-func notHad(files int) error {
-	if files == 1 {
-		return errors.New("1 file could not be had")
+// partialError sums up what failed. The report has each failure, so its text
+// has only their number; errors.Is and errors.As find those of sources.
+type partialError struct {
+	files   int
+	sources []error
+}
+
+func (e *partialError) Error() string {
+	var parts []string
+	if n := len(e.sources); n > 0 {
+		parts = append(parts, number(n, "source"))
 	}
-	return fmt.Errorf("%d files could not be had", files)
+	if e.files > 0 {
+		parts = append(parts, number(e.files, "file"))
+	}
+	return fmt.Sprintf("%s: %s could not be had", ErrPartial, strings.Join(parts, " and "))
+}
+
+func (e *partialError) Unwrap() []error { return append([]error{ErrPartial}, e.sources...) }
+
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // count sums up the plan's files.

@@ -371,8 +371,8 @@ func TestOneSourceFailsAndTheOthersGoOn(t *testing.T) {
 	s.list(s.vouched(name(1), 100))
 	s.Sources = append(s.Sources, s.source("gone", s.pub.URL("/gone")))
 	r, err := s.Sync(t.Context(), mirror.SyncOptions{})
-	if !errors.Is(err, mirror.ErrPartial) || !strings.Contains(err.Error(), "gone") {
-		t.Errorf("got %v", err)
+	if !errors.Is(err, mirror.ErrPartial) || err.Error() != "done in part: 1 source could not be had" || !strings.Contains(r.Sources[1].Error, "/gone") {
+		t.Errorf("got %v, %+v", err, r.Sources)
 	}
 	if !s.file(name(1)).Held || r.Sources[1].Result != "failed" {
 		t.Errorf("got %+v", r)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"strings"
 	"text/tabwriter"
 
@@ -63,7 +62,7 @@ func (a *app) show(ctx context.Context, s *site, name string) error {
 		}
 	}
 	if len(found) == 0 {
-		return withHint(fmt.Errorf("show %s: no such update in generation %d: %w", name, e.generation.Number, fs.ErrNotExist),
+		return withHint(fmt.Errorf("show %s: no such update in generation %d", name, e.generation.Number),
 			"give an id (SOURCE:NATIVE) or a KB number; patchferry tree --to DIR --dry-run lists every file")
 	}
 	for i, r := range found {
