@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -239,5 +240,47 @@ func TestARefusedFileIsFetchedWhenTheListStatesIt(t *testing.T) {
 	s.sync(mirror.SyncOptions{})
 	if !s.file(name(1)).Held {
 		t.Error("the file is not held")
+	}
+}
+
+// careless is an upstream that fetches something else than it was asked for,
+// and says truly what it got.
+type careless struct {
+	mirror.Upstream
+	instead string // URL
+}
+
+func (c *careless) Fetch(ctx context.Context, w layout.Want) (layout.Got, error) {
+	return c.Upstream.Fetch(ctx, layout.Want{URL: c.instead, Path: w.Path})
+}
+
+// TestTheDoorChecksByItself: what is expected of a file is held against what
+// came by admit, whoever brought it.
+func TestTheDoorChecksByItself(t *testing.T) {
+	content := body(name(1), 500)
+	for _, test := range []struct {
+		what  string
+		state func(*layout.File)
+	}{
+		{"size", func(f *layout.File) { f.Size, f.SHA1 = 500, sha1Of(body("other", 600)) }},
+		{"sha256", func(f *layout.File) { f.SHA256 = layout.DigestOf(content) }},
+		{"sha1", func(f *layout.File) { f.SHA1 = sha1Of(content) }},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			s := newSite(t)
+			f := s.offer(name(1), 500)
+			test.state(&f)
+			s.pub.Put("/files/other.exe", body("other", 600))
+			s.list(f)
+			s.Sources[0].Upstream = &careless{s.Sources[0].Upstream, s.pub.URL("/files/other.exe")}
+			failure := s.partial()
+			var mismatch *layout.MismatchError
+			if !errors.As(failure.Err, &mismatch) || mismatch.What != test.what {
+				t.Errorf("got %v, want a mismatch of %s", failure.Error, test.what)
+			}
+			if s.file(name(1)).Held || s.has(layout.DigestOf(body("other", 600))) {
+				t.Error("the other file came in")
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -219,5 +220,32 @@ func TestEveryWriteOfAPruneMayFail(t *testing.T) {
 		if at > 1 && s.has(contents[0]) {
 			t.Errorf("killed at write %d (%v): the next sync did not finish the prune", at, err)
 		}
+	}
+}
+
+// TestPruneSparesWhatAKilledSyncBrought: no generation names these objects
+// yet, and the same sync would have to fetch them again.
+func TestPruneSparesWhatAKilledSyncBrought(t *testing.T) {
+	s := newSite(t)
+	s.Grace, s.Parallel = -1, 1
+	s.list(s.vouched(name(0), 10))
+	s.sync(mirror.SyncOptions{})
+	s.list(s.vouched(name(0), 10), s.vouched(name(1), 1000), s.vouched(name(2), 2000))
+	mark := filepath.Join(t.TempDir(), "mark")
+	s.use(faulty.New(s.dir, faulty.Fault{At: 2, Dies: true}), mark)
+	if _, err := s.Sync(t.Context(), mirror.SyncOptions{}); !errors.Is(err, faulty.ErrDied) {
+		t.Fatalf("got %v", err)
+	}
+	s.use(s.dir, mark)
+	brought := layout.DigestOf(body(name(1), 1000))
+	if !s.has(brought) {
+		t.Fatal("the killed sync brought nothing")
+	}
+	plan, err := s.PlanPrune(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(plan.Objects, brought) {
+		t.Error("the plan would remove what the killed sync brought")
 	}
 }
