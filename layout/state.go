@@ -29,11 +29,22 @@ type Generation struct {
 	Created     Time      `json:"created"`
 	Catalog     ObjectRef `json:"catalog"`      // JSON lines sorted by id, zstd
 	Lines       Digest    `json:"lines_sha256"` // of the plain lines: equality of catalogs goes by this
-	StateRoot   Digest    `json:"state_root"`   // see StateRoot
+	StateRoot   Digest    `json:"state_root"`   // over all that it refers to, see StateRoot
 	Counts      Counts    `json:"counts"`
+	Notices     Notices   `json:"notices,omitzero"`
 	Previous    Digest    `json:"previous,omitzero"` // the generation object before
 	Revocations []Revoked `json:"revocations,omitempty"`
 }
+
+// Notices is the list of what publishers announced.
+type Notices struct {
+	List  ObjectRef `json:"list"`         // JSON lines sorted by id, zstd, as a catalog
+	Lines Digest    `json:"lines_sha256"` // of the plain lines
+	Count int       `json:"count"`
+}
+
+// IsZero reports whether there is no list.
+func (n Notices) IsZero() bool { return n.List.IsZero() }
 
 // Counts sums up a catalog.
 type Counts struct {

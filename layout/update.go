@@ -127,17 +127,3 @@ func (f *File) Best() *Evidence {
 	}
 	return best
 }
-
-// Bulletin is what a security bulletin says. It announces updates; it vouches
-// for bytes only where it states their digest.
-type Bulletin struct {
-	ID       string   `json:"id"` // "MS08-067"
-	Title    string   `json:"title,omitempty"`
-	Severity Severity `json:"severity,omitempty"`
-	Released Date     `json:"released,omitempty"`
-	KBs      []string `json:"kbs,omitempty"`
-	Products []string `json:"products,omitempty"`
-	Verdict  string   `json:"verdict,omitempty"`
-	Signer   string   `json:"signer,omitempty"` // full fingerprint
-	Original Digest   `json:"original,omitzero"`
-}

@@ -1,0 +1,123 @@
+package layout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// AppendNotice appends n as one line of a list of notices, in the form of
+// AppendLine: equal notices make equal bytes.
+func AppendNotice(dst []byte, n *Notice) ([]byte, error) {
+	if err := n.check(); err != nil {
+		return dst, err
+	}
+	line, err := appendJSON(dst, n, "")
+	if err != nil {
+		return dst, fmt.Errorf("encode notice %s: %w", n.ID, err)
+	}
+	return line, nil
+}
+
+// ParseNotice reads one line of a list of notices, as strictly as ParseLine.
+func ParseNotice(line []byte) (*Notice, error) {
+	if _, err := LineID(line); err != nil {
+		return nil, err
+	}
+	n := new(Notice)
+	if err := decodeJSON(line, n, false); err != nil {
+		return nil, fmt.Errorf("parse notice: %w", err)
+	}
+	return n, n.check()
+}
+
+// check holds the invariants that a list can show.
+func (n *Notice) check() error {
+	if err := checkID(n.ID); err != nil {
+		return err
+	}
+	switch {
+	case n.Verdict == "":
+		return fmt.Errorf("notice %s has no verdict", clip(n.ID))
+	case n.Original.IsZero():
+		return fmt.Errorf("notice %s has no original", clip(n.ID))
+	case len(n.Bulletins) > 0 && n.Verdict != Valid && n.Verdict != Unsigned:
+		return fmt.Errorf("notice %s is %s and announces something all the same", clip(n.ID), n.Verdict)
+	}
+	return nil
+}
+
+// Announcement of one bulletin: what it says, and the notice that says so.
+type Said struct {
+	*Bulletin
+	Notice *Notice
+}
+
+// Current returns, for every name, the bulletin in force among the notices, in
+// the order of names. Of several with one name a signed one comes before an
+// unsigned one, a released one before one that was only announced, then the
+// later revision counts, last the later signature.
+func Current(notices []*Notice) []Said {
+	best := make(map[string]Said)
+	for _, n := range notices {
+		for i := range n.Bulletins {
+			said := Said{&n.Bulletins[i], n}
+			if old, ok := best[said.Name]; !ok || said.after(old) {
+				best[said.Name] = said
+			}
+		}
+	}
+	all := make([]Said, 0, len(best))
+	for _, said := range best {
+		all = append(all, said)
+	}
+	slices.SortFunc(all, func(a, b Said) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// after reports whether s takes the place of old, a bulletin of the same name.
+func (s Said) after(old Said) bool {
+	return cmp.Or(
+		-cmp.Compare(s.Notice.Verdict.Rank(), old.Notice.Verdict.Rank()),
+		cmp.Compare(s.stage(), old.stage()),
+		cmp.Compare(s.changed(), old.changed()),
+		compareRevisions(s.Revision, old.Revision),
+		s.Notice.SignedAt.Time().Compare(old.Notice.SignedAt.Time()),
+		cmp.Compare(s.Notice.ID, old.Notice.ID),
+	) > 0
+}
+
+func (s Said) stage() int {
+	if s.Status == StatusAnnounced {
+		return 0
+	}
+	return 1
+}
+
+// changed returns the day of the revision.
+func (s Said) changed() Date { return max(s.Released, s.Revised) }
+
+// compareRevisions compares "1.10" with "1.9" number by number.
+func compareRevisions(a, b string) int {
+	number := func(s *string) (n int, ok bool) {
+		i := 0
+		for i < len(*s) && (*s)[i] >= '0' && (*s)[i] <= '9' && i < 9 {
+			n = n*10 + int((*s)[i]-'0')
+			i++
+		}
+		ok = i > 0
+		*s = (*s)[i:]
+		if len(*s) > 0 {
+			*s = (*s)[1:]
+		}
+		return n, ok
+	}
+	for a != "" || b != "" {
+		x, _ := number(&a)
+		y, _ := number(&b)
+		if x != y {
+			return cmp.Compare(x, y)
+		}
+	}
+	return 0
+}
