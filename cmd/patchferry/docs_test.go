@@ -153,6 +153,8 @@ func TestJSONIsDocumented(t *testing.T) {
 		"sync":            {mirror.SyncReport{}},
 		"serve":           {serveReport{}},
 		"show":            {showReport{}},
+		"bulletin list":   {bulletinReport{}},
+		"bulletin show":   {noticeReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},
