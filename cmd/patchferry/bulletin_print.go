@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -69,7 +70,7 @@ func (out rows) evidence(r *noticeReport) {
 		out.add("signed", n.SignedAt.String()+", as the signer says")
 	}
 	if r.Pin != nil {
-		out.add("pin", r.Pin.sentence())
+		out.add("pin", cmp.Or(r.Pin.by(), "pinned")+", "+r.Pin.words())
 	}
 	out.add("judged as", n.Profile)
 	out.add("from", n.By)
@@ -81,33 +82,6 @@ func (out rows) evidence(r *noticeReport) {
 	}
 	out.add("original", fmt.Sprintf("%s, %s, sha256 %s", n.File, humanize.Bytes(uint64(n.Original.Size)), n.Original.SHA256))
 	out.add("next", r.Next)
-}
-
-// sentence says who believes in the key, since when, and how far.
-func (p *pinReport) sentence() string {
-	text := "pinned"
-	if p.AddedBy != "" {
-		text += " by " + p.AddedBy
-	}
-	if !p.AddedAt.IsZero() {
-		text += " on " + day(p.AddedAt)
-	}
-	if p.Source != "" {
-		text += ", for the sources " + p.Source
-	}
-	if p.Legacy {
-		text += ", also for old algorithms"
-	}
-	if p.NotBefore != "" {
-		text += ", from " + string(p.NotBefore)
-	}
-	if p.NotAfter != "" {
-		text += ", until " + string(p.NotAfter)
-	}
-	if p.Note != "" {
-		text += ": " + p.Note
-	}
-	return text
 }
 
 // bulletin prints one bulletin of the document.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,17 +27,6 @@ type noticeReport struct {
 	Pin        *pinReport        `json:"pin,omitempty"`
 	Next       string            `json:"next,omitempty"`
 	Bulletins  []bulletinDetails `json:"bulletins"`
-}
-
-// pinReport is the pin that makes a signature count.
-type pinReport struct {
-	Note      string      `json:"note,omitempty"`
-	AddedBy   string      `json:"added_by,omitempty"`
-	AddedAt   layout.Time `json:"added_at,omitzero"`
-	Source    string      `json:"source,omitempty"`
-	Legacy    bool        `json:"legacy"`
-	NotBefore layout.Date `json:"not_before,omitempty"`
-	NotAfter  layout.Date `json:"not_after,omitempty"`
 }
 
 // bulletinDetails is one bulletin of a noticeReport.
@@ -126,15 +114,19 @@ func (a *app) showBulletin(ctx context.Context, s *site, c *config.Config, name,
 	return nil
 }
 
-// choose returns the notice of that id, or the notices in which bulletins of
-// that name, in any case, are in force.
+// choose returns the notice of that id, or those of an id without the digest at
+// its end, or the notices in which bulletins of that name, in any case, are in
+// force.
 func choose(notices []*layout.Notice, found *announcements, name string) []*layout.Notice {
+	var chosen []*layout.Notice
 	for _, n := range notices {
 		if n.ID == name {
 			return []*layout.Notice{n}
 		}
+		if strings.HasPrefix(n.ID, name+"@") {
+			chosen = append(chosen, n)
+		}
 	}
-	var chosen []*layout.Notice
 	for _, i := range found.byName[strings.ToUpper(name)] {
 		chosen = append(chosen, found.all[i].Notice)
 	}
@@ -164,20 +156,22 @@ func (s *site) report(e *edition, n *layout.Notice, found *announcements, d layo
 	return r
 }
 
-// pinOf returns the pin that a notice's signer has for bulletins of its source.
+// pinOf returns the pin that a notice's signer has for bulletins of its source,
+// the one that names the source most exactly.
 func pinOf(pins *verify.Pins, n *layout.Notice, signer verify.Fingerprint) *pinReport {
 	source, _, _ := strings.Cut(n.ID, ":")
+	var best *pinReport
 	for _, p := range pins.For(verify.PurposeBulletin) {
 		matches, _ := path.Match(p.Source, source) // a pattern that is none matches nothing
 		if p.Fingerprint != signer || p.Source != "" && !matches {
 			continue
 		}
-		return &pinReport{
-			Note: p.Note, AddedBy: p.AddedBy, AddedAt: p.AddedAt, Source: p.Source,
-			Legacy: p.Legacy, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
+		if best == nil || best.Source == "" || p.Source == source {
+			r := reportPin(p)
+			best = &r
 		}
 	}
-	return nil
+	return best
 }
 
 // joinUpdates adds the updates of the catalog that the bulletins name.
@@ -225,7 +219,7 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 		}
 		return nil
 	}
-	if err := writeNew(name, 0o644, document); err != nil {
+	if err := verify.WriteNew(name, 0o644, document); err != nil {
 		return err
 	}
 	if n.Signature.IsZero() {
@@ -239,7 +233,7 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 	if strings.HasSuffix(n.SigFile, ".asc") {
 		beside = name + ".asc"
 	}
-	if err := writeNew(beside, 0o644, signature); err != nil {
+	if err := verify.WriteNew(beside, 0o644, signature); err != nil {
 		return err
 	}
 	return a.printf("%s, %s: %s, %s\n", name, beside, verdictWords(n), n.ID)
@@ -267,6 +261,3 @@ func (s *site) whole(ctx context.Context, ref layout.ObjectRef) ([]byte, error) 
 	}
 	return b, err
 }
-
-// day returns the calendar day of a time.
-func day(t layout.Time) string { return t.Time().Format(time.DateOnly) }

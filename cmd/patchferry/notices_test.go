@@ -51,7 +51,7 @@ func announce(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func pinForBulletins(c *config.Config, signer verify.Fingerprint) error {
-	return verify.PinFile{Path: c.KeyFile(pinsName)}.Update(func(pins *verify.Pins) error {
+	return verify.PinFile{Path: c.KeyFile(pinsName)}.Update(context.Background(), func(pins *verify.Pins) error {
 		p := verify.Pin{
 			Fingerprint: signer, Purpose: verify.PurposeBulletin, Source: "ma*", Legacy: true,
 			Note: "typed from the handbook", AddedBy: "Anna", AddedAt: sampleTime,
