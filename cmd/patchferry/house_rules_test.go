@@ -42,6 +42,7 @@ func patchferryHouse() *house {
 			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
 			"golang.org/x/time":                     {"mirror/upstream"},
 			"golang.org/x/sys":                      {"distribute"},
+			"golang.org/x/text":                     {"verify/envelope", "verify/bulletin"},
 			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
 			"github.com/gofrs/flock":                {"layout/store", "mirror"},
 			"github.com/prometheus/client_golang":   {"distribute"},
