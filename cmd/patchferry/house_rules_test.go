@@ -27,7 +27,8 @@ func patchferryHouse() *house {
 			{name: "mirror/bundle", imports: []string{"layout"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},
-			{name: "verify", imports: []string{"layout"}},
+			{name: "verify", imports: []string{"verify/envelope", "layout"}},
+			{name: "verify/envelope"},
 			{name: "layout/index", imports: []string{"layout"}},
 			{name: "layout/store", imports: []string{"layout"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
@@ -38,6 +39,7 @@ func patchferryHouse() *house {
 		owners: map[string][]string{
 			"github.com/minio/minio-go":             {"layout/store/s3"},
 			"github.com/ProtonMail/go-crypto":       {"verify"},
+			"golang.org/x/crypto":                   {"verify"},
 			"modernc.org/sqlite":                    {"layout/index"},
 			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
 			"golang.org/x/time":                     {"mirror/upstream"},

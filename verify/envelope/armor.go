@@ -12,6 +12,13 @@ import (
 // of RSA-8192, armored, fit.
 const MaxArmor = 128 << 10
 
+// PGP 2 wrote its detached signatures between these lines (RFC 1991 section
+// 2.4); what they hold tells a signature from a message.
+const (
+	beginMessage2 = "-----BEGIN PGP MESSAGE-----"
+	endMessage2   = "-----END PGP MESSAGE-----"
+)
+
 // maxColumns is the longest line in a block of signatures. Armor has 64 or 76
 // columns and its headers no limit of their own; this is that of mail (RFC 5322
 // section 2.1.1).
@@ -62,11 +69,16 @@ func armorLines(b []byte) ([]string, error) {
 	for lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
 	}
-	if lines[0] != beginSignature {
+	end := endSignature
+	switch lines[0] {
+	case beginSignature:
+	case beginMessage2:
+		end = endMessage2
+	default:
 		return nil, fmt.Errorf("the signature does not begin with the line %q", beginSignature)
 	}
-	if lines[len(lines)-1] != endSignature {
-		return nil, fmt.Errorf("the signature does not end with the line %q", endSignature)
+	if lines[len(lines)-1] != end {
+		return nil, fmt.Errorf("the signature does not end with the line %q", end)
 	}
 	return lines[1 : len(lines)-1], nil
 }

@@ -19,7 +19,7 @@ const (
 // MaxLine is the longest line of a clear-signed text in bytes, without its
 // newline. GnuPG cuts longer lines, and what it then says is about other text
 // than what stands in the file.
-const MaxLine = 19_994
+const MaxLine = 19_995
 
 // digests are the names that a Hash header may have (RFC 9580 section 9.5).
 var digests = [...]string{
@@ -32,7 +32,8 @@ var digests = [...]string{
 //
 // Programs read this frame differently, and what one of them takes for signed
 // another does not (gpg.fail, December 2025). Here a block must be one for all
-// of them; docs/verification.md has the table, and its rows are tested:
+// of them; the tests have a table of what gpgv makes of each change of a frame,
+// and why this is stricter:
 //
 //   - The only header is Hash, with names of digests. Any other could be read as
 //     text, and NotDashEscaped hides a second signature within the text.
@@ -43,7 +44,8 @@ var digests = [...]string{
 //     marks lines that it cut, CVE-2025-68972), and no byte is zero.
 //   - The signature has its END line, and is armor as Dearmor reads it.
 //
-// Blanks behind markers and lines are nobody's, as mailers add them.
+// Blanks behind markers and lines are nobody's, as mailers add them. Whether the
+// signature's digest is one that the header names is for package verify to see.
 func readBlock(b []byte) (p Part, rest []byte) {
 	hashes, b, err := readHashes(b)
 	if err != nil {

@@ -1,6 +1,7 @@
 package envelope_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,7 +21,6 @@ aGVsbG8sIHdvcmxk
 `
 
 func TestOpen(t *testing.T) {
-	const begin = "-----BEGIN PGP SIGNED MESSAGE-----\n"
 	part := func(where, body string, extra bool, hashes ...string) envelope.Part {
 		return envelope.Part{
 			Where: where, Body: []byte(body), Text: []byte(body), Hashes: hashes, Extra: extra,
@@ -63,6 +63,8 @@ func TestOpen(t *testing.T) {
 			part("block 1", "two", false),
 			within(part("block 2", strings.TrimSuffix(one, "\n"), false), part("block 2, inside", "one", false, "SHA1")),
 		}},
+		{"a line as long as may be", begin + "\n" + strings.Repeat("x", envelope.MaxLine) + "\n" + signature,
+			[]envelope.Part{part("", strings.Repeat("x", envelope.MaxLine), false)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := envelope.Open([]byte(test.doc))
@@ -71,6 +73,80 @@ func TestOpen(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got, cmpopts.EquateErrors()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A block that cannot be read is a part with an error and without text, and
+// those around it are found.
+func TestOpenBroken(t *testing.T) {
+	one := begin + "Hash: SHA1\n\none\n" + signature
+	for _, test := range []struct {
+		name, doc string
+		want      []string // the text or the error of each part
+	}{
+		{"a line too long", begin + "\n" + strings.Repeat("x", envelope.MaxLine+1) + "\n" + signature,
+			[]string{"a signed message has a line of more than 19995 bytes, which other programs cut"}},
+		{"begun again in the text", begin + "\ntext\n" + one,
+			[]string{`a signed message is broken off by the line "-----BEGIN PGP SIGNED MESSAGE-----"`, "one"}},
+		{"begun again in the headers", begin + one,
+			[]string{`a signed message has a header other than Hash, or no blank line before its text: "-----BEGIN PGP SIGNED MESSAGE-----"`, "one"}},
+		{"begun again in the signature", begin + "\ntext\n" + sig + one,
+			[]string{`a signature is broken off by the line "-----BEGIN PGP SIGNED MESSAGE-----"`, "one"}},
+		{"cut in the headers", one + begin + "Hash: SHA1\n", []string{"one", "a signed message ends within its headers"}},
+		{"cut in the text", one + begin + "\nx", []string{"one", "a signed message has no signature"}},
+		{"cut in the signature", one + begin + "\nx\n" + sig, []string{"one", "a signature has no END line"}},
+		{"zero byte", begin + "\na\x00b\n" + signature + one, []string{"a signed message has a zero byte", "one"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			parts, err := envelope.Open([]byte(test.doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range parts {
+				if p.Err != nil {
+					got = append(got, p.Err.Error())
+					if p.Body != nil || p.Text != nil || p.Armor != nil || p.Inner != nil {
+						t.Errorf("a part has the error %v and text: %+v", p.Err, p)
+					}
+					continue
+				}
+				got = append(got, string(p.Body))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestOpenLimits(t *testing.T) {
+	one := begin + "\none\n" + signature
+	nest := func(depth int) string {
+		doc := "text\n"
+		for range depth {
+			doc = begin + "\n" + escape(doc) + signature
+		}
+		return doc
+	}
+	for _, test := range []struct {
+		name, doc, want string // want is the error, or empty
+	}{
+		{"as large as may be", one + strings.Repeat("x", envelope.MaxDocument-len(one)), ""},
+		{"larger", one + strings.Repeat("x", envelope.MaxDocument-len(one)+1), "the document has more than 4194304 bytes"},
+		{"as many as may be", strings.Repeat(one, envelope.MaxParts), ""},
+		{"more", strings.Repeat(one, envelope.MaxParts+1), "the document has more than 64 signed parts"},
+		{"more that are broken", strings.Repeat(begin, envelope.MaxParts+1), "the document has more than 64 signed parts"},
+		{"more within", begin + "\n" + escape(strings.Repeat(one, envelope.MaxParts)) + signature, "the document has more than 64 signed parts"},
+		{"as deep as may be", nest(envelope.MaxDepth), ""},
+		{"deeper", nest(envelope.MaxDepth + 1), "signed texts stand within one another more than 4 deep"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := envelope.Open([]byte(test.doc))
+			if got := fmt.Sprint(err); got != test.want && (err != nil || test.want != "") {
+				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
 	}
