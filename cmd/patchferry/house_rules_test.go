@@ -28,6 +28,7 @@ func patchferryHouse() *house {
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},
 			{name: "verify", imports: []string{"layout"}},
+			{name: "verify/bulletin", imports: []string{"layout"}},
 			{name: "layout/index", imports: []string{"layout"}},
 			{name: "layout/store", imports: []string{"layout"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
