@@ -29,6 +29,7 @@ func patchferryHouse() *house {
 			{name: "distribute/script", imports: []string{"layout"}},
 			{name: "verify", imports: []string{"verify/envelope", "layout"}},
 			{name: "verify/envelope"},
+			{name: "verify/bulletin", imports: []string{"layout"}},
 			{name: "layout/index", imports: []string{"layout"}},
 			{name: "layout/store", imports: []string{"layout"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
