@@ -36,7 +36,7 @@ var codePages = map[string]encoding.Encoding{
 // or one that is called ASCII and is not, is UTF-8 where it can be, else
 // windows-1252.
 func Decode(body []byte, charset string) string {
-	if isASCII(body) {
+	if sameEverywhere(body) {
 		return string(body)
 	}
 	name := strings.ToLower(strings.TrimSpace(charset))
@@ -55,9 +55,9 @@ func Decode(body []byte, charset string) string {
 	return string(text)
 }
 
-// isASCII reports whether b reads the same in every superset of ASCII, also in
+// sameEverywhere reports whether b reads the same in every superset of ASCII, also in
 // those that switch by escapes.
-func isASCII(b []byte) bool {
+func sameEverywhere(b []byte) bool {
 	for _, c := range b {
 		if c >= 0x80 || c == 0x1b || c == 0x0e || c == 0x0f {
 			return false

@@ -274,7 +274,9 @@ func (w *walk) signedEntity(parts [][]byte, p place) {
 		w.fail(p, err)
 		return
 	}
-	w.add(leaf{Where: p.String(), Body: withCRLF(parts[0]), Charset: charset, Armor: armor, Text: text})
+	// So it was signed (RFC 3156 section 5), and mailboxes keep it otherwise.
+	body, _ := lfToCRLF(parts[0])
+	w.add(leaf{Where: p.String(), Body: body, Charset: charset, Armor: armor, Text: text})
 	for _, l := range append(inside.found, inside.inner...) {
 		if l.Armor != nil {
 			w.inner = append(w.inner, l)
@@ -329,17 +331,4 @@ func (w *walk) joined() (text []byte, charset string, err error) {
 		text = append(text, Decode(l.Body, l.Charset)...)
 	}
 	return text, "utf-8", nil
-}
-
-// withCRLF returns b with CRLF for every line end that is LF alone: so an
-// entity is signed (RFC 3156 section 5), and mailboxes keep it otherwise.
-func withCRLF(b []byte) []byte {
-	out := make([]byte, 0, len(b)+bytes.Count(b, []byte("\n")))
-	for i, c := range b {
-		if c == '\n' && (i == 0 || b[i-1] != '\r') {
-			out = append(out, '\r')
-		}
-		out = append(out, c)
-	}
-	return out
 }

@@ -160,6 +160,9 @@ func unescaped(line []byte) []byte {
 // nil.
 func trimBlankLines(raw []byte) []byte {
 	end := len(bytes.TrimRight(raw, "\r\n"))
+	if end == 0 {
+		return []byte{}
+	}
 	line, _ := cutLine(raw[end:])
 	return append([]byte{}, raw[:min(len(raw), end+len(line)+1)]...)
 }
