@@ -47,6 +47,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.syncCommand(),
 		a.serveCommand(),
 		a.showCommand(),
+		a.bulletinCommand(),
 		a.treeCommand(),
 		a.auditCommand(),
 		a.pruneCommand(),

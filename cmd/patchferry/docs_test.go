@@ -154,6 +154,8 @@ func TestJSONIsDocumented(t *testing.T) {
 		"sync":            {mirror.SyncReport{}},
 		"serve":           {serveReport{}},
 		"show":            {showReport{}},
+		"bulletin list":   {bulletinReport{}},
+		"bulletin show":   {noticeReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
 		"key add":         {keyAddReport{}},
 		"key pin":         {keyPinReport{}},

@@ -25,7 +25,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "publish": publish, "alter": alter,
+			"exits": exits, "publish": publish, "announce": announce, "alter": alter,
 			"makekey": makeKeys, "publisher": publisher, "serving": serving, "get": get,
 		},
 		Setup: func(env *testscript.Env) error {
