@@ -70,7 +70,7 @@ func (out rows) evidence(r *noticeReport) {
 		out.add("signed", n.SignedAt.String()+", as the signer says")
 	}
 	if r.Pin != nil {
-		out.add("pin", cmp.Or(r.Pin.by(), "pinned")+"; "+r.Pin.words())
+		out.add("pin", cmp.Or(r.Pin.by(), "pinned")+", "+r.Pin.words())
 	}
 	out.add("judged as", n.Profile)
 	out.add("from", n.By)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -112,15 +114,19 @@ func (a *app) showBulletin(ctx context.Context, s *site, c *config.Config, name,
 	return nil
 }
 
-// choose returns the notice of that id, or the notices in which bulletins of
-// that name, in any case, are in force.
+// choose returns the notice of that id, or those of an id without the digest at
+// its end, or the notices in which bulletins of that name, in any case, are in
+// force.
 func choose(notices []*layout.Notice, found *announcements, name string) []*layout.Notice {
+	var chosen []*layout.Notice
 	for _, n := range notices {
 		if n.ID == name {
 			return []*layout.Notice{n}
 		}
+		if strings.HasPrefix(n.ID, name+"@") {
+			chosen = append(chosen, n)
+		}
 	}
-	var chosen []*layout.Notice
 	for _, i := range found.byName[strings.ToUpper(name)] {
 		chosen = append(chosen, found.all[i].Notice)
 	}
@@ -150,18 +156,22 @@ func (s *site) report(e *edition, n *layout.Notice, found *announcements, d layo
 	return r
 }
 
-// pinOf returns the pin that a notice's signer has for bulletins of its source.
+// pinOf returns the pin that a notice's signer has for bulletins of its source,
+// the one that names the source most exactly.
 func pinOf(pins *verify.Pins, n *layout.Notice, signer verify.Fingerprint) *pinReport {
 	source, _, _ := strings.Cut(n.ID, ":")
+	var best *pinReport
 	for _, p := range pins.For(verify.PurposeBulletin) {
 		matches, _ := path.Match(p.Source, source) // a pattern that is none matches nothing
 		if p.Fingerprint != signer || p.Source != "" && !matches {
 			continue
 		}
-		r := reportPin(p)
-		return &r
+		if best == nil || best.Source == "" || p.Source == source {
+			r := reportPin(p)
+			best = &r
+		}
 	}
-	return nil
+	return best
 }
 
 // joinUpdates adds the updates of the catalog that the bulletins name.
@@ -199,7 +209,7 @@ func nameUpdate(u *layout.Update, by string) namedUpdate {
 // writeOriginal writes a document as its publisher made it, and its detached
 // signature beside it.
 func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name string) error {
-	document, err := s.reader.Document(ctx, n.Original)
+	document, err := s.whole(ctx, n.Original)
 	if err != nil {
 		return fmt.Errorf("read the original of %s: %w", n.ID, err)
 	}
@@ -215,7 +225,7 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 	if n.Signature.IsZero() {
 		return a.printf("%s: %s, %s\n", name, verdictWords(n), n.ID)
 	}
-	signature, err := s.reader.Document(ctx, n.Signature)
+	signature, err := s.whole(ctx, n.Signature)
 	if err != nil {
 		return fmt.Errorf("read the signature of %s: %w", n.ID, err)
 	}
@@ -227,4 +237,27 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 		return err
 	}
 	return a.printf("%s, %s: %s, %s\n", name, beside, verdictWords(n), n.ID)
+}
+
+// maxOriginal is the largest document of a publisher in bytes.
+const maxOriginal = 4 << 20
+
+// whole reads a small object and checks it.
+func (s *site) whole(ctx context.Context, ref layout.ObjectRef) ([]byte, error) {
+	if ref.Size > maxOriginal {
+		return nil, fmt.Errorf("%d bytes, where at most %d are read", ref.Size, maxOriginal)
+	}
+	in, err := s.store.Open(ctx, ref.SHA256, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	b, err := io.ReadAll(layout.NewVerifyReader(in, ref.Size, ref.SHA256))
+	if wrong, ok := errors.AsType[*layout.MismatchError](err); ok {
+		return nil, &verify.TrustError{
+			Code: verify.CodeDigest, Subject: "object " + ref.SHA256.String(), Err: wrong,
+			Reason: "the store holds other bytes under this name", Next: "patchferry audit",
+		}
+	}
+	return b, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"patchferry/layout"
 )
@@ -11,7 +12,7 @@ func (s *site) notices(ctx context.Context, e *edition) ([]*layout.Notice, error
 	var all []*layout.Notice
 	for n, err := range s.reader.Notices(ctx, e.generation) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read what publishers announced: %w", err)
 		}
 		all = append(all, n)
 	}

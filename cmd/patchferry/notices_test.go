@@ -39,7 +39,7 @@ func announce(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	keys, err := new(app).openSigners(context.Background(), &c.Config)
 	ts.Check(err)
-	ts.Check(pinForBulletins(context.Background(), &c.Config, keys.origin.Fingerprint()))
+	ts.Check(pinForBulletins(&c.Config, keys.origin.Fingerprint()))
 	signer := string(keys.origin.Fingerprint())
 	var all []announced
 	for line := range strings.Lines(strings.ReplaceAll(string(lines), "@SIGNER@", signer)) {
@@ -50,8 +50,8 @@ func announce(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(announceTo(context.Background(), &c.Config, keys, all))
 }
 
-func pinForBulletins(ctx context.Context, c *config.Config, signer verify.Fingerprint) error {
-	return verify.PinFile{Path: c.KeyFile(pinsName)}.Update(ctx, func(pins *verify.Pins) error {
+func pinForBulletins(c *config.Config, signer verify.Fingerprint) error {
+	return verify.PinFile{Path: c.KeyFile(pinsName)}.Update(context.Background(), func(pins *verify.Pins) error {
 		p := verify.Pin{
 			Fingerprint: signer, Purpose: verify.PurposeBulletin, Source: "ma*", Legacy: true,
 			Note: "typed from the handbook", AddedBy: "Anna", AddedAt: sampleTime,
