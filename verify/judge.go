@@ -38,20 +38,16 @@ func (j *Judgement) Texts() []Text {
 		return nil
 	}
 	if len(j.Parts) == 0 {
-		if j.text == nil {
-			return nil
-		}
-		return []Text{*j.text}
+		return []Text{j.text.Text}
 	}
 	var out []Text
-	var last *subject
+	var last *signedText
 	for i := range j.Parts {
 		p := &j.Parts[i]
-		if p.Verdict != layout.Valid || p.trial.subject == last {
-			continue
+		if p.Verdict == layout.Valid && p.text != last {
+			last = p.text
+			out = append(out, p.text.Text)
 		}
-		last = p.trial.subject
-		out = append(out, *p.text)
 	}
 	return out
 }
@@ -95,7 +91,6 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 	if err != nil {
 		out := refusal(layout.Malformed, err.Error())
 		out.Where = s.where
-		out.trial.subject = s
 		return []Judgement{*out}
 	}
 	out := make([]Judgement, len(marks))
@@ -105,7 +100,6 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 		if len(marks) > 1 {
 			one.Where = joinWhere(s.where, fmt.Sprintf("signature %d of %d", i+1, len(marks)))
 		}
-		one.trial.subject = s
 		out[i] = *one
 	}
 	return out
@@ -121,6 +115,7 @@ func (j *Judge) total(doc Document, all []Judgement) *Judgement {
 		if p.Verdict == layout.Bad {
 			p.Diagnosis = j.diagnose(doc, p)
 		}
+		p.trial = trial{} // or every judgement kept would keep the whole document
 		qualifiers = append(qualifiers, p.Qualifiers...)
 		if valid && harmless(p.Verdict) {
 			continue
@@ -217,8 +212,8 @@ func (j *Judge) mark(s *subject, m *mark, readErr error) *Judgement {
 		return out.because(layout.Bad, fmt.Sprintf("these are not the bytes that %s signed", keys[0].fingerprint))
 	}
 	out.sign(*key)
-	text := s.signed(m)
-	out.text, out.SignedSHA256 = &text, layout.DigestOf(text.Body)
+	out.text = s.signed(m)
+	out.SignedSHA256 = out.text.digest
 	return j.weigh(out, *key)
 }
 
