@@ -19,6 +19,7 @@ import (
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
 	"patchferry/mirror"
+	"patchferry/verify"
 )
 
 var docs = filepath.Join("..", "..", "docs")
@@ -154,6 +155,10 @@ func TestJSONIsDocumented(t *testing.T) {
 		"serve":           {serveReport{}},
 		"show":            {showReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
+		"key add":         {keyAddReport{}},
+		"key pin":         {keyPinReport{}},
+		"key remove":      {keyRemoveReport{}},
+		"key list":        {keyEntry{}, verify.DocumentedKey{}},
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},

@@ -189,7 +189,7 @@ func probe(from, to string) (err error) {
 	if err := os.Link(tmp.Name(), link); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(to), os.Remove(link))
+	return errors.Join(verify.SyncDir(to), os.Remove(link))
 }
 
 // checkApart finds a work directory inside of the store: set back together they

@@ -46,7 +46,7 @@ func patchferryHouse() *house {
 			"golang.org/x/sys":                      {"distribute"},
 			"golang.org/x/text":                     {"verify/envelope", "verify/bulletin"},
 			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
-			"github.com/gofrs/flock":                {"layout/store", "mirror"},
+			"github.com/gofrs/flock":                {"layout/store", "mirror", "verify"},
 			"github.com/prometheus/client_golang":   {"distribute"},
 			"github.com/coreos/go-systemd":          {"distribute"},
 			"github.com/pelletier/go-toml":          {"cmd/..."},

@@ -72,7 +72,7 @@ func (j *job) connect(c *config.Config, show *display) (err error) {
 		j.Progress, j.client.Progress = show.event, show.arrived
 	}
 	for i := range c.Sources {
-		if !c.Sources[i].IsEnabled() {
+		if !c.Sources[i].IsEnabled() || c.Sources[i].Kind.Announces() {
 			continue
 		}
 		src, err := source(c, &c.Sources[i], j.client)

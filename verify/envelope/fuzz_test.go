@@ -29,6 +29,9 @@ func FuzzOpen(f *testing.F) {
 		if err != nil && parts != nil {
 			t.Fatalf("got parts and %v", err)
 		}
+		if envelope.IsMailbox(doc) || bytes.Contains(bytes.ToLower(doc), []byte("content-")) {
+			return // its text is encoded: see FuzzLeaves
+		}
 		for _, p := range parts {
 			checkPart(t, doc, p, 1)
 		}

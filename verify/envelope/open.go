@@ -10,16 +10,6 @@ const MaxDepth = 4
 
 var bom = []byte("\ufeff")
 
-// leaf is one text of a document in which signed text may stand.
-type leaf struct {
-	Where   string
-	Body    []byte // transfer encodings undone; of a MIME part the signed entity
-	Charset string
-	Armor   []byte // PGP/MIME: the signature of Body; nil elsewhere
-	Text    []byte // PGP/MIME: the text within Body
-	Err     error  // why there is no Body
-}
-
 // Open finds everything in a document that carries a signature of its own, in
 // the order of the document. A document in which nothing is signed has no
 // parts. A block that is begun and cannot be read to its end is a part with
@@ -33,15 +23,23 @@ func Open(doc []byte) ([]Part, error) {
 	if len(doc) > MaxDocument {
 		return nil, fmt.Errorf("the document has more than %d bytes", MaxDocument)
 	}
-	texts := []leaf{{Body: doc}}
+	texts, isMail := leaves(doc)
+	if !isMail {
+		texts = []leaf{{Body: doc}}
+	}
 	o := opener{left: MaxParts}
 	var parts []Part
+	unsigned := false // a whole text of a mail
 	for _, l := range texts {
 		found, err := o.leaf(l)
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, found...)
+		unsigned = unsigned || len(found) == 0 && len(bytes.TrimSpace(l.Body)) > 0
+	}
+	for i := range parts {
+		parts[i].Extra = parts[i].Extra || unsigned
 	}
 	return parts, nil
 }
