@@ -28,6 +28,9 @@ func (j *Judge) Document(doc Document) *Judgement {
 	if out.Verdict != layout.Valid {
 		out.Pin = nil
 	}
+	if doc.Signature == nil && (out.Verdict == layout.Unsigned || out.Verdict == layout.Malformed) {
+		out.Diagnosis = j.frame(doc, out.Verdict)
+	}
 	return out
 }
 
@@ -108,12 +111,13 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 // total makes one judgement of several; there is at least one.
 func (j *Judge) total(doc Document, all []Judgement) *Judgement {
 	valid := slices.ContainsFunc(all, func(p Judgement) bool { return p.Verdict == layout.Valid })
+	diagnosis := diagnose(doc)
 	worst := -1
 	var qualifiers []string
 	for i := range all {
 		p := &all[i]
 		if p.Verdict == layout.Bad {
-			p.Diagnosis = j.diagnose(doc, p)
+			p.Diagnosis = diagnosis.bad(p)
 		}
 		p.trial = trial{} // or every judgement kept would keep the whole document
 		qualifiers = append(qualifiers, p.Qualifiers...)
