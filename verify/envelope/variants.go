@@ -94,6 +94,9 @@ func Variants(body []byte, lineEnds bool) iter.Seq2[string, []byte] {
 // raw quoted-printable. Only those are returned in which Open finds something.
 func Frames(doc []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
+		if !bytes.Contains(doc, []byte("PGP")) {
+			return // as most documents that nobody signed
+		}
 		each(ofFrames[:], doc, func(name string, original []byte) bool {
 			return !hasBlock(original) || yield(name, original)
 		})
@@ -131,7 +134,8 @@ func crlfToLF(b []byte) ([]byte, bool) { return bytes.ReplaceAll(b, crlf, lf), t
 
 func lfToCRLFNoNewline(b []byte) ([]byte, bool) {
 	out, _ := lfToCRLF(b)
-	return bytes.CutSuffix(out, crlf)
+	out, ok := bytes.CutSuffix(out, crlf)
+	return out, ok && bytes.Contains(out, crlf) // else it is no more than the newline
 }
 
 func removeFinalNewline(b []byte) ([]byte, bool) {

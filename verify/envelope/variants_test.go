@@ -78,7 +78,8 @@ func TestVariantsBounded(t *testing.T) {
 		want     []string
 	}{
 		{"", true, []string{envelope.FinalNewlineAdded, envelope.BOMAdded}},
-		{"a\n", true, []string{envelope.LFToCRLF, envelope.LFToCRLFNoNewline, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
+		{"a\n", true, []string{envelope.LFToCRLF, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
+		{"a\nb\n", true, []string{envelope.LFToCRLF, envelope.LFToCRLFNoNewline, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
 		{"a\n", false, []string{envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
 	} {
 		if got := names(test.text, test.lineEnds); !slices.Equal(got, test.want) {
