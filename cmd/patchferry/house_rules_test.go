@@ -18,7 +18,7 @@ func patchferryHouse() *house {
 		roots:  []string{"mirror", "distribute", "verify", "layout", "cmd", "configs", "testdata", "docs", "bin", "dist"},
 		rooms: []room{
 			{name: "configs"},
-			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify", "layout/..."}},
+			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
 			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},

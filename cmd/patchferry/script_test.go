@@ -26,7 +26,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "publish": publish, "alter": alter,
-			"makekey": makeKeys, "publisher": publisher, "serving": serving, "get": get,
+			"mailbox": mailbox, "makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
