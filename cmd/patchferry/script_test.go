@@ -25,8 +25,8 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "publish": publish, "announce": announce, "alter": alter,
-			"makekey": makeKeys, "publisher": publisher, "serving": serving, "get": get,
+			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
+			"makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
