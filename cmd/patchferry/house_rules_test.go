@@ -24,6 +24,7 @@ func patchferryHouse() *house {
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
 			{name: "mirror/upstream", imports: []string{"layout"}},
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
+			{name: "mirror/upstream/bulletins", imports: []string{"mirror/upstream", "verify/envelope", "layout"}},
 			{name: "mirror/bundle", imports: []string{"layout"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},
