@@ -5,9 +5,11 @@ import "github.com/spf13/cobra"
 func (a *app) bulletinCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bulletin",
-		Short: "Look at what publishers announce",
+		Short: "Verify signed bulletins, and look at what publishers announce",
+		Long: `Bulletins are what publishers announce: signed mails and advisories, with or without
+a detached signature.`,
 	}
 	group(cmd)
-	cmd.AddCommand(a.bulletinListCommand(), a.bulletinShowCommand())
+	cmd.AddCommand(a.bulletinVerifyCommand(), a.bulletinListCommand(), a.bulletinShowCommand())
 	return cmd
 }

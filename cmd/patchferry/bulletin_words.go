@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/verify"
 )
 
 // qualifiers says what each qualifier of a verdict means (docs/verification.md).
@@ -39,6 +40,14 @@ func qualifierWords(q string) string {
 	return ""
 }
 
+// explainQualifier returns a qualifier with what it means.
+func explainQualifier(q string) string {
+	if words := qualifierWords(q); words != "" {
+		return q + ": " + words
+	}
+	return q
+}
+
 // nextFor says what an operator can do about a document that announces
 // nothing.
 func nextFor(v layout.Verdict) string {
@@ -57,4 +66,40 @@ func nextFor(v layout.Verdict) string {
 		return "get the original from the publisher again; never use this one"
 	}
 	return "get the original from the publisher again, with its signature"
+}
+
+// nextStep says what to do about a verdict that is not valid, or "".
+func nextStep(r *verify.Judgement) string {
+	switch r.Verdict {
+	case layout.Unpinned:
+		return "compare the fingerprint with a second source, then type it: patchferry key pin … --purpose bulletin"
+	case layout.UnknownKey:
+		if k, ok := verify.DocumentedIssuer(r.Issuer); ok {
+			return "the key id is that of " + k.Owner + " (" + k.Use + "), documented " + k.Where +
+				"; patchferry key list --documented says more. Get the key, then patchferry key add FILE"
+		}
+		return "get the key of the signer, then patchferry key add FILE, compare, and patchferry key pin"
+	case layout.Unsigned:
+		return "name its detached signature with --signature FILE, or ask the publisher for one"
+	case layout.Malformed:
+		return "get the file, and its signature, from the publisher again, as they are and not through an editor"
+	case layout.Refused:
+		if old(r.Qualifiers) {
+			return "if you know it to be a document of its time: pin its key with --legacy and --not-after, or with --key type --profile historical"
+		}
+	case layout.Bad:
+		return "do not use it; get the original bytes from the publisher"
+	}
+	return ""
+}
+
+// old reports whether a document was signed by algorithms that only its age
+// excuses.
+func old(qualifiers []string) bool {
+	for _, q := range qualifiers {
+		if strings.HasPrefix(q, "weak-") || q == "key-v3" {
+			return true
+		}
+	}
+	return false
 }

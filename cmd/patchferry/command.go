@@ -51,6 +51,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.treeCommand(),
 		a.auditCommand(),
 		a.pruneCommand(),
+		a.bulletinCommand(),
 		a.keyCommand(),
 		a.statusCommand(),
 		a.doctorCommand(),

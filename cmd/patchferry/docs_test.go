@@ -157,6 +157,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"bulletin list":   {bulletinReport{}},
 		"bulletin show":   {noticeReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
+		"bulletin verify": {verifyReport{}},
 		"key add":         {keyAddReport{}},
 		"key pin":         {keyPinReport{}},
 		"key remove":      {keyRemoveReport{}},
@@ -202,7 +203,8 @@ func members(typ reflect.Type) []string {
 		case name == "" || name == "-":
 		default:
 			names = append(names, name)
-			if f.Type.PkgPath() != "patchferry/layout" && f.Name != "Update" {
+			itself := f.Type.Kind() == reflect.Slice && f.Type.Elem() == typ // as the parts of a judgement are judgements
+			if f.Type.PkgPath() != "patchferry/layout" && f.Name != "Update" && !itself {
 				names = append(names, members(f.Type)...)
 			}
 		}

@@ -26,8 +26,8 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "publish": publish, "announce": announce, "alter": alter,
-			"makekey": makeKeys, "publisher": publisher, "serving": serving, "get": get,
+			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
+			"makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers,
 		},
 		Setup: func(env *testscript.Env) error {

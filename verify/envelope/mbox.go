@@ -11,7 +11,8 @@ import (
 
 // Message is one mail of a mailbox.
 type Message struct {
-	Number int // 1 is the first
+	Number int   // 1 is the first
+	Offset int64 // of the line that begins it, in bytes; Messages of a reader from there begins with it
 	// Raw is the mail as it was put into the mailbox: without the line that
 	// begins it there, without the ">" before lines that would begin another,
 	// and without blank lines at its end, of which each program writes another
@@ -33,7 +34,8 @@ func Messages(r io.Reader) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		m := &mailbox{r: bufio.NewReaderSize(r, mailboxBuffer), blank: true}
 		if mark, _ := m.r.Peek(len(bom)); bytes.Equal(mark, bom) {
-			m.r.Discard(len(bom))
+			n, _ := m.r.Discard(len(bom))
+			m.at = int64(n)
 		}
 		for {
 			msg, err := m.next()
@@ -69,9 +71,12 @@ var (
 type mailbox struct {
 	r      *bufio.Reader
 	number int
-	inMail bool // the line that begins a mail was read; else nothing or text before the first
-	blank  bool // the line before was blank, or there is none
-	broken bool // the line before was only a piece of one
+	at     int64 // bytes read
+	before int64 // bytes read before the last line
+	start  int64 // of the mail that is being read
+	inMail bool  // the line that begins a mail was read; else nothing or text before the first
+	blank  bool  // the line before was blank, or there is none
+	broken bool  // the line before was only a piece of one
 	ended  bool
 }
 
@@ -85,7 +90,7 @@ func (m *mailbox) next() (Message, error) {
 			m.ended = true
 		}
 		if err != nil && err != io.EOF {
-			return Message{Number: m.number}, fmt.Errorf("read the mailbox: %w", err)
+			return Message{Number: m.number, Offset: m.start}, fmt.Errorf("read the mailbox: %w", err)
 		}
 		if len(raw)+len(line) > MaxDocument {
 			raw, line, wrong = nil, nil, errLong
@@ -107,11 +112,11 @@ func (m *mailbox) next() (Message, error) {
 // finish returns what was read, and begins the mail behind it. It returns
 // nothing where nothing stood before the first.
 func (m *mailbox) finish(raw []byte, wrong error, begins bool) (Message, error) {
-	msg := Message{Number: m.number, Raw: trimBlankLines(raw)}
+	msg := Message{Number: m.number, Offset: m.start, Raw: trimBlankLines(raw)}
 	inMail := m.inMail
 	if begins {
 		m.number++
-		m.inMail = true
+		m.inMail, m.start = true, m.before
 	}
 	if !inMail && wrong == nil {
 		if len(msg.Raw) == 0 {
@@ -120,7 +125,7 @@ func (m *mailbox) finish(raw []byte, wrong error, begins bool) (Message, error) 
 		wrong = errBefore
 	}
 	if wrong != nil {
-		return Message{Number: msg.Number}, wrong
+		return Message{Number: msg.Number, Offset: msg.Offset}, wrong
 	}
 	return msg, nil
 }
@@ -129,6 +134,8 @@ func (m *mailbox) finish(raw []byte, wrong error, begins bool) (Message, error) 
 // buffer, and reports whether it begins a mail.
 func (m *mailbox) line() (line []byte, begins bool, err error) {
 	line, err = m.r.ReadSlice('\n')
+	m.before = m.at
+	m.at += int64(len(line))
 	whole := !m.broken && !errors.Is(err, bufio.ErrBufferFull)
 	m.broken = errors.Is(err, bufio.ErrBufferFull)
 	if m.broken {

@@ -146,6 +146,12 @@ func FuzzMessages(f *testing.F) {
 			if err != nil {
 				continue
 			}
+			for again, err := range envelope.Messages(bytes.NewReader(box[m.Offset:])) {
+				if err != nil || !bytes.Equal(again.Raw, m.Raw) {
+					t.Fatalf("mail %d, read from byte %d, is %q and was %q", m.Number, m.Offset, again.Raw, m.Raw)
+				}
+				break
+			}
 			if len(m.Raw) == 0 || len(m.Raw) > envelope.MaxDocument || bytes.HasSuffix(m.Raw, []byte("\n\n")) {
 				t.Fatalf("mail %d is %q", m.Number, m.Raw)
 			}
