@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 	"patchferry/mirror"
 )
 
@@ -85,7 +86,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 	show.stop()
 	synced := err
 	if report != nil {
-		err = errors.Join(err, a.printSync(report))
+		err = errors.Join(err, a.printSync(c.Deadlines.Layout(), report))
 	}
 	h.synced(ctx, j, report, synced)
 	if !opt.DryRun && ctx.Err() == nil {
@@ -99,7 +100,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 // maxFailures is how many failures are printed for people; --json has all.
 const maxFailures = 20
 
-func (a *app) printSync(r *mirror.SyncReport) error {
+func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 	if a.json {
 		return a.printJSON(r)
 	}
@@ -117,6 +118,9 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 			break
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
+	}
+	if err := a.printNews(d, r.Notices); err != nil {
+		return err
 	}
 	outcome := "nothing new to publish"
 	switch {
