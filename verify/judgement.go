@@ -80,7 +80,7 @@ type Judgement struct {
 	Parts []Judgement `json:"parts,omitempty"`
 	Where string      `json:"where,omitempty"` // of a part: "block 2", "signature 1 of 2"
 
-	text  *Text
+	text  *signedText // set where the arithmetic is right
 	trial trial
 }
 
