@@ -147,6 +147,7 @@ var changes = [...]change{
 	{envelope.QuotingRemoved, "signed without \"> \" before each line; this is a reply that quotes it"},
 	{envelope.FromUnescaped, "signed with lines that begin with \"From\"; a mailbox wrote \">From\" after it was signed"},
 	{envelope.DashesUnescaped, "signed without \"- \" before dashes; this was taken out of a clear-signed message with its escapes"},
+	{envelope.IndentationRemoved, "signed without blanks before each line, which were added after it was signed"},
 	{envelope.ExtraDashRemoved, "signed with a first line of five dashes; a sixth was added after it was signed"},
 }
 

@@ -141,6 +141,8 @@ func TestDiagnoseMessage(t *testing.T) {
 		{"altered", altered, layout.Bad, "", "the text was altered after it was signed, and by none of the usual conversions"},
 		{"quoted", quote(signed), layout.Unsigned, envelope.QuotingRemoved, "a reply that quotes it: get the message as it was sent"},
 		{"quoted and altered", quote(altered), layout.Unsigned, "", "it seems that a message in it was signed without"},
+		{"a reply", "From: a@example.org\nSubject: Re: x\n\nThey wrote:\n" + quote(signed) + "So what?\n", layout.Unsigned, envelope.QuotingRemoved, "a reply that quotes it"},
+		{"indented", "They wrote:\n\t" + strings.ReplaceAll(signed, "\n", "\n\t"), layout.Unsigned, envelope.IndentationRemoved, "blanks before each line"},
 		{"raw quoted-printable", printable.Replace(signed), layout.Malformed, envelope.QuotedPrintableUndone, "quoted-printable"},
 		{"six dashes", "-" + signed, layout.Unsigned, envelope.ExtraDashRemoved, "a sixth was added"},
 		{"frame taken off", "- -----\ntext\n- -----\n", layout.Unsigned, "", "its first line and its signature were taken off"},
@@ -225,9 +227,9 @@ func TestDiagnoseIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.judge.Document(verify.Document{Original: lf, Signature: bytes.Repeat(one, 64)})
-	if got.Verdict != layout.Bad || len(got.Parts) != 64 {
-		t.Fatalf("got %s and %d parts, want bad and 64", got.Verdict, len(got.Parts))
+	got := s.judge.Document(verify.Document{Original: lf, Signature: bytes.Repeat(one, 24)})
+	if got.Verdict != layout.Bad || len(got.Parts) != 24 {
+		t.Fatalf("got %s and %d parts, want bad and 24", got.Verdict, len(got.Parts))
 	}
 	found := 0
 	for _, p := range got.Parts {

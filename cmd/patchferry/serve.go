@@ -241,7 +241,11 @@ func (f *follower) follow(ctx context.Context) error {
 		if !errors.Is(err, fs.ErrNotExist) {
 			f.log.Info("rebuild the index", "path", f.index, "err", err)
 		}
-		if view, err = distribute.BuildView(meta, f.site.updates(ctx, e)); err != nil {
+		notices, err := f.site.notices(ctx, e)
+		if err != nil {
+			return err
+		}
+		if view, err = distribute.BuildView(meta, f.site.updates(ctx, e), bulletinFolders(notices)...); err != nil {
 			return fmt.Errorf("index generation %d: %w", meta.Generation, err)
 		}
 		if err := writeView(f.index, view); err != nil {

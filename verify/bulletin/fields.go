@@ -75,6 +75,9 @@ func (f *fields) value(s string) {
 	}
 }
 
+// cells parts a rating from what it rates, and the columns of a table.
+var cells = regexp.MustCompile(`:|\t|\s{2,}`)
+
 // more takes a line that has no label of its own: it goes on with the field
 // before it, or ends that.
 func (f *fields) more(l line) {
@@ -86,7 +89,9 @@ func (f *fields) more(l line) {
 			f.at = none
 			return
 		}
-		f.values[f.at] = clean(f.values[f.at]+" "+l.text, 2*maxTitle)
+		if len(f.values[f.at]) < maxTitle {
+			f.values[f.at] = clean(f.values[f.at]+" "+clean(l.text, maxTitle), 2*maxTitle)
+		}
 	case software:
 		if f.blank || !inside {
 			f.at = none
@@ -101,8 +106,9 @@ func (f *fields) more(l line) {
 			return
 		}
 		f.items++
-		if _, value, ok := strings.Cut(item, ":"); ok {
-			f.Severity = worse(f.Severity, rating(value))
+		// "Client systems: Low", or a row of a table: "IIS 4.0    Low    None".
+		for _, cell := range cells.Split(item, 20)[1:] {
+			f.Severity = worse(f.Severity, rating(cell))
 		}
 	case replaced:
 		if f.blank && !bullet {
@@ -123,7 +129,7 @@ func (f *fields) list(item string, bullet, inside bool) {
 	case !inside:
 		f.at = none
 	case f.bullet && !bullet && !f.blank:
-		f.listed[len(f.listed)-1] += " " + item
+		extend(&f.listed[len(f.listed)-1], item)
 	default:
 		f.bullet = f.bullet || f.items == 0 && bullet
 		f.listed = append(f.listed, item)
@@ -171,12 +177,19 @@ func joined(lines []string) []string {
 			continue
 		}
 		if len(all) > 0 && goesOn(all[len(all)-1], s) {
-			all[len(all)-1] += " " + s
+			extend(&all[len(all)-1], s)
 			continue
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+// extend adds a word to the name of a product that is not too long already.
+func extend(name *string, s string) {
+	if len(*name) <= maxProduct {
+		*name += " " + clean(s, maxProduct)
+	}
 }
 
 func goesOn(before, s string) bool {

@@ -100,6 +100,9 @@ func TestFrameVariants(t *testing.T) {
 		name, changed, want string // want is the variant, or empty where there is none
 	}{
 		{"quoted", "> " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n> ") + "\n", envelope.QuotingRemoved},
+		{"quoted twice", ">> " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n>> ") + "\n", envelope.QuotingRemoved},
+		{"quoted, blanks taken off", "> " + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n> "), "> \n", ">\n") + "\n", envelope.QuotingRemoved},
+		{"indented", "    " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n    ") + "\n", envelope.IndentationRemoved},
 		{"raw quoted-printable", strings.ReplaceAll(strings.ReplaceAll(block, "=", "=3D"), "-----BEGIN PGP SIGNED", "-----BEGIN PGP SIG=\nNED"), envelope.QuotedPrintableUndone},
 		{"a page", strings.ReplaceAll(block, "-----BEGIN", "&#45;----BEGIN"), envelope.HTMLUndone},
 		{"copied from a browser", strings.ReplaceAll(block, "BEGIN PGP SIGNED", "BEGIN\u00a0PGP SIGNED"), envelope.NoBreakSpacesUndone},

@@ -17,6 +17,10 @@ const (
 	maxTotal = 64 << 20 // bytes of all of them
 	maxItems = 200_000  // documents
 	maxLine  = 4 << 10  // bytes of a line of an index
+
+	// maxListed is after how many documents no further list is read. One that
+	// stands in a directory and in a feed counts twice.
+	maxListed = 2 * maxItems
 )
 
 // change is a line of a changes.csv.

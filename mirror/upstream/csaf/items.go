@@ -132,10 +132,13 @@ func (t *items) merge(i int, e entry) {
 
 // refuse counts a document that may not be asked for; a host is told once.
 func (t *items) refuse(u *url.URL, err error) {
-	if _, known := t.strange[u.Host]; !known && len(t.strange) < maxProblems {
+	if _, known := t.strange[u.Host]; !known && len(t.strange) == maxProblems {
+		t.bad.add(err)
+		return
+	}
+	if t.strangeN[u.Host]++; t.strangeN[u.Host] == 1 {
 		t.strange[u.Host] = err
 	}
-	t.strangeN[u.Host]++
 }
 
 // name returns the path of a document below the folder that is nearest to it;

@@ -20,6 +20,12 @@ import (
 	"patchferry/mirror/upstream/hostile"
 )
 
+// It is what the mirror asks of a source of bulletins.
+var _ interface {
+	List(ctx context.Context, prev json.RawMessage) (*layout.AnnouncedList, error)
+	Get(ctx context.Context, item layout.Announced, prev layout.Validators) (*layout.Announcement, error)
+} = (*csaf.Provider)(nil)
+
 const when = "2024-01-02T03:04:05Z"
 
 // site is a provider on loopback.
@@ -284,6 +290,20 @@ func TestIndexes(t *testing.T) {
 			wantList(t, names(s.list(nil, tt.problems...)), tt.want...)
 		})
 	}
+}
+
+// TestPageForPeople asks a site that has a page for everything.
+func TestPageForPeople(t *testing.T) {
+	s := newSite(t, "/csaf/", map[string]string{"/csaf/index.txt": "a.json\n"})
+	s.Fault("/csaf/changes.csv", hostile.HTML{})
+	list := s.list(nil)
+	wantList(t, names(list), "a.json ")
+	since := len(s.Log())
+	s.list(list.Memory)
+	wantList(t, s.asked(&since), "/csaf/index.txt 304")
+	s.Fault("/csaf/index.txt", hostile.HTML{})
+	_, err := s.csaf.List(t.Context(), nil)
+	wantError(t, err, "file does not exist")
 }
 
 // TestUnstamped shows how documents without times are asked for.

@@ -50,7 +50,8 @@ type rawLink struct {
 }
 
 // parseFeed reads a ROLIE feed (CSAF 2.0, section 7.1.15; RFC 8322) that came
-// from the place at. An entry that cannot be used is a problem.
+// from the place at. An entry that cannot be used is a problem; of a document
+// that comes twice the later entry counts.
 func parseFeed(b []byte, at *url.URL) ([]entry, *problems, error) {
 	var raw rawFeed
 	if err := decode(b, &raw); err != nil {
@@ -65,22 +66,28 @@ func parseFeed(b []byte, at *url.URL) ([]entry, *problems, error) {
 		return nil, nil, fmt.Errorf("entries: %w", err)
 	}
 	var entries []entry
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for i := range list {
 		e, err := list[i].entry(at)
 		if err != nil {
 			bad.add(fmt.Errorf("entry %.80q: %w", list[i].ID, err))
 			continue
 		}
-		if !seen[e.url] {
-			seen[e.url] = true
+		first, again := seen[e.url]
+		if !again {
+			seen[e.url] = len(entries)
 			entries = append(entries, e)
+			continue
+		}
+		if moment(entries[first].stamp).Before(moment(e.stamp)) {
+			entries[first] = e
 		}
 	}
 	return entries, bad, nil
 }
 
-// entry reads an entry. Where its time cannot be read it has none: it is asked
+// entry reads an entry. The document is where its link "self" leads; without
+// one, where the content is. Where its time cannot be read it has none: it is asked
 // for each time, which costs a request and loses nothing.
 func (r *rawEntry) entry(at *url.URL) (entry, error) {
 	links, err := decodeList[rawLink](r.Link, maxLinks)
@@ -149,7 +156,7 @@ func (f *files) shorten(document string) {
 
 // decodeList reads a JSON array of at most so many elements, one by one: an
 // array of empty objects is a hundred times as large in memory as in its text.
-// No array at all is an empty one.
+// No array at all is an empty one. Members of a wrong type count as missing.
 func decodeList[T any](raw json.RawMessage, most int) ([]T, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
@@ -164,7 +171,8 @@ func decodeList[T any](raw json.RawMessage, most int) ([]T, error) {
 			return nil, fmt.Errorf("are more than %d", most)
 		}
 		var v T
-		if err := dec.Decode(&v); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if err := dec.Decode(&v); err != nil && !errors.As(err, &wrong) {
 			return nil, err
 		}
 		list = append(list, v)

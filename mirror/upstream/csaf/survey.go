@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/mirror/upstream"
 )
 
 // reader gets what a provider publishes, from the network or from a folder.
@@ -82,7 +83,7 @@ func (s *survey) unchanged(ctx context.Context) (same bool, problems []error, er
 // it if it came. Servers that know no validators are found out by the digest.
 func (s *survey) changed(ctx context.Context, u string) (bool, error) {
 	was := s.was.Pages[u]
-	body, doc, err := s.from.read(ctx, u, was.Validators, s.limit())
+	body, doc, err := s.read(ctx, u, was.Validators, s.limit())
 	if errors.Is(err, fs.ErrNotExist) {
 		s.is.Pages[u] = page{Missing: true}
 		return !was.Missing, nil
@@ -106,10 +107,7 @@ func (s *survey) body(ctx context.Context, u string, limit int64) ([]byte, error
 	if s.is.Pages[u].Missing {
 		return nil, &fs.PathError{Op: "read", Path: u, Err: fs.ErrNotExist}
 	}
-	if s.left <= 0 {
-		return nil, fmt.Errorf("read %s: the lists have more than %d bytes in all", u, maxTotal)
-	}
-	body, doc, err := s.from.read(ctx, u, layout.Validators{}, min(limit, s.limit()))
+	body, doc, err := s.read(ctx, u, layout.Validators{}, min(limit, s.limit()))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.is.Pages[u] = page{Missing: true}
 	}
@@ -118,6 +116,21 @@ func (s *survey) body(ctx context.Context, u string, limit int64) ([]byte, error
 	}
 	s.keep(u, body, doc)
 	return body, nil
+}
+
+// read reads a list. A page for people in its place says that there is none:
+// some sites answer 200 to everything.
+func (s *survey) read(ctx context.Context, u string, prev layout.Validators, limit int64) ([]byte, layout.Document, error) {
+	body, doc, err := s.from.read(ctx, u, prev, limit)
+	var page *upstream.ContentError
+	if errors.As(err, &page) {
+		err = fmt.Errorf("%w: %w", err, fs.ErrNotExist)
+	}
+	var large *upstream.LimitError
+	if errors.As(err, &large) && s.left < maxIndex {
+		err = fmt.Errorf("%w; all lists together may have %d", err, maxTotal)
+	}
+	return body, doc, err
 }
 
 func (s *survey) limit() int64 { return max(min(maxIndex, s.left), 1) }
@@ -147,7 +160,12 @@ type listing struct {
 // problems; gone says that one of them is no longer where it was.
 func (s *survey) gather(ctx context.Context) (lists []listing, gone bool, problems []error, err error) {
 	var failed []error
+	listed := 0
 	for _, d := range s.is.Distributions {
+		if listed > maxListed {
+			failed = append(failed, fmt.Errorf("%s is not read: more than %d documents are listed before", d.URL, maxListed))
+			continue
+		}
 		entries, bad, err := s.list(ctx, d)
 		if ctx.Err() != nil {
 			return nil, false, nil, context.Cause(ctx)
@@ -159,6 +177,7 @@ func (s *survey) gather(ctx context.Context) (lists []listing, gone bool, proble
 		}
 		problems = append(problems, bad...)
 		lists = append(lists, listing{of: d, entries: entries})
+		listed += len(entries)
 	}
 	if len(lists) == 0 {
 		err = errors.Join(failed...)
