@@ -158,17 +158,9 @@ func (a *app) configuredJudges(cmd *cobra.Command, v *verification, j *judges) e
 		return withHint(usageError("no source is called %q", v.source), "patchferry config show")
 	}
 	if j.typed == "" {
-		j.typed = sourceProfile(source)
+		j.typed = source.Judged()
 	}
 	return nil
-}
-
-// sourceProfile is how strictly the documents of a source are judged.
-func sourceProfile(s *config.Source) verify.Profile {
-	if s.Kind == "csaf" {
-		return verify.ProfileCSAF
-	}
-	return verify.ProfileHistorical
 }
 
 // readKeyArguments reads what --key names: files, and directories of them.
