@@ -16,13 +16,20 @@ type Announced struct {
 type AnnouncedList struct {
 	NotModified bool        // nothing changed since Memory was returned; Items is then empty
 	Items       []Announced // names are unique
-	// Keys are certificates (armored or binary) that the source itself offers.
-	// They prove nothing; they help the operator to find what to pin.
-	Keys [][]byte
+	// Keys are the certificates that the source itself offers. They prove
+	// nothing; they help the operator to find what to pin.
+	Keys []OfferedKey
 	// Memory is the source's own note of what it saw, to be given back to it
 	// at the next call.
 	Memory   json.RawMessage
 	Problems []error // parts of the list that cannot be used
+}
+
+// OfferedKey is a certificate as a source offers it, before any check.
+type OfferedKey struct {
+	Claimed string // the fingerprint that the source states for it, as written there; empty for none
+	URL     string // URL or path
+	Data    []byte // armored or binary, as found
 }
 
 // Announcement is one document as its source has it, before any check.
