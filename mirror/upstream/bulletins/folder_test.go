@@ -304,6 +304,20 @@ func TestFolderRemembers(t *testing.T) {
 	}
 }
 
+// TestFolderForgetsNoProblem lists a folder with a problem twice: it is told
+// twice.
+func TestFolderForgetsNoProblem(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.txt": "a", "b.txt": "\x00"})
+	f := &bulletins.Folder{Path: dir}
+	for range 2 {
+		l := list(t, f, list(t, f, nil).Memory)
+		if l.NotModified || len(l.Items) != 1 || len(l.Problems) != 1 {
+			t.Errorf("got %+v", l)
+		}
+	}
+}
+
 // TestFolderFindsWhatMoved gets mails that mail programs moved since the list.
 func TestFolderFindsWhatMoved(t *testing.T) {
 	dir := t.TempDir()
