@@ -3,6 +3,8 @@ package distribute_test
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,5 +67,27 @@ func TestFoldersRefuses(t *testing.T) {
 				t.Error("BuildView took it")
 			}
 		})
+	}
+}
+
+// TestTreeFolders makes folders of documents as files, and takes them away
+// with them.
+func TestTreeFolders(t *testing.T) {
+	g := newGrove(t)
+	u := g.update("1", "a document")
+	folder := distribute.Folder{Path: "bulletins/one", Owner: "one", Files: u.Files[:1]}
+	got, err := g.links().Make(t.Context(), each(nil), folder)
+	if err != nil || got.Made != 1 {
+		t.Fatalf("Make: %+v, %v", got, err)
+	}
+	name := filepath.Join(g.dir, "bulletins", "one", "a.exe")
+	if b, err := os.ReadFile(name); err != nil || string(b) != "a document" {
+		t.Errorf("the document: %q, %v", b, err)
+	}
+	if _, err := g.links().Make(t.Context(), each(nil), folder, folder); err == nil {
+		t.Error("Make took two files of one path")
+	}
+	if got, err := g.links().Make(t.Context(), each(nil)); err != nil || got.Removed != 1 {
+		t.Errorf("without the folder: %+v, %v", got, err)
 	}
 }

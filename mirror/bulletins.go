@@ -30,9 +30,8 @@ type BulletinSource struct {
 	Read ReadFunc
 }
 
-// ReadFunc reads the bulletins in a text. file is the document's name, a hint.
-// It is pure.
-type ReadFunc func(text verify.Text, file string) ([]layout.Bulletin, error)
+// ReadFunc reads the bulletins in a text. It is pure.
+type ReadFunc func(text verify.Text) ([]layout.Bulletin, error)
 
 // bulletinReading is raised when this program judges or reads documents
 // differently, so that all are judged and read again.

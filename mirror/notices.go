@@ -271,7 +271,7 @@ func (g *gazette) describe(n *layout.Notice, j *verify.Judgement, original []byt
 		texts = []verify.Text{{Body: original}}
 	}
 	for _, text := range texts {
-		found, err := g.src.Read(text, n.File)
+		found, err := g.src.Read(text)
 		if err != nil {
 			problems = append(problems, err.Error())
 		}

@@ -83,7 +83,7 @@ func (p *press) asked() string {
 
 var errLine = errors.New("cannot be read")
 
-func readLines(text verify.Text, _ string) (all []layout.Bulletin, err error) {
+func readLines(text verify.Text) (all []layout.Bulletin, err error) {
 	for line := range strings.Lines(string(text.Body)) {
 		words := strings.Fields(line)
 		if len(words) < 4 {

@@ -107,6 +107,6 @@ func (p rawPacket) append(dst []byte) []byte {
 
 // keyPacketIs reports whether a packet is the key of that fingerprint.
 func keyPacketIs(p rawPacket, f Fingerprint) bool {
-	key, err := parsePublicKey(p)
-	return err == nil && fingerprintOf(key.Fingerprint) == f
+	cert, err := parsePrimary(p)
+	return err == nil && cert.fingerprint == f
 }

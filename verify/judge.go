@@ -28,6 +28,9 @@ func (j *Judge) Document(doc Document) *Judgement {
 	if out.Verdict != layout.Valid {
 		out.Pin = nil
 	}
+	if doc.Signature == nil && (out.Verdict == layout.Unsigned || out.Verdict == layout.Malformed) {
+		out.Diagnosis = j.frame(doc, out.Verdict)
+	}
 	return out
 }
 
@@ -38,20 +41,16 @@ func (j *Judgement) Texts() []Text {
 		return nil
 	}
 	if len(j.Parts) == 0 {
-		if j.text == nil {
-			return nil
-		}
-		return []Text{*j.text}
+		return []Text{j.text.Text}
 	}
 	var out []Text
-	var last *subject
+	var last *signedText
 	for i := range j.Parts {
 		p := &j.Parts[i]
-		if p.Verdict != layout.Valid || p.trial.subject == last {
-			continue
+		if p.Verdict == layout.Valid && p.text != last {
+			last = p.text
+			out = append(out, p.text.Text)
 		}
-		last = p.trial.subject
-		out = append(out, *p.text)
 	}
 	return out
 }
@@ -95,7 +94,6 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 	if err != nil {
 		out := refusal(layout.Malformed, err.Error())
 		out.Where = s.where
-		out.trial.subject = s
 		return []Judgement{*out}
 	}
 	out := make([]Judgement, len(marks))
@@ -105,7 +103,6 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 		if len(marks) > 1 {
 			one.Where = joinWhere(s.where, fmt.Sprintf("signature %d of %d", i+1, len(marks)))
 		}
-		one.trial.subject = s
 		out[i] = *one
 	}
 	return out
@@ -114,13 +111,15 @@ func (j *Judge) subject(s *subject, limit int) []Judgement {
 // total makes one judgement of several; there is at least one.
 func (j *Judge) total(doc Document, all []Judgement) *Judgement {
 	valid := slices.ContainsFunc(all, func(p Judgement) bool { return p.Verdict == layout.Valid })
+	diagnosis := diagnose(doc)
 	worst := -1
 	var qualifiers []string
 	for i := range all {
 		p := &all[i]
 		if p.Verdict == layout.Bad {
-			p.Diagnosis = j.diagnose(doc, p)
+			p.Diagnosis = diagnosis.bad(p)
 		}
+		p.trial = trial{} // or every judgement kept would keep the whole document
 		qualifiers = append(qualifiers, p.Qualifiers...)
 		if valid && harmless(p.Verdict) {
 			continue
@@ -217,8 +216,8 @@ func (j *Judge) mark(s *subject, m *mark, readErr error) *Judgement {
 		return out.because(layout.Bad, fmt.Sprintf("these are not the bytes that %s signed", keys[0].fingerprint))
 	}
 	out.sign(*key)
-	text := s.signed(m)
-	out.text, out.SignedSHA256 = &text, layout.DigestOf(text.Body)
+	out.text = s.signed(m)
+	out.SignedSHA256 = out.text.digest
 	return j.weigh(out, *key)
 }
 

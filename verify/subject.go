@@ -9,6 +9,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"patchferry/layout"
 	"patchferry/verify/envelope"
 )
 
@@ -22,6 +23,13 @@ type subject struct {
 	text   Text     // for readers; of a clear-signed text Body is made later
 	err    error    // why there is no body
 	forms  map[form][]byte
+	texts  map[form]*signedText
+}
+
+// signedText is a text for readers with its digest.
+type signedText struct {
+	Text
+	digest layout.Digest
 }
 
 // form is a way in which a text is hashed.
@@ -134,12 +142,24 @@ func (s *subject) mismatch(m *mark) bool {
 }
 
 // signed returns the text for readers: of a clear-signed one exactly what is
-// signed, with newlines for line ends.
-func (s *subject) signed(m *mark) Text {
-	out := s.text
+// signed, with newlines for line ends. It is made once.
+func (s *subject) signed(m *mark) *signedText {
+	f := formBytes
+	if s.clear {
+		f = s.form(m)
+	}
+	if made := s.texts[f]; made != nil {
+		return made
+	}
+	out := &signedText{Text: s.text}
 	if s.clear {
 		out.Body = bytes.ReplaceAll(s.hashed(m, s.body), []byte("\r\n"), []byte("\n"))
 	}
+	out.digest = layout.DigestOf(out.Body)
+	if s.texts == nil {
+		s.texts = map[form]*signedText{}
+	}
+	s.texts[f] = out
 	return out
 }
 

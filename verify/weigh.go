@@ -324,8 +324,8 @@ func curveBits(c packet.Curve) int {
 func PinAll(k *Keyring, legacy bool) *Pins {
 	pins := &Pins{}
 	for _, f := range k.Fingerprints() {
-		pin := &Pin{Fingerprint: f, Purpose: PurposeBulletin, Legacy: legacy}
-		pins.lines = append(pins.lines, pinLine{pin: pin})
+		// The fingerprints of a keyring are well-formed and differ.
+		_ = pins.Add(Pin{Fingerprint: f, Purpose: PurposeBulletin, Legacy: legacy})
 	}
 	return pins
 }

@@ -18,7 +18,7 @@ func patchferryHouse() *house {
 		roots:  []string{"mirror", "distribute", "verify", "layout", "cmd", "configs", "testdata", "docs", "bin", "dist"},
 		rooms: []room{
 			{name: "configs"},
-			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify", "layout/..."}},
+			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
 			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
@@ -30,12 +30,13 @@ func patchferryHouse() *house {
 			{name: "distribute/script", imports: []string{"layout"}},
 			{name: "verify", imports: []string{"verify/envelope", "layout"}},
 			{name: "verify/envelope"},
+			{name: "verify/bulletin", imports: []string{"layout"}},
 			{name: "layout/index", imports: []string{"layout"}},
 			{name: "layout/store", imports: []string{"layout"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
 			{name: "layout/cab"},
 			{name: "layout"},
-			{name: "testdata/...", imports: []string{"mirror/...", "distribute/...", "verify", "layout/..."}},
+			{name: "testdata/...", imports: []string{"mirror/...", "distribute/...", "verify/...", "layout/..."}},
 		},
 		owners: map[string][]string{
 			"github.com/minio/minio-go":             {"layout/store/s3"},

@@ -74,6 +74,8 @@ func armorLines(b []byte) ([]string, error) {
 	case beginSignature:
 	case beginMessage2:
 		end = endMessage2
+	case beginMessage:
+		return nil, errors.New("the signature is a signed message of its own, and none of another file")
 	default:
 		return nil, fmt.Errorf("the signature does not begin with the line %q", beginSignature)
 	}

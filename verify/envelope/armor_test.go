@@ -27,6 +27,7 @@ func TestDearmor(t *testing.T) {
 		{"PGP 2", strings.ReplaceAll(signature, "PGP SIGNATURE", "PGP MESSAGE"), ""},
 		{"PGP 2 begun only", change("PGP SIGNATURE", "PGP MESSAGE"), `the signature does not end with the line "-----END PGP MESSAGE-----"`},
 		{"a key", strings.ReplaceAll(signature, "PGP SIGNATURE", "PGP PUBLIC KEY BLOCK"), `the signature does not begin with the line "-----BEGIN PGP SIGNATURE-----"`},
+		{"a clear-signed message", begin + "\nx\n" + signature, "the signature is a signed message of its own, and none of another file"},
 		{"empty", "", "the signature is empty"},
 		{"blank", "\ufeff \r\n\n", "the signature is empty"},
 		{"nothing within", sig + "\n" + end, "the signature is empty"},

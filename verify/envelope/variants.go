@@ -30,7 +30,8 @@ const (
 	QuotingRemoved        = "quoting-removed"         // "> " before each line
 	FromUnescaped         = "from-unescaped"          // >From
 	DashesUnescaped       = "dashes-unescaped"        // "- -", with the frame gone
-	ExtraDashRemoved      = "extra-dash-removed"      // ------BEGIN PGP SIGNED MESSAGE-----
+	IndentationRemoved    = "indentation-removed"
+	ExtraDashRemoved      = "extra-dash-removed" // ------BEGIN PGP SIGNED MESSAGE-----
 )
 
 // variant undoes one change; ok is false where there is nothing to undo.
@@ -63,7 +64,8 @@ var (
 		{BOMAdded, addBOM},
 	}
 	ofFrames = [...]variant{
-		{QuotingRemoved, removeQuoting},
+		{QuotingRemoved, unquoteFrame},
+		{IndentationRemoved, unindentFrame},
 		{QuotedPrintableUndone, undoQuotedPrintable},
 		{HTMLUndone, undoHTML},
 		{NoBreakSpacesUndone, undoNoBreakSpaces},
@@ -94,6 +96,9 @@ func Variants(body []byte, lineEnds bool) iter.Seq2[string, []byte] {
 // raw quoted-printable. Only those are returned in which Open finds something.
 func Frames(doc []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
+		if !bytes.Contains(doc, []byte("PGP")) {
+			return // as most documents that nobody signed
+		}
 		each(ofFrames[:], doc, func(name string, original []byte) bool {
 			return !hasBlock(original) || yield(name, original)
 		})
@@ -131,7 +136,8 @@ func crlfToLF(b []byte) ([]byte, bool) { return bytes.ReplaceAll(b, crlf, lf), t
 
 func lfToCRLFNoNewline(b []byte) ([]byte, bool) {
 	out, _ := lfToCRLF(b)
-	return bytes.CutSuffix(out, crlf)
+	out, ok := bytes.CutSuffix(out, crlf)
+	return out, ok && bytes.Contains(out, crlf) // else it is no more than the newline
 }
 
 func removeFinalNewline(b []byte) ([]byte, bool) {
@@ -235,6 +241,45 @@ func removeQuoting(b []byte) ([]byte, bool) {
 		out = append(out, bytes.TrimPrefix(text, []byte(" "))...)
 	}
 	return out, true
+}
+
+// unquoteFrame takes off what stands before the marker of a message, at
+// whatever level of quoting, and leaves the lines that do not have it.
+func unquoteFrame(b []byte) ([]byte, bool) {
+	prefix := framePrefix(b)
+	return trimPrefix(b, prefix), bytes.ContainsRune(prefix, '>') && len(bytes.Trim(prefix, "> \t")) == 0
+}
+
+func unindentFrame(b []byte) ([]byte, bool) {
+	prefix := framePrefix(b)
+	return trimPrefix(b, prefix), len(bytes.Trim(prefix, " \t")) == 0
+}
+
+// framePrefix returns what stands before the first marker of a message that
+// does not begin its line.
+func framePrefix(b []byte) []byte {
+	const longest = 16
+	for line := range bytes.Lines(b) {
+		if i := bytes.Index(line, []byte(beginMessage)); i > 0 && i <= longest {
+			return line[:i]
+		}
+	}
+	return nil
+}
+
+// trimPrefix takes a prefix off the lines that have it, with or without the
+// blanks at its end.
+func trimPrefix(b, prefix []byte) []byte {
+	short := bytes.TrimRight(prefix, " \t")
+	out := make([]byte, 0, len(b))
+	for line := range bytes.Lines(b) {
+		text, ok := bytes.CutPrefix(line, prefix)
+		if !ok {
+			text = bytes.TrimPrefix(line, short)
+		}
+		out = append(out, text...)
+	}
+	return out
 }
 
 func unescapeFrom(b []byte) ([]byte, bool) { return trimLines(b, ">From ", ">"), true }

@@ -78,7 +78,8 @@ func TestVariantsBounded(t *testing.T) {
 		want     []string
 	}{
 		{"", true, []string{envelope.FinalNewlineAdded, envelope.BOMAdded}},
-		{"a\n", true, []string{envelope.LFToCRLF, envelope.LFToCRLFNoNewline, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
+		{"a\n", true, []string{envelope.LFToCRLF, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
+		{"a\nb\n", true, []string{envelope.LFToCRLF, envelope.LFToCRLFNoNewline, envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
 		{"a\n", false, []string{envelope.FinalNewlineRemoved, envelope.FinalNewlineAdded, envelope.BOMAdded}},
 	} {
 		if got := names(test.text, test.lineEnds); !slices.Equal(got, test.want) {
@@ -99,6 +100,9 @@ func TestFrameVariants(t *testing.T) {
 		name, changed, want string // want is the variant, or empty where there is none
 	}{
 		{"quoted", "> " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n> ") + "\n", envelope.QuotingRemoved},
+		{"quoted twice", ">> " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n>> ") + "\n", envelope.QuotingRemoved},
+		{"quoted, blanks taken off", "> " + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n> "), "> \n", ">\n") + "\n", envelope.QuotingRemoved},
+		{"indented", "    " + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n    ") + "\n", envelope.IndentationRemoved},
 		{"raw quoted-printable", strings.ReplaceAll(strings.ReplaceAll(block, "=", "=3D"), "-----BEGIN PGP SIGNED", "-----BEGIN PGP SIG=\nNED"), envelope.QuotedPrintableUndone},
 		{"a page", strings.ReplaceAll(block, "-----BEGIN", "&#45;----BEGIN"), envelope.HTMLUndone},
 		{"copied from a browser", strings.ReplaceAll(block, "BEGIN PGP SIGNED", "BEGIN\u00a0PGP SIGNED"), envelope.NoBreakSpacesUndone},
