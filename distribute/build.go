@@ -19,7 +19,9 @@ import (
 // files of one update one name: a catalog in which a path has two meanings is
 // not served at all. A folder that an update owns wins over an alias of
 // another; of two aliases the first wins.
-func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error]) (*View, error) {
+//
+// Folders are shown besides: files that are handed out and belong to no update.
+func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error], folders ...Folder) (*View, error) {
 	b := &viewBuilder{
 		view:  &View{meta: meta},
 		inner: map[string]uint32{},
@@ -35,7 +37,38 @@ func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error]) (*View, 
 			return nil, fmt.Errorf("index update %s: %w", u.ID, err)
 		}
 	}
+	for _, f := range folders {
+		if err := b.addExtra(f); err != nil {
+			return nil, fmt.Errorf("index folder %s: %w", f.Path, err)
+		}
+	}
 	return b.finish()
+}
+
+// Folder is a folder of the tree with held files that belong to no update: the
+// documents of publishers, byte for byte.
+type Folder struct {
+	Path  string // "bulletins/msrc"
+	Owner string // what stands in the place of an update's id: the source
+	Files []layout.File
+}
+
+// addExtra adds a folder that is no update's and counts as none.
+func (b *viewBuilder) addExtra(f Folder) error {
+	if err := layout.CheckPath(f.Path); err != nil {
+		return err
+	}
+	owner, err := b.text.add(f.Owner)
+	if err != nil {
+		return err
+	}
+	b.view.updates = append(b.view.updates, owner)
+	b.view.counts.Owners++
+	files, _, err := b.addFiles(&layout.Update{Files: f.Files})
+	if err != nil {
+		return err
+	}
+	return b.addFolder(f.Path, folder{files: files}, ownFolder)
 }
 
 type viewBuilder struct {
@@ -241,7 +274,7 @@ func (v *View) index() {
 		x, y := &v.files[nx], &v.files[ny]
 		return cmp.Or(bytes.Compare(x.sha1[:], y.sha1[:]), byAge(x, y, nx, ny))
 	})
-	v.counts.Updates = len(v.updates)
+	v.counts.Updates = len(v.updates) - v.counts.Owners
 	v.counts.Files = len(v.files)
 	for i, n := range v.bySHA256 {
 		if i > 0 && v.files[v.bySHA256[i-1]].sha256 == v.files[n].sha256 {

@@ -60,7 +60,7 @@ func decodeFile(b []byte) file {
 // sound reports whether every reference of the view leads somewhere and no
 // folder holds itself, so that no request can fail on a bad index.
 func (v *View) sound() bool {
-	if len(v.folders) == 0 || v.counts.Files != len(v.files) || v.counts.Updates != len(v.updates) {
+	if len(v.folders) == 0 || v.counts.Files != len(v.files) || v.counts.Updates+v.counts.Owners != len(v.updates) {
 		return false
 	}
 	for _, id := range v.updates {

@@ -67,9 +67,10 @@ type leaf struct {
 // Make brings the tree to what the updates say. Links show an update under all
 // of its systems, copies under the first alone. Run again after an error or an
 // interruption it goes on; the list is kept in both cases. Make must not run
-// twice on one folder at the same time.
-func (t *Tree) Make(ctx context.Context, updates iter.Seq2[*layout.Update, error]) (TreeCounts, error) {
-	want, err := t.leaves(updates)
+// twice on one folder at the same time. Folders are made besides, as in
+// BuildView.
+func (t *Tree) Make(ctx context.Context, updates iter.Seq2[*layout.Update, error], folders ...Folder) (TreeCounts, error) {
+	want, err := t.leaves(updates, folders)
 	if err != nil {
 		return TreeCounts{}, err
 	}
@@ -99,7 +100,7 @@ func (t *Tree) Make(ctx context.Context, updates iter.Seq2[*layout.Update, error
 
 // leaves lists the files of the tree by folded path. A folder that an update
 // owns wins over an alias of another; of two aliases the first wins.
-func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error]) (map[string]leaf, error) {
+func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error], folders []Folder) (map[string]leaf, error) {
 	want := make(map[string]leaf)
 	aliases := make(map[string]leaf)
 	for u, err := range updates {
@@ -112,15 +113,20 @@ func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error]) (map[string]leaf
 				continue
 			}
 			l := leaf{path: f.Path(u), digest: f.SHA256, size: f.Size, mtime: f.Modified}
-			if err := layout.CheckPath(l.path); err != nil {
+			if err := enter(want, l); err != nil {
 				return nil, fmt.Errorf("place %s in the tree: %w", u.ID, err)
 			}
-			if taken, ok := want[layout.Fold(l.path)]; ok {
-				return nil, fmt.Errorf("place %s in the tree: %s has two meanings", u.ID, taken.path)
-			}
-			want[layout.Fold(l.path)] = l
 			if t.Links != nil {
 				addAliases(aliases, u, f, l)
+			}
+		}
+	}
+	for _, folder := range folders {
+		for i := range folder.Files {
+			f := &folder.Files[i]
+			l := leaf{path: path.Join(folder.Path, f.Entry()), digest: f.SHA256, size: f.Size, mtime: f.Modified}
+			if err := enter(want, l); err != nil {
+				return nil, fmt.Errorf("place %s in the tree: %w", folder.Path, err)
 			}
 		}
 	}
@@ -130,6 +136,18 @@ func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error]) (map[string]leaf
 		}
 	}
 	return want, nil
+}
+
+// enter notes a file under its path, which must have no other meaning.
+func enter(want map[string]leaf, l leaf) error {
+	if err := layout.CheckPath(l.path); err != nil {
+		return err
+	}
+	if taken, ok := want[layout.Fold(l.path)]; ok {
+		return fmt.Errorf("%s has two meanings", taken.path)
+	}
+	want[layout.Fold(l.path)] = l
+	return nil
 }
 
 func addAliases(aliases map[string]leaf, u *layout.Update, f *layout.File, l leaf) {

@@ -33,10 +33,11 @@ func (m ViewMeta) Key() Key { return Key{State: m.State, Digest: m.Digest} }
 // ViewCounts sums up a view.
 type ViewCounts struct {
 	Updates int   `json:"updates"`
-	Files   int   `json:"files"`   // held, in all updates
-	Missing int   `json:"missing"` // named by the catalog and not held
-	Objects int   `json:"objects"` // different contents
-	Bytes   int64 `json:"bytes"`   // of the objects
+	Files   int   `json:"files"`            // held, in all updates and other folders
+	Missing int   `json:"missing"`          // named by the catalog and not held
+	Owners  int   `json:"owners,omitempty"` // of folders that are no update's
+	Objects int   `json:"objects"`          // different contents
+	Bytes   int64 `json:"bytes"`            // of the objects
 }
 
 // View is one edition of the catalog, made ready for serving: every folder and
@@ -58,7 +59,7 @@ type View struct {
 	meta     ViewMeta // Revoked in ascending order of digest
 	counts   ViewCounts
 	text     textTable
-	updates  []span // ids
+	updates  []span // ids, of updates and of the owners of other folders
 	folders  []folder
 	files    []file
 	bySHA256 []uint32

@@ -106,6 +106,9 @@ const (
 
 var verdicts = [...]Verdict{Valid, Unpinned, UnknownKey, Unsigned, Unsupported, Malformed, Refused, Bad}
 
+// Verdicts lists the verdicts in the order of their rank.
+func Verdicts() []Verdict { return slices.Clone(verdicts[:]) }
+
 // Rank orders verdicts: 1 for Valid, then what the operator can mend, last what
 // is wrong; a verdict of no known name is worst of all.
 func (v Verdict) Rank() int {

@@ -6,6 +6,10 @@ import (
 	"slices"
 )
 
+// maxNotice is the longest line of a list of notices in bytes, half of what a
+// reader takes (Limits). The month of a large publisher has 400,000.
+const maxNotice = 2 << 20
+
 // AppendNotice appends n as one line of a list of notices, in the form of
 // AppendLine: equal notices make equal bytes.
 func AppendNotice(dst []byte, n *Notice) ([]byte, error) {
@@ -15,6 +19,9 @@ func AppendNotice(dst []byte, n *Notice) ([]byte, error) {
 	line, err := appendJSON(dst, n, "")
 	if err != nil {
 		return dst, fmt.Errorf("encode notice %s: %w", n.ID, err)
+	}
+	if len(line)-len(dst) > maxNotice {
+		return dst, fmt.Errorf("notice %s has %d bytes, more than %d: it announces too much", clip(n.ID), len(line)-len(dst), maxNotice)
 	}
 	return line, nil
 }

@@ -22,9 +22,9 @@ type lineSeq = iter.Seq2[[]byte, error]
 
 // assembled is what a finished catalog file adds up to.
 type assembled struct {
-	lines  layout.Digest
-	root   layout.Digest
-	counts layout.Counts
+	lines   layout.Digest
+	counts  layout.Counts
+	objects map[layout.Digest]int64 // held contents
 }
 
 // assemble writes the catalog of the plan to w: the planned lines, with what
@@ -34,8 +34,7 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the catalog: %w", err)
 	}
-	made := &assembled{}
-	objects := map[layout.Digest]int64{}
+	made := &assembled{objects: map[layout.Digest]int64{}}
 	var again []byte
 	wants := p.wants
 	for i := range p.lines.lines {
@@ -50,7 +49,7 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		changed := apply(u, wants[:n]) || u.Folder == ""
 		wants = wants[n:]
 		p.place(u)
-		made.add(u, objects)
+		made.add(u)
 		line := p.lines.buf // as it was planned
 		if changed {
 			if again, err = layout.AppendLine(again[:0], u); err != nil {
@@ -67,7 +66,11 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		return nil, fmt.Errorf("write the catalog: %w", err)
 	}
 	made.lines = sum.Lines
-	return made, made.finish(objects)
+	made.counts.Objects = len(made.objects)
+	for _, size := range made.objects {
+		made.counts.Bytes += size
+	}
+	return made, nil
 }
 
 // apply gives u the files that were fetched for it, and reports whether there
@@ -90,26 +93,34 @@ func apply(u *layout.Update, wants []*want) (changed bool) {
 	return changed
 }
 
-func (a *assembled) add(u *layout.Update, objects map[layout.Digest]int64) {
+func (a *assembled) add(u *layout.Update) {
 	a.counts.Updates++
 	a.counts.Files += len(u.Files)
 	for i := range u.Files {
 		if f := &u.Files[i]; f.Held {
 			a.counts.Held++
-			objects[f.SHA256] = f.Size
+			a.objects[f.SHA256] = f.Size
 		}
 	}
 }
 
-// finish sums up the different contents.
-func (a *assembled) finish(objects map[layout.Digest]int64) error {
-	digests := slices.SortedFunc(maps.Keys(objects), func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) })
-	a.counts.Objects = len(digests)
-	for _, d := range digests {
-		a.counts.Bytes += objects[d]
+// root returns the state root: over the held contents and everything else that
+// the generation refers to.
+func (a *assembled) root(gen *layout.Generation, notices []*layout.Notice) (layout.Digest, error) {
+	objects := a.objects
+	add := func(ref layout.ObjectRef) {
+		if !ref.IsZero() {
+			objects[ref.SHA256] = ref.Size
+		}
 	}
-	var err error
-	a.root, err = layout.StateRoot(func(yield func(layout.ObjectRef) bool) {
+	add(gen.Catalog)
+	add(gen.Notices.List)
+	for _, n := range notices {
+		add(n.Original)
+		add(n.Signature)
+	}
+	digests := slices.SortedFunc(maps.Keys(objects), func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) })
+	root, err := layout.StateRoot(func(yield func(layout.ObjectRef) bool) {
 		for _, d := range digests {
 			if !yield(layout.ObjectRef{SHA256: d, Size: objects[d]}) {
 				return
@@ -117,9 +128,9 @@ func (a *assembled) finish(objects map[layout.Digest]int64) error {
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("sum up the catalog: %w", err)
+		return root, fmt.Errorf("sum up the generation: %w", err)
 	}
-	return nil
+	return root, nil
 }
 
 // putFile makes what was written to f an object.

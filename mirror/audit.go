@@ -33,6 +33,7 @@ type AuditReport struct {
 	Objects      int       `json:"objects"`       // that these need
 	Read         int       `json:"read"`          // of these read and hashed
 	Bytes        int64     `json:"bytes"`         // read
+	Notices      int       `json:"notices"`       // documents of publishers judged again
 	Unneeded     int       `json:"unneeded"`      // objects in the store that nothing needs
 	UnneededSize int64     `json:"unneeded_size"` // bytes
 	Findings     []Finding `json:"findings"`
@@ -41,7 +42,7 @@ type AuditReport struct {
 // Finding is one thing that is wrong with a store.
 type Finding struct {
 	Object  layout.Digest `json:"object"`
-	What    string        `json:"what"` // missing, size, digest, unreadable
+	What    string        `json:"what"` // missing, size, digest, unreadable, verdict
 	Detail  string        `json:"detail"`
 	Update  string        `json:"update,omitempty"` // that needs it
 	File    string        `json:"file,omitempty"`
@@ -56,8 +57,9 @@ var (
 )
 
 // Audit checks the store from the ground up: every state of the log and its
-// link to the one before, every kept generation with its catalog, and every
-// object that these need. A state or generation that is not what was signed
+// link to the one before, every kept generation with its catalog, every object
+// that these need, and every signed document of the newest generation, judged
+// by the keys and pins of now. A state or generation that is not what was signed
 // ends it with the error of mirror/trusted; findings about objects are
 // gathered.
 func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, error) {
@@ -84,6 +86,9 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 	report.Generations, report.Objects = len(own), len(refs)
 	a := &audit{m: m, opt: opt, report: report}
 	if err := a.objects(ctx, refs); err != nil {
+		return report, err
+	}
+	if err := a.notices(ctx, newest.Generation); err != nil {
 		return report, err
 	}
 	return report, a.verdict()
@@ -186,7 +191,7 @@ func (a *audit) verdict() error {
 	if len(found) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("%w: %d objects", ErrAudit, len(found))
+	err := fmt.Errorf("%w: %s", ErrAudit, number(len(found), "finding"))
 	for _, f := range found {
 		if f.What == "size" || f.What == "digest" {
 			return fmt.Errorf("%w: %w", ErrAltered, err)

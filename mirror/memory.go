@@ -41,6 +41,7 @@ type SourceStatus struct {
 	Fetched layout.Time `json:"fetched,omitzero"`
 	Whole   bool        `json:"whole"` // everything it listed is held
 	Failed  int         `json:"failed"`
+	Refused int         `json:"refused"` // documents in quarantine
 	Problem string      `json:"problem,omitempty"`
 }
 
@@ -55,6 +56,9 @@ func (m *Mirror) SourceStatus() []SourceStatus {
 			Name: s.Name, Kind: s.Kind, Place: s.place(), Checked: mem.Checked, Fetched: mem.Fetched,
 			Whole: !mem.Folded.IsZero(), Failed: mem.Failed, Problem: mem.Problem,
 		})
+	}
+	for i := range m.Bulletins {
+		all = append(all, m.bulletinStatus(&m.Bulletins[i]))
 	}
 	return all
 }

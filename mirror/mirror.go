@@ -12,6 +12,7 @@
 package mirror
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // Mirror is a store with everything that its jobs need. Its fields must not
@@ -36,7 +38,15 @@ type Mirror struct {
 	// deleted between two jobs at the cost of asking publishers again.
 	Work    string
 	Sources []Source
-	Select  layout.Selection
+	// Bulletins are the sources of what publishers announce.
+	Bulletins []BulletinSource
+	// Judge judges a kept document of a source under a profile; audit uses it.
+	// nil leaves bulletins out of audits.
+	Judge  func(source string, profile verify.Profile) *verify.Judge
+	Select layout.Selection
+	// Before, where it is set, is asked before a new generation is published;
+	// an error refuses it, and the sync ends with that error.
+	Before func(ctx context.Context, p *Proposed) error
 	// Parallel is how many files are fetched at once; 0 is 24. The client
 	// limits connections; a few files more keep them busy while others are
 	// being admitted.

@@ -118,6 +118,14 @@ func (m *Mirror) refer(ctx context.Context, refs references, p layout.Position) 
 	refs.add(p.Generation.Document, "", fmt.Sprintf("generation %d", p.Number))
 	refs.add(p.Generation.Signature, "", fmt.Sprintf("signature of generation %d", p.Number))
 	refs.add(gen.Catalog, "", fmt.Sprintf("catalog of generation %d", p.Number))
+	refs.add(gen.Notices.List, "", fmt.Sprintf("notices of generation %d", p.Number))
+	for n, err := range m.Trusted.Notices(ctx, gen) {
+		if err != nil {
+			return fmt.Errorf("generation %d: %w", p.Number, err)
+		}
+		refs.add(n.Original, n.ID, n.File)
+		refs.add(n.Signature, n.ID, n.SigFile)
+	}
 	for u, err := range m.updates(ctx, gen) {
 		if err != nil {
 			return fmt.Errorf("catalog of generation %d: %w", p.Number, err)
@@ -150,6 +158,9 @@ func (m *Mirror) referBindings(ctx context.Context, refs references) error {
 }
 
 func (r references) add(o layout.ObjectRef, update, file string) {
+	if o.IsZero() {
+		return
+	}
 	if known, ok := r[o.SHA256]; ok && known.size >= 0 {
 		return
 	}

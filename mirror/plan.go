@@ -20,6 +20,9 @@ type plan struct {
 	dropped int                     // updates that left the catalog
 	// lost reports whether a held object is gone; nil believes the catalog.
 	lost func(layout.Digest) bool
+	// signed is what bulletins state of files.
+	signed *statements
+	now    layout.Time
 }
 
 // held is content that the store has.
@@ -45,12 +48,15 @@ type want struct {
 
 // merge goes through the old catalog and the lists side by side, in the order
 // of ids, and writes the plan.
-func (m *Mirror) merge(ctx context.Context, old iter.Seq2[[]byte, error], lists []*listing, recheck bool) (*plan, error) {
+func (m *Mirror) merge(ctx context.Context, old iter.Seq2[[]byte, error], lists []*listing, signed *statements, recheck bool) (*plan, error) {
 	lines, err := newSpool(m.Work)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{lines: lines, folders: map[string]bool{}, bySHA1: map[layout.SHA1]*held{}, held: map[layout.Digest]*held{}}
+	p := &plan{
+		lines: lines, folders: map[string]bool{}, bySHA1: map[layout.SHA1]*held{}, held: map[layout.Digest]*held{},
+		signed: signed, now: layout.At(m.now()),
+	}
 	if recheck {
 		p.lost = func(d layout.Digest) bool {
 			_, err := m.Store.Stat(ctx, d)
@@ -108,6 +114,9 @@ func (p *plan) addOld(was *layout.Update, line []byte, bySource map[string]*list
 	l := bySource[sourceOf(was.ID)]
 	if l == nil || !l.changed || l.err != nil {
 		p.count(was)
+		if p.signed.improve(was, p.now) {
+			return p.lines.add(was)
+		}
 		return p.lines.addLine(was.ID, line)
 	}
 	now, err := fresh.take(was.ID)
@@ -153,6 +162,7 @@ func (p *plan) addUpdate(l *listing, u, was *layout.Update) error {
 		keepCaptures(u, was)
 	}
 	nameEntries(u, was)
+	p.signed.improve(u, p.now)
 	return p.lines.add(u)
 }
 
@@ -177,7 +187,7 @@ func (p *plan) addFile(l *listing, u, was *layout.Update, i int) {
 		}
 		w.evidence = layout.Evidence{Grade: layout.GradeCapture, By: f.URL}
 	default:
-		w.evidence, w.err = l.vouch(f)
+		w.evidence, w.err = p.vouch(l, u, f)
 		w.capture = w.evidence.Grade == layout.GradeCapture
 	}
 	if w.err == nil && f.URL == "" {
@@ -185,6 +195,16 @@ func (p *plan) addFile(l *listing, u, was *layout.Update, i int) {
 	}
 	w.f = *f
 	p.wants = append(p.wants, w)
+}
+
+// vouch decides who speaks for a file that is to be fetched: a document signed
+// by a pinned key before anybody else.
+func (p *plan) vouch(l *listing, u *layout.Update, f *layout.File) (layout.Evidence, error) {
+	ev, ok, err := p.signed.vouch(u, f)
+	if ok || err != nil {
+		return ev, err
+	}
+	return l.vouch(f)
 }
 
 // heldBefore finds the file of the old record that is what the list now calls

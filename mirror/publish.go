@@ -16,11 +16,12 @@ type published struct {
 	number    uint64
 	lines     layout.Digest
 	counts    layout.Counts
+	notices   layout.Notices
 }
 
 // publish writes the plan's catalog with what was fetched and, if it differs
 // from the base's, puts it and makes it the newest generation in one write.
-func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*listing) (*published, error) {
+func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*listing, news *news) (*published, error) {
 	stage, err := m.stage()
 	if err != nil {
 		return nil, err
@@ -35,10 +36,11 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	if err != nil {
 		return nil, err
 	}
-	if base.gen != nil && made.lines == base.gen.Lines {
-		return &published{number: base.gen.Number, lines: made.lines, counts: base.gen.Counts}, nil
+	same := base.gen != nil && made.lines == base.gen.Lines
+	if same && !news.changed() {
+		return &published{number: base.gen.Number, lines: made.lines, counts: base.gen.Counts, notices: base.gen.Notices}, nil
 	}
-	if base.gen == nil && made.counts.Updates == 0 {
+	if base.gen == nil && made.counts.Updates == 0 && !news.changed() {
 		return &published{lines: made.lines}, nil
 	}
 	catalog, err := m.putFile(ctx, f)
@@ -48,22 +50,31 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	gen := layout.Generation{
 		Format: layout.FormatGeneration, Version: layout.Version,
 		Number: 1, Created: layout.At(m.now()), Catalog: catalog,
-		Lines: made.lines, StateRoot: made.root, Counts: made.counts,
+		Lines: made.lines, Counts: made.counts,
+	}
+	if gen.Notices, err = m.putNotices(ctx, base, news); err != nil {
+		return nil, err
+	}
+	if gen.StateRoot, err = made.root(&gen, news.sorted()); err != nil {
+		return nil, err
 	}
 	if base.gen != nil {
 		gen.Number = base.gen.Number + 1
 		gen.Previous = base.state.Generation.Generation.Document.SHA256
 		gen.Revocations = base.gen.Revocations
 	}
+	if err := m.propose(ctx, &gen, p, news); err != nil {
+		return nil, err
+	}
 	position, err := m.putGeneration(ctx, &gen)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.publishState(ctx, base, position, why(lists)); err != nil {
+	if err := m.publishState(ctx, base, position, why(lists, news)); err != nil {
 		return nil, err
 	}
 	m.report(Event{Kind: EventPublish, Count: int(gen.Number), Bytes: catalog.Size})
-	return &published{published: true, number: gen.Number, lines: made.lines, counts: made.counts}, nil
+	return &published{published: true, number: gen.Number, lines: made.lines, counts: made.counts, notices: gen.Notices}, nil
 }
 
 // publishState makes position the newest generation, unless another writer
@@ -118,11 +129,16 @@ func (m *Mirror) putGeneration(ctx context.Context, gen *layout.Generation) (lay
 }
 
 // why words the reason of a sync's state.
-func why(lists []*listing) string {
+func why(lists []*listing, news *news) string {
 	text := "sync"
 	for _, l := range lists {
 		if l.changed {
 			text += " " + l.src.Name
+		}
+	}
+	for _, g := range news.gazettes {
+		if len(g.reports) > 0 {
+			text += " " + g.src.Name
 		}
 	}
 	return text

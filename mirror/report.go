@@ -22,8 +22,12 @@ type SyncReport struct {
 	Dropped      int            `json:"dropped"`    // updates that left the catalog
 	Fetched      int64          `json:"fetched"`    // bytes over the wire for content
 	Saved        int64          `json:"saved"`      // bytes not fetched because the store had them
+	Notices      []NoticeReport `json:"notices"`    // documents that are new, or judged otherwise than before
+	Refused      int            `json:"refused"`    // of these quarantined
 	Sources      []SourceReport `json:"sources"`
 	Failures     []Failure      `json:"failures"`
+
+	gazettes []*gazette
 }
 
 // SourceReport is one source's part of a SyncReport.
@@ -50,7 +54,15 @@ type Failure struct {
 // the whole sync.
 func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, error) {
 	var failed []error
-	r.Sources, r.Failures = []SourceReport{}, []Failure{}
+	r.Failures = []Failure{}
+	missed := 0
+	for _, g := range r.gazettes {
+		r.Sources = append(r.Sources, g.sum())
+		missed += g.missed
+		if g.err != nil {
+			failed = append(failed, g.err)
+		}
+	}
 	for _, l := range lists {
 		s := SourceReport{Name: l.src.Name, Result: "unchanged", Listed: l.count, Skipped: l.skipped, Problems: []string{}}
 		for _, issue := range l.issues {
@@ -73,8 +85,8 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 	if err != nil {
 		return r, err
 	}
-	if r.Failed > 0 || len(failed) > 0 {
-		return r, &partialError{files: r.Failed, sources: failed}
+	if p := (&partialError{files: r.Failed, documents: missed, refused: r.Refused, sources: failed}); p.any() {
+		return r, p
 	}
 	return r, nil
 }
@@ -82,9 +94,13 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 // partialError sums up what failed. The report has each failure, so its text
 // has only their number; errors.Is and errors.As find those of sources.
 type partialError struct {
-	files   int
-	sources []error
+	files     int
+	documents int // that could not be had
+	refused   int // that are in quarantine now
+	sources   []error
 }
+
+func (e *partialError) any() bool { return e.files+e.documents+e.refused+len(e.sources) > 0 }
 
 func (e *partialError) Error() string {
 	var parts []string
@@ -94,7 +110,17 @@ func (e *partialError) Error() string {
 	if e.files > 0 {
 		parts = append(parts, number(e.files, "file"))
 	}
-	return fmt.Sprintf("%s: %s could not be had", ErrPartial, strings.Join(parts, " and "))
+	if e.documents > 0 {
+		parts = append(parts, number(e.documents, "document"))
+	}
+	var said []string
+	if len(parts) > 0 {
+		said = append(said, strings.Join(parts, " and ")+" could not be had")
+	}
+	if e.refused > 0 {
+		said = append(said, number(e.refused, "document")+" refused and in quarantine")
+	}
+	return fmt.Sprintf("%s: %s", ErrPartial, strings.Join(said, ", "))
 }
 
 func (e *partialError) Unwrap() []error { return append([]error{ErrPartial}, e.sources...) }

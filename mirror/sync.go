@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -42,7 +43,7 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 	if err := m.tidy(); err != nil {
 		return nil, err
 	}
-	sources, err := m.chosen(opt.Only)
+	sources, bulletins, err := m.chosen(opt.Only)
 	if err != nil {
 		return nil, err
 	}
@@ -63,14 +64,23 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 			return report, l.err
 		}
 	}
-	if m.nothingNew(base, lists, opt) {
-		return report.finish(lists, nil, nil)
+	news, err := m.announcements(ctx, base, bulletins, opt)
+	if err != nil {
+		return report, err
 	}
-	return m.syncLists(ctx, opt, base, lists, report)
+	report.announced(news)
+	if m.nothingNew(base, lists, opt) && !news.changed() {
+		if !opt.DryRun {
+			err = m.settleBulletins(news.gazettes, news.lines)
+		}
+		return report.finish(lists, nil, err)
+	}
+	return m.syncLists(ctx, opt, base, lists, news, report)
 }
 
-// syncLists is the rest of a sync in which some list has to be read.
-func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lists []*listing, report *SyncReport) (*SyncReport, error) {
+// syncLists is the rest of a sync in which some list has to be read, or some
+// bulletin is new.
+func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lists []*listing, news *news, report *SyncReport) (*SyncReport, error) {
 	defer func() {
 		for _, l := range lists {
 			l.entries.close()
@@ -79,7 +89,10 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	if err := m.readAll(ctx, lists); err != nil {
 		return report, err
 	}
-	next, err := m.merge(ctx, base.lines(ctx), lists, opt.Recheck)
+	if err := news.load(ctx, base); err != nil {
+		return report, err
+	}
+	next, err := m.merge(ctx, base.lines(ctx), lists, news.statements(), opt.Recheck)
 	if err != nil {
 		return report, err
 	}
@@ -106,13 +119,14 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 			return report, err
 		}
 	}
-	made, err := m.publish(ctx, base, next, lists)
+	made, err := m.publish(ctx, base, next, lists, news)
 	if err != nil {
 		return report, err
 	}
 	report.Published, report.Generation, report.Counts = made.published, made.number, made.counts
 	report.Fetched, report.Saved = content.fetched.Load(), content.saved.Load()
-	return report.finish(lists, next, m.settleSources(lists, next, base, made, content))
+	err = errors.Join(m.settleSources(lists, next, base, made, content), m.settleBulletins(news.gazettes, made.notices.Lines))
+	return report.finish(lists, next, err)
 }
 
 // settleSources notes for every source whether all of it is in the catalog
@@ -149,28 +163,31 @@ func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *p
 }
 
 // chosen returns the configured sources, or those named.
-func (m *Mirror) chosen(only []string) ([]*Source, error) {
-	byName := map[string]*Source{}
-	var all []*Source
+func (m *Mirror) chosen(only []string) (lists []*Source, bulletins []*BulletinSource, err error) {
+	taken := map[string]bool{}
+	wanted := func(name string) bool {
+		if taken[name] {
+			err = errors.Join(err, fmt.Errorf("two sources are called %s", name))
+		}
+		taken[name] = true
+		return len(only) == 0 || slices.Contains(only, name)
+	}
 	for i := range m.Sources {
-		s := &m.Sources[i]
-		if byName[s.Name] != nil {
-			return nil, fmt.Errorf("two sources are called %s", s.Name)
+		if wanted(m.Sources[i].Name) {
+			lists = append(lists, &m.Sources[i])
 		}
-		byName[s.Name] = s
-		all = append(all, s)
 	}
-	if len(only) == 0 {
-		return all, nil
+	for i := range m.Bulletins {
+		if wanted(m.Bulletins[i].Name) {
+			bulletins = append(bulletins, &m.Bulletins[i])
+		}
 	}
-	var some []*Source
 	for _, name := range only {
-		if byName[name] == nil {
-			return nil, fmt.Errorf("source %s is not configured: %w", name, fs.ErrNotExist)
+		if !taken[name] {
+			err = errors.Join(err, fmt.Errorf("source %s is not configured: %w", name, fs.ErrNotExist))
 		}
-		some = append(some, byName[name])
 	}
-	return some, nil
+	return lists, bulletins, err
 }
 
 // refreshAll asks all publishers, several at once. Failures stay with their

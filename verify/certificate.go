@@ -15,15 +15,20 @@ import (
 // It is judged once, on first use, and immutable from then on.
 type certificate struct {
 	fingerprint Fingerprint
-	primary     *packet.PublicKey
+	primary     *packet.PublicKey // nil in a certificate of version 3
+	old         *oldKey           // nil in all others
+	body        []byte            // of the primary key's packet
 	direct      []*packet.Signature
 	revocations []*packet.Signature
 	users       []*userID
 	subkeys     []*subkey
+	legacy      []statement // what the library cannot read; for Judge only
 
 	statements int // signatures above
 	once       sync.Once
 	keys       []signingKey
+	lax        sync.Once
+	standing   []standing
 }
 
 type userID struct {
@@ -55,18 +60,33 @@ type signingKey struct {
 // force on the day would refuse good documents of most of them.
 func (c *certificate) signing() []signingKey {
 	c.once.Do(func() {
-		primary := c.judgePrimary()
-		c.keys = append(c.keys, primary)
-		for _, s := range c.subkeys {
-			c.keys = append(c.keys, c.judgeSubkey(s, primary))
+		if c.primary != nil {
+			unrestricted(c.judge)
 		}
 	})
 	return c.keys
 }
 
+func (c *certificate) judge() {
+	primary := c.judgePrimary()
+	c.keys = append(c.keys, primary)
+	for _, s := range c.subkeys {
+		c.keys = append(c.keys, c.judgeSubkey(s, primary))
+	}
+}
+
 // named reports whether a signature names one of the keys.
 func (c *certificate) named(s signature) bool {
-	return s.names(c.primary) || slices.ContainsFunc(c.subkeys, func(k *subkey) bool { return s.names(k.key) })
+	return c.primary != nil && s.names(c.primary) || slices.ContainsFunc(c.subkeys, func(k *subkey) bool { return s.names(k.key) })
+}
+
+// has reports whether a mark names one of the keys.
+func (c *certificate) has(m *mark) bool {
+	if c.old != nil {
+		return m.names(c.old.id, nil)
+	}
+	return m.names(c.primary.KeyId, c.primary.Fingerprint) ||
+		slices.ContainsFunc(c.subkeys, func(s *subkey) bool { return m.names(s.key.KeyId, s.key.Fingerprint) })
 }
 
 func (c *certificate) judgePrimary() signingKey {

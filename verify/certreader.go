@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,17 +52,31 @@ func (r *certificateReader) skip(reason string) {
 // read before.
 func (r *certificateReader) begin(p rawPacket) {
 	r.cert, r.user, r.sub, r.lost = nil, nil, nil, false
-	key, err := parsePublicKey(p)
+	cert, err := parsePrimary(p)
 	if err != nil {
 		r.skip("certificate: " + err.Error())
 		return
 	}
-	fpr := fingerprintOf(key.Fingerprint)
-	if r.cert = r.ring.find(fpr); r.cert != nil {
+	if r.cert = r.ring.find(cert.fingerprint); r.cert != nil {
 		return
 	}
-	r.cert = &certificate{fingerprint: fpr, primary: key}
-	r.ring.enter(r.cert)
+	r.cert = cert
+	r.ring.enter(cert)
+}
+
+func parsePrimary(p rawPacket) (*certificate, error) {
+	if len(p.body) > 0 && (p.body[0] == 2 || p.body[0] == 3) {
+		old, err := parseOldKey(p.body)
+		if err != nil {
+			return nil, err
+		}
+		return &certificate{fingerprint: old.fingerprint, old: old, body: p.body}, nil
+	}
+	key, err := parsePublicKey(p)
+	if err != nil {
+		return nil, err
+	}
+	return &certificate{fingerprint: fingerprintOf(key.Fingerprint), primary: key, body: p.body}, nil
 }
 
 func parsePublicKey(p rawPacket) (*packet.PublicKey, error) {
@@ -74,7 +89,10 @@ func parsePublicKey(p rawPacket) (*packet.PublicKey, error) {
 	}
 	key, ok := parsed.(*packet.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("not a public key")
+		return nil, errors.New("not a public key")
+	}
+	if bits, err := key.BitLength(); err == nil && bits > maxKeyBits {
+		return nil, fmt.Errorf("a key of %d bits, more than %d", bits, maxKeyBits)
 	}
 	return key, nil
 }
@@ -128,17 +146,26 @@ func (r *certificateReader) addSignature(p rawPacket) {
 	if r.cert == nil || r.lost {
 		return
 	}
+	if r.cert.old != nil {
+		r.addLegacy(p)
+		return
+	}
 	parsed, err := p.parse()
 	if err != nil {
-		r.skipUnreadable(p, err)
+		if !r.addLegacy(p) {
+			r.skipUnreadable(p, err)
+		}
 		return
 	}
 	sig, ok := parsed.(*packet.Signature)
-	if !ok || !(signature{sig}).names(r.cert.primary) {
-		return // what others say of a key decides nothing here
+	if !ok {
+		return
 	}
-	if r.cert.statements >= maxSelfSigs {
-		r.skip(fmt.Sprintf("more than %d self-signatures", maxSelfSigs))
+	if !(signature{sig}).names(r.cert.primary) {
+		r.addForeign(sig.SigType)
+		return
+	}
+	if r.full() {
 		return
 	}
 	for _, n := range sig.Notations {
@@ -148,6 +175,59 @@ func (r *certificateReader) addSignature(p rawPacket) {
 		}
 	}
 	r.place(sig)
+}
+
+// addForeign reports a revocation by another key, which cannot be checked and
+// should not be overlooked. What others say of a key else decides nothing.
+func (r *certificateReader) addForeign(t packet.SignatureType) {
+	if t == packet.SigTypeKeyRevocation {
+		r.skip("a revocation by another key, which counts for nothing here")
+	}
+}
+
+// full reports whether the certificate has as many statements as are kept.
+func (r *certificateReader) full() bool {
+	if r.cert.statements < maxSelfSigs {
+		return false
+	}
+	if r.cert.statements == maxSelfSigs {
+		r.skip(fmt.Sprintf("more than %d self-signatures", maxSelfSigs))
+		r.cert.statements++
+	}
+	return true
+}
+
+// addLegacy keeps a statement of the certificate's owner about the primary key
+// that the library cannot read. It reports whether the packet was one that is
+// understood; those of other people are and count for nothing. Subkeys of that
+// age, which signed without saying that they belong to a certificate, are none
+// that anybody should be believed for.
+func (r *certificateReader) addLegacy(p rawPacket) bool {
+	m, err := parseMark(p)
+	if err != nil {
+		return false
+	}
+	if !m.names(r.cert.issuer()) {
+		r.addForeign(m.kind)
+		return true
+	}
+	st := statement{mark: m}
+	switch {
+	case m.critical != "":
+		r.skip("self-signature with the unknown critical " + m.critical)
+		return true
+	case m.kind == packet.SigTypeKeyRevocation || m.kind == packet.SigTypeDirectSignature:
+	case r.user != nil && (isCertification(m.kind) || m.kind == packet.SigTypeCertificationRevocation):
+		st.user, st.certifies = r.user.name, true
+	default:
+		return false
+	}
+	if r.cert.knows(st) || r.full() {
+		return true
+	}
+	r.cert.legacy = append(r.cert.legacy, st)
+	r.cert.statements++
+	return true
 }
 
 // skipUnreadable reports a signature that may be a self-signature. Those of

@@ -8,8 +8,9 @@ import (
 )
 
 // Fingerprint is the full fingerprint of an OpenPGP key in upper-case
-// hexadecimal: 40 digits for a version 4 key, 64 for a version 6 key. Shorter
-// key ids can be forged and have no type here.
+// hexadecimal: 40 digits for a version 4 key, 64 for a version 6 key. A version
+// 3 key has "v3sha256:" and 64 digits, the SHA-256 of its key packet, since its
+// own fingerprint can be forged. So can key ids, which have no type here.
 type Fingerprint string
 
 // Lengths of fingerprints in digits.
@@ -46,22 +47,34 @@ func (e *FingerprintError) Error() string {
 // digits are accepted. Whatever else is not a digit is refused with its place
 // and, where only letters that cannot be digits stand in for digits (O for 0),
 // with a suggestion. The error is a *FingerprintError.
+//
+// "v3sha256:" before 64 digits, in the same freedom, makes them those of a
+// version 3 key.
 func ParseFingerprint(s string) (Fingerprint, error) {
-	digits := typedDigits(s)
+	prefix, digits := cutV3(typedDigits(s))
 	for i, r := range digits {
 		if isHex(r) {
 			continue
 		}
 		return "", &FingerprintError{
 			Input: s, Digit: i + 1, Char: r, Group: groupAround(digits, i),
-			Suggestion: suggest(digits),
+			Suggestion: suggest(prefix, digits),
 			Reason:     fmt.Sprintf("%s at digit %d is not a hexadecimal digit", nameOf(r), i+1),
 		}
 	}
-	if reason := wrongLength(len(digits)); reason != "" {
+	if reason := wrongLength(prefix, len(digits)); reason != "" {
 		return "", &FingerprintError{Input: s, Reason: reason}
 	}
-	return Fingerprint(digits), nil
+	return prefix + Fingerprint(digits), nil
+}
+
+// cutV3 cuts what typedDigits leaves of the prefix of version 3 keys.
+func cutV3(digits []rune) (prefix Fingerprint, rest []rune) {
+	const typed = "V3SHA256"
+	if len(digits) >= len(typed) && string(digits[:len(typed)]) == typed {
+		return prefixV3, digits[len(typed):]
+	}
+	return "", digits
 }
 
 // String returns the digits without blanks.
@@ -70,6 +83,10 @@ func (f Fingerprint) String() string { return string(f) }
 // Grouped returns the digits in groups of four, for people.
 func (f Fingerprint) Grouped() string {
 	var b strings.Builder
+	if rest, old := strings.CutPrefix(string(f), prefixV3); old {
+		b.WriteString(prefixV3 + " ")
+		f = Fingerprint(rest)
+	}
 	for i := 0; i < len(f); i += 4 {
 		if i > 0 {
 			b.WriteByte(' ')
@@ -125,7 +142,7 @@ func groupAround(digits []rune, i int) string {
 // suggest replaces letters that are no digits but look like one. B and D are
 // digits and are never guessed at. It suggests nothing unless the whole
 // becomes a fingerprint.
-func suggest(digits []rune) Fingerprint {
+func suggest(prefix Fingerprint, digits []rune) Fingerprint {
 	fixed := make([]byte, 0, len(digits))
 	for _, r := range digits {
 		if !isHex(r) {
@@ -136,10 +153,10 @@ func suggest(digits []rune) Fingerprint {
 		}
 		fixed = append(fixed, byte(r))
 	}
-	if wrongLength(len(fixed)) != "" {
+	if wrongLength(prefix, len(fixed)) != "" {
 		return ""
 	}
-	return Fingerprint(fixed)
+	return prefix + Fingerprint(fixed)
 }
 
 func lookalike(r rune) rune {
@@ -168,7 +185,13 @@ func lookalike(r rune) rune {
 	return 0
 }
 
-func wrongLength(n int) string {
+func wrongLength(prefix Fingerprint, n int) string {
+	if prefix == prefixV3 {
+		if n == digitsV6 {
+			return ""
+		}
+		return fmt.Sprintf("%d digits, but the fingerprint of a version 3 key has %d after %q", n, digitsV6, prefixV3)
+	}
 	switch n {
 	case digitsV4, digitsV6:
 		return ""
@@ -177,7 +200,7 @@ func wrongLength(n int) string {
 	case 8, 16:
 		return fmt.Sprintf("%d digits are a key id, which can be forged; give the full fingerprint of %d digits", n, digitsV4)
 	case 32:
-		return "32 digits are the MD5 fingerprint of a version 3 key, which can be forged and is not pinned"
+		return fmt.Sprintf("32 digits are the MD5 fingerprint of a version 3 key, which can be forged; pin the key as %s and its %d digits", prefixV3, digitsV6)
 	}
 	return fmt.Sprintf("%d digits, but a fingerprint has %d (version 4 key) or %d (version 6)", n, digitsV4, digitsV6)
 }

@@ -11,12 +11,17 @@ import (
 const (
 	fpr4 = "9502BE22B4975112FBE0BFC98ADE1206AA55BC66"
 	fpr6 = "CB186C4F0609A697E4D52DFA6C722B0C1F1E27C18A56708F6525EC27BAD9ACC9"
+	fpr3 = "v3sha256:" + fpr6
 )
 
 func TestParseFingerprint(t *testing.T) {
 	for name, test := range map[string]struct{ in, want string }{
 		"version 4":      {fpr4, fpr4},
 		"version 6":      {fpr6, fpr6},
+		"version 3":      {fpr3, fpr3},
+		"v3 upper case":  {"V3SHA256:" + fpr6, fpr3},
+		"v3 lower case":  {strings.ToLower(fpr3), fpr3},
+		"v3 spelled out": {"v3 SHA-256: " + fpr6[:32] + " " + fpr6[32:], fpr3},
 		"lower case":     {strings.ToLower(fpr4), fpr4},
 		"gpg style":      {"9502 BE22 B497 5112 FBE0  BFC9 8ADE 1206 AA55 BC66", fpr4},
 		"colons":         {"95:02:BE:22:B4:97:51:12:FB:E0:BF:C9:8A:DE:12:06:AA:55:BC:66", fpr4},
@@ -52,7 +57,11 @@ func TestParseFingerprintRefuses(t *testing.T) {
 		"only blanks":       {" :- ", "no fingerprint", 0, ""},
 		"key id":            {fpr4[24:], "16 digits are a key id", 0, ""},
 		"short key id":      {fpr4[32:], "8 digits are a key id", 0, ""},
-		"MD5":               {fpr4[:32], "version 3", 0, ""},
+		"MD5":               {fpr4[:32], "pin the key as v3sha256:", 0, ""},
+		"v3, MD5":           {"v3sha256:" + fpr4[:32], "32 digits, but", 0, ""},
+		"v3, version 4":     {"v3sha256:" + fpr4, "40 digits, but", 0, ""},
+		"v3, nothing":       {"v3sha256:", "0 digits, but", 0, ""},
+		"v3, O":             {strings.Replace(fpr3, "0", "O", 1), "letter O at digit 9", 9, fpr3},
 		"39 digits":         {fpr4[1:], "39 digits", 0, ""},
 		"41 digits":         {fpr4 + "0", "41 digits", 0, ""},
 		"not UTF-8":         {"\xff" + fpr4[1:], "digit 1", 1, ""},
@@ -75,18 +84,22 @@ func TestParseFingerprintRefuses(t *testing.T) {
 }
 
 func TestGrouped(t *testing.T) {
-	const want = "9502 BE22 B497 5112 FBE0 BFC9 8ADE 1206 AA55 BC66"
-	got := verify.Fingerprint(fpr4).Grouped()
-	if got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if back, err := verify.ParseFingerprint(got); back != fpr4 || err != nil {
-		t.Errorf("got back %q, %v", back, err)
+	for f, want := range map[verify.Fingerprint]string{
+		fpr4: "9502 BE22 B497 5112 FBE0 BFC9 8ADE 1206 AA55 BC66",
+		fpr3: "v3sha256: CB18 6C4F 0609 A697 E4D5 2DFA 6C72 2B0C 1F1E 27C1 8A56 708F 6525 EC27 BAD9 ACC9",
+	} {
+		got := f.Grouped()
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if back, err := verify.ParseFingerprint(got); back != f || err != nil {
+			t.Errorf("got back %q, %v", back, err)
+		}
 	}
 }
 
 func FuzzParseFingerprint(f *testing.F) {
-	for _, s := range []string{fpr4, fpr6, "0x", "FBEO", "９５", "\xff\xfe", strings.Repeat("O", 40)} {
+	for _, s := range []string{fpr4, fpr6, fpr3, "0x", "FBEO", "９５", "\xff\xfe", strings.Repeat("O", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -97,7 +110,8 @@ func FuzzParseFingerprint(f *testing.F) {
 			}
 			return
 		}
-		if n := len(got); n != 40 && n != 64 {
+		digits := strings.TrimPrefix(string(got), "v3sha256:")
+		if n := len(digits); n != 64 && (n != 40 || got.IsV3()) {
 			t.Fatalf("got %d digits", n)
 		}
 		if again, err := verify.ParseFingerprint(got.Grouped()); err != nil || again != got {

@@ -72,7 +72,7 @@ type Judgement struct {
 
 	FileSHA256   layout.Digest `json:"file_sha256,omitzero"`
 	SignedSHA256 layout.Digest `json:"signed_sha256,omitzero"` // of the signed text as Texts returns it
-	Diagnosis    *Diagnosis    `json:"diagnosis,omitempty"`    // of a bad signature
+	Diagnosis    *Diagnosis    `json:"diagnosis,omitempty"`    // of a bad signature, and where the frame of one is spoilt
 
 	// Parts has one judgement for each signature, where the document has
 	// several; the members above are then those of the worst, and Qualifiers
@@ -80,7 +80,8 @@ type Judgement struct {
 	Parts []Judgement `json:"parts,omitempty"`
 	Where string      `json:"where,omitempty"` // of a part: "block 2", "signature 1 of 2"
 
-	text *Text
+	text  *signedText // set where the arithmetic is right
+	trial trial
 }
 
 // Text is text that was signed.
@@ -90,8 +91,8 @@ type Text struct {
 	Charset string // in the words of its mail; empty is unknown
 }
 
-// Diagnosis says what may have happened to a document whose signature is bad.
-// It is advice: nothing in it makes the document any better.
+// Diagnosis says what may have happened to a document whose signature is bad, or
+// in which none can be read and one seems to have been. It is advice: nothing in it makes the document any better.
 type Diagnosis struct {
 	// Transform is the change that makes the signature right: "lf-to-crlf",
 	// "crlf-to-lf", "final-newline-removed", … or empty where none of those
@@ -102,6 +103,7 @@ type Diagnosis struct {
 	Sums string `json:"sums,omitempty"`
 	Text string `json:"text"` // what that means, and what to do next
 
-	// Original is the document as it was signed, where Transform says so.
+	// Original is the document as it was signed, where Transform says so; nil
+	// for one part of a document.
 	Original []byte `json:"-"`
 }

@@ -17,6 +17,7 @@ const (
 	maxSubkeys     = 200      // a certificate
 	maxUsers       = 1000     // a certificate
 	maxSkippedKept = 1000
+	maxKeyBits     = 16384 // RSA, DSA: what takes longer to check is no key but an attack
 )
 
 const (

@@ -100,7 +100,8 @@ func (p rawPacket) parse() (parsed packet.Packet, err error) {
 	}()
 	n := len(p.body)
 	header := []byte{0xc0 | p.tag, 255, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
-	return packet.Read(bytes.NewReader(append(header, p.body...)))
+	unrestricted(func() { parsed, err = packet.Read(bytes.NewReader(append(header, p.body...))) })
+	return parsed, err
 }
 
 // cursor walks over a packet's body.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"patchferry/layout"
@@ -25,7 +26,7 @@ var purposes = [...]Purpose{PurposeSite, PurposeOrigin, PurposeDestination, Purp
 type Pin struct {
 	Fingerprint Fingerprint // of the certificate's primary key
 	Purpose     Purpose
-	Source      string      // glob over source names, for PurposeBulletin only; empty is every source
+	Source      string      // pattern over source names as of path.Match, for PurposeBulletin only; empty is every source
 	Legacy      bool        // allows old algorithms, for PurposeBulletin only
 	NotBefore   layout.Date // signatures made before this day are refused; empty is no limit
 	NotAfter    layout.Date // signatures made after this day are refused; empty is no limit
@@ -41,13 +42,19 @@ func (p *Pin) check() error {
 		return err
 	}
 	if fpr != p.Fingerprint {
-		return fmt.Errorf("fingerprint %q is not written in plain upper-case digits", p.Fingerprint)
+		return fmt.Errorf("fingerprint %q is not written in plain upper-case digits, want %q", p.Fingerprint, fpr)
 	}
 	if !slices.Contains(purposes[:], p.Purpose) {
 		return fmt.Errorf("purpose %q is none of %v", p.Purpose, purposes)
 	}
 	if p.Purpose != PurposeBulletin && (p.Source != "" || p.Legacy) {
 		return fmt.Errorf("source and legacy go with purpose=%s only, not with %s", PurposeBulletin, p.Purpose)
+	}
+	if _, err := path.Match(p.Source, ""); err != nil {
+		return fmt.Errorf("source %q is no pattern: %w", p.Source, err)
+	}
+	if p.Purpose != PurposeBulletin && p.Fingerprint.IsV3() {
+		return fmt.Errorf("a version 3 key is pinned for purpose=%s only, not for %s", PurposeBulletin, p.Purpose)
 	}
 	return p.checkDates()
 }

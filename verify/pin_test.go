@@ -135,13 +135,13 @@ func TestPinFile(t *testing.T) {
 	add := func(p verify.Pin) func(*verify.Pins) error {
 		return func(ps *verify.Pins) error { return ps.Add(p) }
 	}
-	if err := file.Update(add(verify.Pin{Fingerprint: fpr4, Purpose: verify.PurposeSite})); err != nil {
+	if err := file.Update(t.Context(), add(verify.Pin{Fingerprint: fpr4, Purpose: verify.PurposeSite})); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(file.Path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := file.Update(add(verify.Pin{Fingerprint: fpr6, Purpose: verify.PurposeOrigin})); err != nil {
+	if err := file.Update(t.Context(), add(verify.Pin{Fingerprint: fpr6, Purpose: verify.PurposeOrigin})); err != nil {
 		t.Fatal(err)
 	}
 	pins, err := file.Load()
@@ -153,7 +153,7 @@ func TestPinFile(t *testing.T) {
 		t.Errorf("got mode %v, %v, want that of the file before", info.Mode(), err)
 	}
 	stop := errors.New("stop")
-	err = file.Update(func(ps *verify.Pins) error {
+	err = file.Update(t.Context(), func(ps *verify.Pins) error {
 		ps.Remove(fpr4, "")
 		return stop
 	})
@@ -164,13 +164,13 @@ func TestPinFile(t *testing.T) {
 		t.Errorf("after a failed change: got %v, %v, want two pins", pins, err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(file.Path))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("got %v, %v, want the pin file alone", entries, err)
+	if err != nil || len(entries) != 2 || entries[0].Name() != ".lock" {
+		t.Errorf("got %v, %v, want the pin file and the lock alone", entries, err)
 	}
 	if err := os.WriteFile(file.Path, []byte("nonsense\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := file.Update(func(*verify.Pins) error { return nil }); err == nil {
+	if err := file.Update(t.Context(), func(*verify.Pins) error { return nil }); err == nil {
 		t.Error("a damaged pin file was taken for an empty one")
 	}
 }

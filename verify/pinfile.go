@@ -1,20 +1,32 @@
 package verify
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// lockName is the file in a directory of keys and pins that whoever changes
+	// something there holds locked. It stays: to remove it would let two hold
+	// it at once.
+	lockName  = ".lock"
+	lockPause = 10 * time.Millisecond // between two tries
 )
 
 // PinFile is the operator's own list of pins on disk. It lies outside of the
 // store, because a store is not trusted.
 //
-// A reader sees the file before or after a change, never in between. Two
-// changes at the same moment may lose one of them; the caller holds a lock
-// where that can happen.
+// A reader sees the file before or after a change, never in between. Of two
+// changes at the same moment, by whatever processes of this machine, one comes
+// after the other and neither is lost.
 type PinFile struct {
 	Path string
 }
@@ -35,7 +47,13 @@ func (pf PinFile) Load() (*Pins, error) {
 
 // Update reads the file, or starts an empty one, lets change edit the pins,
 // and writes them back durably. An error of change leaves the file as it is.
-func (pf PinFile) Update(change func(*Pins) error) error {
+// It waits for other changes under way until ctx ends.
+func (pf PinFile) Update(ctx context.Context, change func(*Pins) error) (err error) {
+	unlock, err := lockDir(ctx, filepath.Dir(pf.Path))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	pins, err := pf.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		pins, err = &Pins{}, nil
@@ -46,49 +64,11 @@ func (pf PinFile) Update(change func(*Pins) error) error {
 	if err := change(pins); err != nil {
 		return err
 	}
-	if err := pf.replace(pins); err != nil {
+	var text bytes.Buffer
+	if _, err := pins.WriteTo(&text); err != nil {
 		return fmt.Errorf("write pins %s: %w", pf.Path, err)
 	}
-	return nil
-}
-
-// replace writes a temporary file beside the old one and renames it, so that
-// a power loss leaves one of the two whole.
-func (pf PinFile) replace(pins *Pins) error {
-	dir := filepath.Dir(pf.Path)
-	tmp, err := os.CreateTemp(dir, ".pins-*")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(writePins(tmp, pins, pf.mode()), tmp.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	if err := os.Rename(tmp.Name(), pf.Path); err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return syncDir(dir)
-}
-
-func writePins(f *os.File, pins *Pins, mode fs.FileMode) error {
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	if _, err := pins.WriteTo(f); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// syncDir makes a rename durable. Windows has no such call and needs none.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return Replace(pf.Path, pf.mode(), text.Bytes())
 }
 
 // mode keeps what the operator gave the file; a new one is readable by all,
@@ -99,4 +79,14 @@ func (pf PinFile) mode() fs.FileMode {
 		return 0o644
 	}
 	return info.Mode().Perm()
+}
+
+// lockDir keeps others from changing what is in a directory of keys and pins.
+// The operating system drops the lock when the process ends, however it ends.
+func lockDir(ctx context.Context, dir string) (unlock func() error, err error) {
+	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o644))
+	if _, err := lock.TryLockContext(ctx, lockPause); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return lock.Close, nil
 }

@@ -19,6 +19,7 @@ import (
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
 	"patchferry/mirror"
+	"patchferry/verify"
 )
 
 var docs = filepath.Join("..", "..", "docs")
@@ -153,12 +154,20 @@ func TestJSONIsDocumented(t *testing.T) {
 		"sync":            {mirror.SyncReport{}},
 		"serve":           {serveReport{}},
 		"show":            {showReport{}},
+		"bulletin list":   {bulletinReport{}},
+		"bulletin show":   {noticeReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
+		"bulletin verify": {verifyReport{}},
+		"key add":         {keyAddReport{}},
+		"key pin":         {keyPinReport{}},
+		"key remove":      {keyRemoveReport{}},
+		"key list":        {keyEntry{}, verify.DocumentedKey{}},
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},
+		"hooks":           {bulletinEvent{}, publishEvent{}, proposeEvent{}, staleEvent{}},
 		"--progress=json": {jsonEvent{}, jsonTally{}},
 	} {
 		section, ok := sections[title]
@@ -194,7 +203,8 @@ func members(typ reflect.Type) []string {
 		case name == "" || name == "-":
 		default:
 			names = append(names, name)
-			if f.Type.PkgPath() != "patchferry/layout" && f.Name != "Update" {
+			itself := f.Type.Kind() == reflect.Slice && f.Type.Elem() == typ // as the parts of a judgement are judgements
+			if f.Type.PkgPath() != "patchferry/layout" && f.Name != "Update" && !itself {
 				names = append(names, members(f.Type)...)
 			}
 		}

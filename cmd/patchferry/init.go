@@ -118,7 +118,7 @@ func (a *app) initNear(ctx context.Context, s setup) (setupReport, error) {
 	if r.SiteFingerprint, err = makeKey(r.Keys, siteKey, s); err != nil {
 		return r, err
 	}
-	if err := pinOwn(filepath.Join(r.Keys, pinsName), r); err != nil {
+	if err := pinOwn(ctx, filepath.Join(r.Keys, pinsName), r); err != nil {
 		return r, err
 	}
 	dirStore, err := store.CreateDir(r.Store)
@@ -128,7 +128,7 @@ func (a *app) initNear(ctx context.Context, s setup) (setupReport, error) {
 	if err := dirStore.Close(); err != nil {
 		return r, fmt.Errorf("make the store: %w", err)
 	}
-	return r, writeNew(r.Config, 0o644, []byte(nearConfig(s)))
+	return r, verify.WriteNew(r.Config, 0o644, []byte(nearConfig(s)))
 }
 
 // nearConfig returns the example configuration with what the setup knows.
@@ -187,7 +187,7 @@ func makeKey(dir, name string, s setup) (verify.Fingerprint, error) {
 	if err := key.WritePublic(&public); err != nil {
 		return "", fmt.Errorf("write %s: %w", publicFile, err)
 	}
-	if err := writeNew(publicFile, 0o644, public.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := verify.WriteNew(publicFile, 0o644, public.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return key.Fingerprint(), nil
@@ -215,16 +215,16 @@ func newKey(file, name string, passphrase []byte) (*verify.SecretKey, error) {
 	if err := key.WriteSecret(&secret, passphrase); err != nil {
 		return nil, fmt.Errorf("write %s: %w", file, err)
 	}
-	return key, writeNew(file, 0o600, secret.Bytes())
+	return key, verify.WriteNew(file, 0o600, secret.Bytes())
 }
 
 // pinOwn pins the two keys, each for its own purpose.
-func pinOwn(file string, r setupReport) error {
+func pinOwn(ctx context.Context, file string, r setupReport) error {
 	own := []verify.Pin{
 		{Fingerprint: r.Fingerprint, Purpose: verify.PurposeOrigin},
 		{Fingerprint: r.SiteFingerprint, Purpose: verify.PurposeSite},
 	}
-	err := verify.PinFile{Path: file}.Update(func(pins *verify.Pins) error {
+	err := verify.PinFile{Path: file}.Update(ctx, func(pins *verify.Pins) error {
 		for _, p := range own {
 			if isPinned(pins, p) {
 				continue

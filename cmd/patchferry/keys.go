@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/term"
@@ -18,7 +17,7 @@ import (
 	"patchferry/verify"
 )
 
-// The names in the directory of keys. A secret key NAME.key stands beside its
+// The names in the directory of keys (verify.KeyDir). A secret key NAME.key stands beside its
 // public half NAME.asc; every *.asc is part of the keyring, and pins says which
 // of them count.
 const (
@@ -36,33 +35,15 @@ func readTrust(c *config.Config) (*verify.Trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the pins: %w", err)
 	}
-	names, err := filepath.Glob(filepath.Join(c.Path(c.Keys), "*.asc"))
+	ring, err := keyDir(c).Keyring()
 	if err != nil {
-		return nil, fmt.Errorf("list the keys: %w", err)
+		return nil, err
 	}
-	var rings []*verify.Keyring
-	for _, name := range names {
-		ring, err := readKeyring(name)
-		if err != nil {
-			return nil, err
-		}
-		rings = append(rings, ring)
-	}
-	return &verify.Trust{Keys: verify.MergeKeyrings(rings...), Pins: pins}, nil
+	return &verify.Trust{Keys: ring, Pins: pins}, nil
 }
 
-func readKeyring(name string) (*verify.Keyring, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("read the key: %w", err)
-	}
-	defer f.Close()
-	ring, err := verify.ReadKeyring(f)
-	if err != nil {
-		return nil, fmt.Errorf("read the key %s: %w", name, err)
-	}
-	return ring, nil
-}
+// keyDir is the operator's directory of public keys.
+func keyDir(c *config.Config) verify.KeyDir { return verify.KeyDir{Path: c.Path(c.Keys)} }
 
 // signers are the keys of a near side: origin signs generations, site the log
 // of states.

@@ -48,6 +48,7 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Grace:   noneIfZero(c.Prune.Grace),
 		Keep:    noneIfZero(c.Prune.Keep),
 		Log:     a.logger(&c.Log),
+		Judge:   keptJudge(c, s.trust),
 	}}
 	err = j.connect(c, show)
 	if err == nil && publishes {
@@ -73,6 +74,14 @@ func (j *job) connect(c *config.Config, show *display) (err error) {
 	}
 	for i := range c.Sources {
 		if !c.Sources[i].IsEnabled() {
+			continue
+		}
+		if c.Sources[i].Kind.Announces() {
+			src, err := bulletinSource(c, &c.Sources[i], j.client, j.site.trust)
+			if err != nil {
+				return err
+			}
+			j.Bulletins = append(j.Bulletins, src)
 			continue
 		}
 		src, err := source(c, &c.Sources[i], j.client)

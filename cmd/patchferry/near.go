@@ -12,6 +12,7 @@ import (
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // markFile is the high-water mark in the work directory.
@@ -22,6 +23,7 @@ type site struct {
 	store  *store.Dir
 	mark   *store.Mark
 	reader *trusted.Reader
+	trust  *verify.Trust // what reader believes in
 }
 
 // openSite opens the store for reading, with the pins and the high-water mark.
@@ -41,7 +43,7 @@ func openSite(c *config.Config) (*site, error) {
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	return &site{store: dir, mark: mark, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}, nil
+	return &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}, nil
 }
 
 func openMark(c *config.Config) (*store.Mark, error) {

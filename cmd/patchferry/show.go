@@ -18,6 +18,10 @@ type showReport struct {
 	Generation uint64         `json:"generation"`
 	Update     *layout.Update `json:"update"`
 	Paths      []string       `json:"paths"` // of the files in the catalog tree, in the order of update.files
+	// AnnouncedBy has the bulletins in force that name the update, the surest
+	// first; Due the deadline that counts among theirs and the update's own.
+	AnnouncedBy []announcedBy `json:"announced_by,omitempty"`
+	Due         dueFrom       `json:"due,omitzero"`
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -25,7 +29,9 @@ func (a *app) showCommand() *cobra.Command {
 		Use:   "show UPDATE",
 		Short: "Show everything known of an update, with evidence",
 		Long: `Show the updates that UPDATE names: an id (SOURCE:NATIVE), or a KB number, with or
-without the letters (KB824146, Q311967, 824146), of which there may be several.`,
+without the letters (KB824146, Q311967, 824146), of which there may be several;
+with its files and what vouches for each, the bulletins that announce it, and
+until when to deploy it.`,
 		Example: "  patchferry show xp:0f343b0931126a20\n  patchferry show KB824146 --json",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,16 +44,21 @@ without the letters (KB824146, Q311967, 824146), of which there may be several.`
 				return err
 			}
 			defer s.Close() // it was only read
-			return a.show(cmd.Context(), s, args[0])
+			return a.show(cmd.Context(), s, l.Deadlines.Layout(), args[0])
 		},
 	}
 }
 
-func (a *app) show(ctx context.Context, s *site, name string) error {
+func (a *app) show(ctx context.Context, s *site, deadlines layout.Deadlines, name string) error {
 	e, err := s.mustNewest(ctx)
 	if err != nil {
 		return err
 	}
+	notices, err := s.notices(ctx, e)
+	if err != nil {
+		return err
+	}
+	said := announcing(notices)
 	var found []showReport
 	for u, err := range s.updates(ctx, e) {
 		if err != nil {
@@ -55,6 +66,7 @@ func (a *app) show(ctx context.Context, s *site, name string) error {
 		}
 		if named(u, name) {
 			r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
+			r.AnnouncedBy, r.Due = said.announced(deadlines, u), said.dueOfUpdate(deadlines, u)
 			for i := range u.Files {
 				r.Paths = append(r.Paths, u.Files[i].Path(u))
 			}
@@ -115,6 +127,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 		row("version", u.Driver.Version)
 		row("hardware", strings.Join(u.Driver.HardwareIDs, " "))
 	}
+	printDue(row, &r)
 	row("folder", u.Folder)
 	for i := range u.Files {
 		printFile(row, &u.Files[i])

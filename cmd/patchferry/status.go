@@ -27,7 +27,8 @@ type statusReport struct {
 	Counts     *layout.Counts `json:"counts,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
-	Stale      bool           `json:"stale"` // of some source
+	Stale      bool           `json:"stale"`        // of some source
+	Due        []duty         `json:"due,omitzero"` // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -37,20 +38,34 @@ type sourceReport struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
+	var due bool
+	var within string
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
 each source last answered. Exit status 20 when a source has not answered for longer
-than the key stale allows.`,
-		Args: arguments(cobra.NoArgs),
+than the key stale allows.
+
+With --due also what is to be deployed until when, what is overdue first: what
+bulletins announce, and updates that none names by their own severity and release
+(docs/deadlines.md). patchferry does not know what hosts have installed.`,
+		Example: "  patchferry status\n  patchferry status --due --within 14d",
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			term, err := layout.ParseTerm(within)
+			if err != nil {
+				return usageError("--within: %w", err)
+			}
 			l, err := a.load(cmd, nil)
 			if err != nil {
 				return err
 			}
 			now := time.Now()
 			r, err := a.status(cmd.Context(), &l.Config, now)
+			if err == nil && (due || within != "") {
+				err = a.addDue(cmd.Context(), &r, &l.Config, term, now)
+			}
 			if err != nil {
 				return err
 			}
@@ -65,6 +80,9 @@ than the key stale allows.`,
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&due, "due", false, "say what is to be deployed until when")
+	cmd.Flags().StringVar(&within, "within", "", "with --due: only what is due in this `TIME`, as in 14d, 2w, 1mo, or overdue")
+	return cmd
 }
 
 // status gathers what is known without asking anybody.
@@ -75,10 +93,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 		return r, err
 	}
 	defer j.Close() // it was only read
-	for _, s := range j.SourceStatus() {
-		stale := now.Sub(s.Checked.Time()) > time.Duration(c.Stale)
-		r.Sources = append(r.Sources, sourceReport{s, stale})
-		r.Stale = r.Stale || stale
+	r.Sources = sourceReports(j, c, now)
+	for _, s := range r.Sources {
+		r.Stale = r.Stale || s.Stale
 	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
@@ -88,6 +105,15 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
 	return r, nil
+}
+
+// sourceReports says how each source stands.
+func sourceReports(j *job, c *config.Config, now time.Time) []sourceReport {
+	all := []sourceReport{}
+	for _, s := range j.SourceStatus() {
+		all = append(all, sourceReport{s, now.Sub(s.Checked.Time()) > time.Duration(c.Stale)})
+	}
+	return all
 }
 
 func (a *app) printStatus(r statusReport, now time.Time) error {
@@ -108,7 +134,14 @@ func (a *app) printStatus(r statusReport, now time.Time) error {
 	for _, s := range r.Sources {
 		fmt.Fprintf(w, "source\t%s\n", s.sentence(now))
 	}
-	if err := w.Flush(); err != nil {
+	if r.Due != nil {
+		fmt.Fprintln(w)
+	}
+	err := w.Flush()
+	if err == nil && r.Due != nil {
+		err = printDuties(a.stdout, r.Due, now)
+	}
+	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

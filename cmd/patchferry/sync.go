@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 	"patchferry/mirror"
 )
 
@@ -75,11 +77,22 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 		return err
 	}
 	defer j.Close() // everything that was written is durable already
+	h := a.hooks(c)
+	if !opt.DryRun && len(c.Hooks.PrePublish) > 0 {
+		j.Before = h.proposed
+	}
 	show.start()
 	report, err := j.Sync(ctx, opt)
 	show.stop()
+	synced := err
 	if report != nil {
 		err = errors.Join(err, a.printSync(report))
+	}
+	h.synced(ctx, j, report, synced)
+	if !opt.DryRun && ctx.Err() == nil {
+		if err := h.stale(ctx, sourceReports(j, c, time.Now())); err != nil {
+			j.Log.Error("look for silent sources", "err", err)
+		}
 	}
 	return explain(err)
 }
@@ -106,6 +119,7 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
 	}
+	a.noteNotices(r.Notices)
 	outcome := "nothing new to publish"
 	switch {
 	case r.DryRun:
@@ -114,6 +128,62 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
 			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
-	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s\n",
-		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), outcome)
+	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s%s\n",
+		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+}
+
+// noteNotices names the documents of publishers that the operator has to look
+// at: those that announce nothing, and what of others could not be read.
+func (a *app) noteNotices(reports []mirror.NoticeReport) {
+	said := 0
+	for _, r := range reports {
+		text := noticeSentence(r)
+		if text == "" {
+			continue
+		}
+		if said++; said > maxFailures {
+			a.note("… and more documents that announce nothing; patchferry bulletin list has all")
+			return
+		}
+		a.note("%s: %s: %s", r.Source, printable(r.File), text)
+	}
+}
+
+// noticeSentence says what is the matter with a document, "" where nothing is.
+func noticeSentence(r mirror.NoticeReport) string {
+	parts := []string{string(r.Verdict)}
+	switch {
+	case len(r.Bulletins) > 0 && len(r.Problems) == 0:
+		return ""
+	case len(r.Problems) > 0:
+		parts = append(parts, r.Problems...)
+	case r.Reason != "":
+		parts = append(parts, r.Reason)
+	}
+	if r.Diagnosis != "" {
+		parts = append(parts, "likely: "+r.Diagnosis)
+	}
+	if r.Quarantined != "" {
+		parts = append(parts, "kept with its report in "+r.Quarantined)
+	}
+	return printable(strings.Join(parts, "; "))
+}
+
+// countNotices counts the documents by verdict, on a line of its own; it is
+// empty where there are none.
+func countNotices(reports []mirror.NoticeReport) string {
+	count := make(map[layout.Verdict]int)
+	for _, r := range reports {
+		count[r.Verdict]++
+	}
+	var parts []string
+	for _, v := range layout.Verdicts() {
+		if n := count[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return plural(len(reports), "document", "documents") + " of publishers: " + strings.Join(parts, ", ") + "\n"
 }

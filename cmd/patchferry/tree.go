@@ -79,7 +79,11 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	if !o.copy {
 		t.Links = s.store
 	}
-	counts, err := t.Make(ctx, s.updates(ctx, e))
+	notices, err := s.notices(ctx, e)
+	if err != nil {
+		return err
+	}
+	counts, err := t.Make(ctx, s.updates(ctx, e), bulletinFolders(notices)...)
 	if err = errors.Join(err, failed); err != nil {
 		if errors.Is(err, syscall.EXDEV) {
 			return withHint(fmt.Errorf("%s is not on the store's file system: %w", dir, err), "patchferry tree --to %s --copy", o.to)

@@ -43,6 +43,12 @@ func (r *Reader) Generation(ctx context.Context, ref layout.SignedRef) (*layout.
 	return gen, nil
 }
 
+// Document reads a small object whole, at most 4 MiB, and checks it: the
+// original of a bulletin, its signature.
+func (r *Reader) Document(ctx context.Context, ref layout.ObjectRef) ([]byte, error) {
+	return r.document(ctx, ref, store.MaxDocument)
+}
+
 // document reads a small object whole and checks it.
 func (r *Reader) document(ctx context.Context, ref layout.ObjectRef, limit int64) ([]byte, error) {
 	if err := checkSize(ref, limit); err != nil {
@@ -88,9 +94,19 @@ func mismatch(ref layout.ObjectRef, err error) error {
 	}
 }
 
-// Catalog is the checked catalog of a generation, to be read once.
+// lineList is what a generation says of a list of lines that it refers to.
+type lineList struct {
+	subject string // "catalog of generation 7"
+	ref     layout.ObjectRef
+	lines   layout.Digest
+	count   int
+	what    string // that the lines are, in the plural
+}
+
+// Catalog is the checked catalog, or the checked list of notices, of a
+// generation, to be read once.
 type Catalog struct {
-	gen   *layout.Generation
+	list  lineList
 	bytes *faultReader
 	lines *layout.CatalogReader
 	close func() error
@@ -115,24 +131,61 @@ func (f *faultReader) Read(p []byte) (int, error) {
 // end and its digest found right before this returns, so that no line of
 // another catalog is handed out. The caller reads it with Lines or closes it.
 func (r *Reader) Catalog(ctx context.Context, gen *layout.Generation) (*Catalog, error) {
+	return r.openLines(ctx, lineList{
+		subject: fmt.Sprintf("catalog of generation %d", gen.Number),
+		ref:     gen.Catalog, lines: gen.Lines, count: gen.Counts.Updates, what: "updates",
+	})
+}
+
+// Notices yields what publishers announced, in the order of ids, as the
+// generation has it; checked as Catalog does. An error comes last, and then
+// what was read counts for nothing.
+func (r *Reader) Notices(ctx context.Context, gen *layout.Generation) iter.Seq2[*layout.Notice, error] {
+	return func(yield func(*layout.Notice, error) bool) {
+		if gen.Notices.IsZero() {
+			return
+		}
+		list, err := r.openLines(ctx, lineList{
+			subject: fmt.Sprintf("notices of generation %d", gen.Number),
+			ref:     gen.Notices.List, lines: gen.Notices.Lines, count: gen.Notices.Count, what: "notices",
+		})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for line, err := range list.Lines() {
+			var n *layout.Notice
+			if err == nil {
+				if n, err = layout.ParseNotice(line); err != nil {
+					err = list.refuse(err)
+				}
+			}
+			if !yield(n, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) openLines(ctx context.Context, list lineList) (*Catalog, error) {
 	limit := r.CatalogBytes
 	if limit == 0 {
 		limit = defaultCatalogBytes
 	}
-	if err := checkSize(gen.Catalog, limit); err != nil {
-		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+	if err := checkSize(list.ref, limit); err != nil {
+		return nil, fmt.Errorf("%s: %w", list.subject, err)
 	}
-	if err := r.checkObject(ctx, gen.Catalog); err != nil {
-		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+	if err := r.checkObject(ctx, list.ref); err != nil {
+		return nil, fmt.Errorf("%s: %w", list.subject, err)
 	}
-	in, err := r.Store.Open(ctx, gen.Catalog.SHA256, 0, -1)
+	in, err := r.Store.Open(ctx, list.ref.SHA256, 0, -1)
 	if err != nil {
-		return nil, fmt.Errorf("catalog of generation %d: %w", gen.Number, err)
+		return nil, fmt.Errorf("%s: %w", list.subject, err)
 	}
 	// The second reading is checked as well: the store could change its mind.
-	again := &faultReader{r: layout.NewVerifyReader(in, gen.Catalog.Size, gen.Catalog.SHA256)}
+	again := &faultReader{r: layout.NewVerifyReader(in, list.ref.Size, list.ref.SHA256)}
 	return &Catalog{
-		gen:   gen,
+		list:  list,
 		bytes: again,
 		lines: layout.NewCatalogReader(again, r.CatalogLimits),
 		close: sync.OnceValue(in.Close),
@@ -203,26 +256,24 @@ func (c *Catalog) checkSum() error {
 	if err != nil {
 		return c.refuse(err)
 	}
-	if sum.Lines != c.gen.Lines {
+	if sum.Lines != c.list.lines {
 		return &verify.TrustError{
-			Code: verify.CodeDigest, Subject: c.subject(), Reason: "its lines are not the ones that were signed",
-			Err: &layout.MismatchError{What: "sha256", Want: c.gen.Lines.String(), Got: sum.Lines.String()},
+			Code: verify.CodeDigest, Subject: c.list.subject, Reason: "its lines are not the ones that were signed",
+			Err: &layout.MismatchError{What: "sha256", Want: c.list.lines.String(), Got: sum.Lines.String()},
 		}
 	}
-	if sum.Count != c.gen.Counts.Updates {
+	if sum.Count != c.list.count {
 		return &verify.TrustError{
-			Code: verify.CodeCount, Subject: c.subject(),
-			Reason: fmt.Sprintf("it has %d updates, where %d were signed", sum.Count, c.gen.Counts.Updates),
+			Code: verify.CodeCount, Subject: c.list.subject,
+			Reason: fmt.Sprintf("it has %d %s, where %d were signed", sum.Count, c.list.what, c.list.count),
 		}
 	}
 	return nil
 }
 
-func (c *Catalog) subject() string { return fmt.Sprintf("catalog of generation %d", c.gen.Number) }
-
 func (c *Catalog) refuse(err error) error {
 	if fault := c.bytes.fault; fault != nil {
-		return fmt.Errorf("%s: %w", c.subject(), mismatch(c.gen.Catalog, fault))
+		return fmt.Errorf("%s: %w", c.list.subject, mismatch(c.list.ref, fault))
 	}
-	return &verify.TrustError{Code: verify.CodeFormat, Subject: c.subject(), Reason: "its lines cannot be read", Err: err}
+	return &verify.TrustError{Code: verify.CodeFormat, Subject: c.list.subject, Reason: "its lines cannot be read", Err: err}
 }

@@ -20,6 +20,8 @@ func (l *Loaded) check() error {
 	c.store()
 	c.listen()
 	c.limits()
+	c.deadlines()
+	c.hooks()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}
@@ -147,16 +149,10 @@ func (c *checker) source(i int, names map[string]int) {
 		names[s.Name] = i
 	}
 	if s.Kind == "" {
-		c.fail(key+"kind", "", "is missing; allowed: links, metalink, updates")
+		c.fail(key+"kind", "", "is missing; allowed: %s", strings.Join(kindNames(), ", "))
 	}
-	switch {
-	case s.URL == "" && s.Path == "":
-		c.fail(key+"url", "", "is missing: a source has a url or a path")
-	case s.URL != "" && s.Path != "":
-		c.fail(key+"path", strconv.Quote(s.Path), "stands beside url: a source has one of them")
-	case s.URL != "":
-		c.url(key+"url", s.URL, "https", "http")
-	}
+	c.place(key, s)
+	c.foreign(key, s)
 	for _, h := range s.Hosts {
 		if upstream.CheckHost(h) != nil {
 			c.fail(key+"hosts", strconv.Quote(h), "not a host; allowed: host or host:port without scheme and path, for example dl.example.net, *.dl.example.net or 10.1.2.3:8080")
@@ -189,10 +185,8 @@ func validName(s string) bool {
 
 // warn notes what is allowed but does not do what it seems to.
 func (l *Loaded) warn(env map[string]string) {
-	for _, f := range l.all() {
-		if strings.HasPrefix(f.name, "hooks.") && literal(f.ptr) != `""` {
-			l.Warnings = append(l.Warnings, f.name+" is set, but this release runs no hooks")
-		}
+	if len(l.Hooks.OnImport) > 0 {
+		l.Warnings = append(l.Warnings, "hooks.on_import is set, but this release imports nothing: transfer bundles come later")
 	}
 	known := map[string]bool{
 		"PATCHFERRY_CONFIG":  true,
@@ -221,8 +215,8 @@ func (l *Loaded) warn(env map[string]string) {
 		l.Warnings = append(l.Warnings, "there is no [[source]]: sync has nothing to do")
 	}
 	for i := range l.Sources {
-		if u, err := url.Parse(l.Sources[i].URL); err == nil && u.Scheme == "http" {
-			l.Warnings = append(l.Warnings, fmt.Sprintf("source %s comes over plain http: its list vouches for nothing", l.Sources[i].Name))
+		if w := l.Sources[i].plain(); w != "" {
+			l.Warnings = append(l.Warnings, w)
 		}
 	}
 }

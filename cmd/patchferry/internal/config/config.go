@@ -19,23 +19,24 @@ import (
 // Config is a whole configuration. Paths in it may be relative; Path resolves
 // them against the directory of the configuration file.
 type Config struct {
-	Role           Role     `toml:"role"`
-	Store          string   `toml:"store"`
-	Work           string   `toml:"work"`
-	Keys           string   `toml:"keys"`
-	PassphraseFile string   `toml:"passphrase_file"`
-	Listen         string   `toml:"listen"`
-	Actor          string   `toml:"actor"`
-	Stale          Duration `toml:"stale"`
-	Progress       Progress `toml:"progress"`
-	TLS            TLS      `toml:"tls"`
-	Log            Log      `toml:"log"`
-	Select         Select   `toml:"select"`
-	Fetch          Fetch    `toml:"fetch"`
-	Sources        []Source `toml:"source"`
-	Serve          Serve    `toml:"serve"`
-	Prune          Prune    `toml:"prune"`
-	Hooks          Hooks    `toml:"hooks"`
+	Role           Role      `toml:"role"`
+	Store          string    `toml:"store"`
+	Work           string    `toml:"work"`
+	Keys           string    `toml:"keys"`
+	PassphraseFile string    `toml:"passphrase_file"`
+	Listen         string    `toml:"listen"`
+	Actor          string    `toml:"actor"`
+	Stale          Duration  `toml:"stale"`
+	Progress       Progress  `toml:"progress"`
+	TLS            TLS       `toml:"tls"`
+	Log            Log       `toml:"log"`
+	Select         Select    `toml:"select"`
+	Fetch          Fetch     `toml:"fetch"`
+	Sources        []Source  `toml:"source"`
+	Serve          Serve     `toml:"serve"`
+	Prune          Prune     `toml:"prune"`
+	Deadlines      Deadlines `toml:"deadlines"`
+	Hooks          Hooks     `toml:"hooks"`
 
 	dir string // of the configuration file
 }
@@ -77,12 +78,16 @@ type Fetch struct {
 	Retries     int      `toml:"retries"`
 }
 
-// Source is one list of updates of one publisher.
+// Source is one list of updates, or of bulletins, of one publisher. URLs,
+// Signed and Profile are for bulletins, Trust and Select for updates.
 type Source struct {
 	Name    string   `toml:"name"`
 	Kind    Kind     `toml:"kind"`
 	URL     string   `toml:"url"`
+	URLs    []string `toml:"urls"`
 	Path    string   `toml:"path"`
+	Signed  *bool    `toml:"signed"` // nil is true
+	Profile Profile  `toml:"profile"`
 	Trust   Trust    `toml:"trust"`
 	Hosts   []string `toml:"hosts"`
 	Rate    Rate     `toml:"rate"`
@@ -106,15 +111,6 @@ type Prune struct {
 	Grace Duration `toml:"grace"`
 }
 
-// Hooks names programs that are run on events, with JSON on standard input.
-type Hooks struct {
-	OnBulletin string `toml:"on_bulletin"`
-	OnPublish  string `toml:"on_publish"`
-	OnImport   string `toml:"on_import"`
-	OnStale    string `toml:"on_stale"`
-	PrePublish string `toml:"pre_publish"`
-}
-
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
@@ -132,8 +128,10 @@ func Default() Config {
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},
-		Serve: Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
-		Prune: Prune{Keep: Duration(90 * day), Grace: Duration(day)},
+		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
+		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
+		Deadlines: defaultDeadlines(),
+		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 	}
 }
 

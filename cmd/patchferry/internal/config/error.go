@@ -81,8 +81,10 @@ func keyNames() []string {
 	var names []string
 	for _, k := range Keys() {
 		names = append(names, k.Name)
-		if table, _, ok := strings.Cut(k.Name, "."); ok {
-			names = append(names, table)
+		for i, c := range k.Name {
+			if c == '.' {
+				names = append(names, k.Name[:i])
+			}
 		}
 	}
 	return names

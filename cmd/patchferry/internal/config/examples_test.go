@@ -30,6 +30,9 @@ func TestExamplesLoad(t *testing.T) {
 			if len(all.Sources) == 0 {
 				t.Error("the example shows no source")
 			}
+			if all.Deadlines != config.Default().Deadlines {
+				t.Errorf("the example shows the deadlines %+v, the default is %+v", all.Deadlines, config.Default().Deadlines)
+			}
 		})
 	}
 }
@@ -37,14 +40,14 @@ func TestExamplesLoad(t *testing.T) {
 // TestNearShowsDefaults holds the values that the example shows for limits to
 // the defaults that they are said to be.
 func TestNearShowsDefaults(t *testing.T) {
-	shown := regexp.MustCompile(`(?m)^#((?:connections|per_host|stall|stale|retries|max_requests|drain|keep|grace) = .*)$`)
+	shown := regexp.MustCompile(`(?m)^#((?:connections|per_host|stall|stale|retries|max_requests|drain|keep|grace|timeout) = .*)$`)
 	defaults := make(map[string]string)
 	for _, k := range config.Keys() {
 		defaults[k.Name[strings.LastIndexByte(k.Name, '.')+1:]] = k.Default
 	}
 	found := shown.FindAllStringSubmatch(configs.Near, -1)
-	if len(found) != 9 {
-		t.Fatalf("got %d settings, want 9: %q", len(found), found)
+	if len(found) != 10 {
+		t.Fatalf("got %d settings, want 10: %q", len(found), found)
 	}
 	for _, m := range found {
 		key, value, _ := strings.Cut(m[1], " = ")

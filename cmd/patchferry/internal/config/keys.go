@@ -59,7 +59,7 @@ func (c *Config) fields() []field {
 		{"log.format", &c.Log.Format, "auto (text on a terminal, JSON elsewhere), text, json."},
 	}
 	fields = append(fields, c.Select.fields("select.")...)
-	return append(fields,
+	fields = append(fields,
 		field{"fetch.connections", &c.Fetch.Connections, "Files fetched at the same time."},
 		field{"fetch.per_host", &c.Fetch.PerHost, "Of these, from one host."},
 		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit."},
@@ -72,15 +72,10 @@ func (c *Config) fields() []field {
 		field{"serve.drain", &c.Serve.Drain, "How long running downloads may go on after the server was told to stop."},
 		field{"prune.keep", &c.Prune.Keep, "Generations younger than this are kept, and the last four whatever their age."},
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
-		field{"hooks.on_bulletin", &c.Hooks.OnBulletin, hookDoc},
-		field{"hooks.on_publish", &c.Hooks.OnPublish, hookDoc},
-		field{"hooks.on_import", &c.Hooks.OnImport, hookDoc},
-		field{"hooks.on_stale", &c.Hooks.OnStale, hookDoc},
-		field{"hooks.pre_publish", &c.Hooks.PrePublish, hookDoc},
 	)
+	fields = append(fields, c.Deadlines.fields()...)
+	return append(fields, c.Hooks.fields()...)
 }
-
-const hookDoc = "A program to run on that event. Read and checked today, run by a later release; config check says so."
 
 func (s *Select) fields(prefix string) []field {
 	return []field{
@@ -97,10 +92,13 @@ func (s *Select) fields(prefix string) []field {
 
 func (s *Source) fields() []field {
 	return append([]field{
-		{"name", &s.Name, "The source's name, the first part of its updates' ids: lower-case letters, digits and hyphens. Never change it."},
-		{"kind", &s.Kind, "The form of the list: links, metalink or updates."},
-		{"url", &s.URL, "Where the list is, http or https; or path."},
-		{"path", &s.Path, "A list in a local file; or url."},
+		{"name", &s.Name, "The source's name, the first part of the ids of its updates and documents: lower-case letters, digits and hyphens. Never change it."},
+		{"kind", &s.Kind, "What it is: a list of updates (links, metalink, updates), or bulletins (bulletins, csaf)."},
+		{"url", &s.URL, "Where the list, the bulletin or the publisher's metadata is, http or https; or path."},
+		{"urls", &s.URLs, "Bulletins at several places, for kind bulletins; in place of url."},
+		{"path", &s.Path, "A list in a local file; a folder, mailbox or mirrored publisher on this machine; or url."},
+		{"signed", &s.Signed, "Whether bulletins must be signed. false is for a publisher that signs nothing: what it announces is shown as unsigned and is never trusted."},
+		{"profile", &s.Profile, "How strictly the signatures of bulletins are judged: csaf or historical; by default as the kind asks for: csaf for csaf, historical for bulletins."},
 		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
 		{"hosts", &s.Hosts, "Hosts, host:port or *.domain, that files may come from besides the list's own. A list's content never extends this."},
 		{"rate", &s.Rate, "Bytes a second from this source; 0 is no limit of its own."},
@@ -122,6 +120,12 @@ func set(ptr any, text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		*p = n
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is not allowed; allowed: true, false", text)
+		}
+		*p = b
 	case **bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
@@ -158,8 +162,12 @@ func literal(ptr any) string {
 	switch p := ptr.(type) {
 	case *int:
 		return strconv.Itoa(*p)
+	case *bool:
+		return strconv.FormatBool(*p)
 	case **bool:
 		return strconv.FormatBool(*p == nil || **p)
+	case interface{ Literal() string }:
+		return p.Literal()
 	case *[]string:
 		return array(*p)
 	case interface{ Strings() []string }:

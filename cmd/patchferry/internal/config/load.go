@@ -63,6 +63,7 @@ func Load(r Request) (*Loaded, error) {
 		return nil, decodeErrors(l.File, err)
 	}
 	l.places = locate(l.File, data)
+	l.replaceDeadlines()
 	for key, line := range l.places.line {
 		l.origins[key] = Origin{From: "file", Name: l.File, Line: line}
 	}

@@ -14,6 +14,7 @@ import (
 // what is allowed.
 func TestLoadRefuses(t *testing.T) {
 	const source = "[[source]]\nname = \"a\"\nkind = \"links\"\npath = \"a\"\n"
+	const bulletins = "[[source]]\nname = \"a\"\nkind = \"bulletins\"\npath = \"a\"\n"
 	tests := []struct {
 		name, content string
 		line          int
@@ -51,6 +52,26 @@ func TestLoadRefuses(t *testing.T) {
 		{"password in a URL", "[[source]]\nname = \"a\"\nkind = \"links\"\nurl = \"https://u:secret@h/a\"", 4, "source[0].url", "does not belong into a URL"},
 		{"port of a host", source + "hosts = [\"h:http\"]", 5, "source[0].hosts", "not a host"},
 		{"selection of a source", source + "[source.select]\nsince = \"never\"", 6, "source[0].select.since", "YYYY-MM-DD"},
+		{"trust of bulletins", bulletins + "trust = \"first-use\"", 5, "source[0].trust", "counts by its signature"},
+		{"selection of bulletins", bulletins + "[source.select]\nos = [\"windowsxp\"]", 6, "source[0].select.os", "every bulletin is kept"},
+		{"several places of advisories", "[[source]]\nname = \"a\"\nkind = \"csaf\"\nurls = [\"https://h/a\"]", 4, "source[0].urls", "means nothing for kind = \"csaf\""},
+		{"several places of a list", source + "urls = [\"https://h/a\"]", 5, "source[0].urls", "means nothing for kind = \"links\""},
+		{"unsigned list", source + "signed = false", 5, "source[0].signed", "means nothing for kind = \"links\""},
+		{"profile of a list", source + "profile = \"csaf\"", 5, "source[0].profile", "means nothing for kind = \"links\""},
+		{"profile of ours", bulletins + "profile = \"bundle\"", 5, "source[0].profile", "allowed: csaf, historical"},
+		{"unknown profile", bulletins + "profile = \"lax\"", 5, "source[0].profile", "allowed: csaf, historical"},
+		{"profile of what is unsigned", bulletins + "signed = false\nprofile = \"csaf\"", 6, "source[0].profile", "nothing to judge"},
+		{"bulletins nowhere", "[[source]]\nname = \"a\"\nkind = \"bulletins\"", 1, "source[0].url", "a source has a url, urls or a path"},
+		{"bulletins here and there", bulletins + "urls = [\"https://h/a\"]", 4, "source[0].path", "stands beside urls"},
+		{"one place and several", "[[source]]\nname = \"a\"\nkind = \"bulletins\"\nurl = \"https://h/a\"\nurls = [\"https://h/b\"]", 5, "source[0].urls", "stands beside url"},
+		{"same place twice", "[[source]]\nname = \"a\"\nkind = \"bulletins\"\nurls = [\"https://h/a\", \"https://h/a\"]", 4, "source[0].urls", "stands twice"},
+		{"one bad place", "[[source]]\nname = \"a\"\nkind = \"bulletins\"\nurls = [\"https://h/a\", \"mailto:a@h\"]", 4, "source[0].urls", "not a URL"},
+		{"term", "[deadlines]\ncritical = { within = \"36h\" }", 2, "deadlines.critical.within", "not a term"},
+		{"term of years", "[deadlines.low]\ntested = \"1y\"", 2, "deadlines.low.tested", "allowed: for example 24h, 14d, 2w, 4mo"},
+		{"testing takes no time", "[deadlines]\nimportant = { within = \"1mo\", tested = \"2w\" }", 2, "deadlines.important.tested", "shorter than within = \"1mo\""},
+		{"severity", "[deadlines]\ncritcal = { within = \"24h\" }", 2, "deadlines.critcal", "did you mean deadlines.critical"},
+		{"hook that hangs", "[hooks]\ntimeout = \"0s\"", 2, "hooks.timeout", "more than 0"},
+		{"arguments of no hook", "[hooks]\non_publish = [\"\", \"-v\"]", 2, "hooks.on_publish", "the first word is empty"},
 		{"not TOML", "role = \n", 1, "", ""},
 		{"key twice", "role = \"near\"\nrole = \"near\"", 2, "", ""},
 	}

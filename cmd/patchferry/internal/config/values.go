@@ -24,7 +24,7 @@ type (
 	Level string
 	// Format is the form of the log: auto, text or json.
 	Format string
-	// Kind is the form of a source's list: links, metalink or updates.
+	// Kind is what a source has; see the constants.
 	Kind string
 	// Trust is what admits files that nobody vouches for: "" for nothing,
 	// first-use or capture.
@@ -51,9 +51,6 @@ func (v *Level) UnmarshalText(b []byte) error {
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (v *Format) UnmarshalText(b []byte) error { return word(v, b, "auto", "text", "json") }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (v *Kind) UnmarshalText(b []byte) error { return word(v, b, "links", "metalink", "updates") }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (v *Trust) UnmarshalText(b []byte) error {

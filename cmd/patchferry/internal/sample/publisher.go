@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/verify"
 )
 
 // Publisher hands out the sample over https on a free port of loopback, as a
@@ -25,6 +26,8 @@ import (
 // while it runs.
 type Publisher struct {
 	authority *authority
+	signer    *verify.SecretKey // of its bulletins
+	signedAt  time.Time
 	server    *http.Server
 	url       string
 	done      chan error
@@ -60,6 +63,10 @@ func (p *Publisher) Start(ctx context.Context) error {
 	if p.authority, err = newAuthority(time.Now()); err != nil {
 		return fmt.Errorf("start the publisher: %w", err)
 	}
+	p.signedAt = time.Now().Add(-time.Hour) // clocks differ, also in demonstrations
+	if p.signer, err = verify.GenerateKey("Sample publisher", p.signedAt.Add(-time.Hour)); err != nil {
+		return fmt.Errorf("start the publisher: %w", err)
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("start the publisher: %w", err)
@@ -71,7 +78,7 @@ func (p *Publisher) Start(ctx context.Context) error {
 			p.put(f.URL, u.Content(i))
 		}
 	}
-	if err := p.putLists(); err != nil {
+	if err := errors.Join(p.putLists(), p.putCSAF()); err != nil {
 		return errors.Join(fmt.Errorf("start the publisher: %w", err), listener.Close())
 	}
 	p.server = &http.Server{
