@@ -86,7 +86,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 	show.stop()
 	synced := err
 	if report != nil {
-		err = errors.Join(err, a.printSync(report))
+		err = errors.Join(err, a.printSync(c.Deadlines.Layout(), report))
 	}
 	h.synced(ctx, j, report, synced)
 	if !opt.DryRun && ctx.Err() == nil {
@@ -100,7 +100,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 // maxFailures is how many failures are printed for people; --json has all.
 const maxFailures = 20
 
-func (a *app) printSync(r *mirror.SyncReport) error {
+func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 	if a.json {
 		return a.printJSON(r)
 	}
@@ -119,7 +119,9 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
 	}
-	a.noteNotices(r.Notices)
+	if err := a.printNews(d, r.Notices); err != nil {
+		return err
+	}
 	outcome := "nothing new to publish"
 	switch {
 	case r.DryRun:
@@ -130,43 +132,6 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 	}
 	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s%s\n",
 		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
-}
-
-// noteNotices names the documents of publishers that the operator has to look
-// at: those that announce nothing, and what of others could not be read.
-func (a *app) noteNotices(reports []mirror.NoticeReport) {
-	said := 0
-	for _, r := range reports {
-		text := noticeSentence(r)
-		if text == "" {
-			continue
-		}
-		if said++; said > maxFailures {
-			a.note("… and more documents that announce nothing; patchferry bulletin list has all")
-			return
-		}
-		a.note("%s: %s: %s", r.Source, printable(r.File), text)
-	}
-}
-
-// noticeSentence says what is the matter with a document, "" where nothing is.
-func noticeSentence(r mirror.NoticeReport) string {
-	parts := []string{string(r.Verdict)}
-	switch {
-	case len(r.Bulletins) > 0 && len(r.Problems) == 0:
-		return ""
-	case len(r.Problems) > 0:
-		parts = append(parts, r.Problems...)
-	case r.Reason != "":
-		parts = append(parts, r.Reason)
-	}
-	if r.Diagnosis != "" {
-		parts = append(parts, "likely: "+r.Diagnosis)
-	}
-	if r.Quarantined != "" {
-		parts = append(parts, "kept with its report in "+r.Quarantined)
-	}
-	return printable(strings.Join(parts, "; "))
 }
 
 // countNotices counts the documents by verdict, on a line of its own; it is
