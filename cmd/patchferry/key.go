@@ -168,10 +168,15 @@ func (s *keyStore) ring() *verify.Keyring {
 }
 
 // offered returns all keys that sources offered.
-func (s *keyStore) offered() *verify.Keyring {
+func (s *keyStore) offered() *verify.Keyring { return s.offeredAt("") }
+
+// offeredAt returns the keys that one source offered, all of them for "".
+func (s *keyStore) offeredAt(source string) *verify.Keyring {
 	var rings []*verify.Keyring
 	for _, f := range s.found {
-		rings = append(rings, f.ring)
+		if source == "" || f.source == source {
+			rings = append(rings, f.ring)
+		}
 	}
 	return verify.MergeKeyrings(rings...)
 }
