@@ -174,6 +174,28 @@ func TestDiagnoseMessage(t *testing.T) {
 	}
 }
 
+// A text in which every change may have happened is tried for the likely ones,
+// twelve of them.
+func TestDiagnoseTriesTheLikely(t *testing.T) {
+	s := newPublisher(t)
+	found := ">From é\u00a0&amp; =3D \r\n> a\n> b\n"
+	count := 0
+	for name, original := range envelope.Variants([]byte(found), true) {
+		count++
+		want := name
+		if count > 12 {
+			want = ""
+		}
+		got := s.judge.Document(verify.Document{Original: []byte(found), Signature: s.sign(string(original))})
+		if got.Diagnosis.Transform != want {
+			t.Errorf("change %d: got %q, want %q", count, got.Diagnosis.Transform, want)
+		}
+	}
+	if count < 13 {
+		t.Errorf("got %d changes, want more than are tried", count)
+	}
+}
+
 // What is valid has no diagnosis, whatever stands beside it.
 func TestDiagnoseNothing(t *testing.T) {
 	s := newPublisher(t)

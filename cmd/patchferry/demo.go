@@ -36,6 +36,10 @@ type demoReport struct {
 	Bytes   int64 `json:"bytes"`   // of these files
 	Fetched int   `json:"fetched"` // files that the host fetched and found right
 	Refused int   `json:"refused"` // files that the near side did not let in
+	// Bulletins are the documents whose signature was found right; Forged those
+	// that were refused.
+	Bulletins int `json:"bulletins"`
+	Forged    int `json:"forged"`
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -44,9 +48,10 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Show the whole job on this machine, with sample updates",
 		Long: `Show the whole job on this machine, without the Internet: a publisher on loopback
-with some twenty sample updates and drivers, a new near side that syncs from it and
-serves, and a host that fetches every file and checks it. One file at the publisher
-is not what its list states; it is refused before your eyes.
+with some twenty sample updates and drivers and signed bulletins, a new near side that
+syncs from it and serves, and a host that fetches every file and checks it. One file
+at the publisher is not what its list states, one bulletin was changed after it was
+signed, and one fingerprint has a misprint; all three are refused before your eyes.
 
 The demo types the same commands as you would and shows them. It works in a temporary
 directory, which it removes at the end, or in --dir DIR, which it leaves. After
@@ -77,6 +82,7 @@ type demo struct {
 	dir       string
 	config    string
 	publisher sample.Publisher
+	mails     []sample.Mail // that it has sent
 	steps     int
 	told      error // of telling the story: the first that went wrong
 }
@@ -146,6 +152,7 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	report, err := d.visit(ctx, server.url, refused)
+	report.Bulletins, report.Forged = len(d.mails)+1, 1 // or forge had failed
 	if err == nil {
 		err = d.conclude(report, server.url)
 	}
@@ -157,8 +164,9 @@ func (d *demo) show(ctx context.Context) error {
 
 // conclude prints the summary.
 func (d *demo) conclude(r demoReport, url string) error {
-	d.say("\nDone: %s with %s (%s) fetched and checked, %s refused.",
-		plural(r.Updates, "update", "updates"), plural(r.Fetched, "file", "files"), humanize.Bytes(uint64(r.Bytes)), plural(r.Refused, "file", "files"))
+	d.say("\nDone: %s with %s (%s) fetched and checked, %s refused; %s rightly signed, %d forged and refused.",
+		plural(r.Updates, "update", "updates"), plural(r.Fetched, "file", "files"), humanize.Bytes(uint64(r.Bytes)), plural(r.Refused, "file", "files"),
+		plural(r.Bulletins, "bulletin", "bulletins"), r.Forged)
 	if !d.opt.once {
 		d.say("Look around at %s, or type the commands above in another terminal. Ctrl-C ends the demo.", url)
 	}

@@ -30,7 +30,7 @@ func (d *demo) initNear(ctx context.Context) error {
 	if err := d.writeFiles(); err != nil {
 		return fmt.Errorf("write the demo's sources: %w", err)
 	}
-	d.say("\n   The demo has written %d sources and the publisher's certificate authority into the\n   configuration. For the commands below, type once:", len(sample.Lists()))
+	d.say("\n   The demo has put the publisher's signed mails into a folder, and written %d sources and the publisher's certificate authority into the\n   configuration. For the commands below, type once:", len(sample.Lists())+2)
 	d.say("   $ export PATCHFERRY_CONFIG=%s", shellWord(d.config))
 	d.typed("config check")
 	return d.command(ctx, d.out, "config", "check")
@@ -61,6 +61,10 @@ func (d *demo) writeFiles() error {
 			fmt.Fprintf(&text, "trust = %q\n", l.Trust)
 		}
 	}
+	text.WriteString(d.bulletinSources(d.publisher.URL(sample.CSAFPath)))
+	if err := d.writeMails(); err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(d.dir, caFile), d.publisher.CAPEM(), 0o644); err != nil {
 		return err
 	}
@@ -88,18 +92,21 @@ func (d *demo) syncs(ctx context.Context) (sample.File, error) {
 	if err := d.sync(ctx); err != nil {
 		return sample.File{}, err
 	}
+	if err := d.believe(ctx); err != nil {
+		return sample.File{}, err
+	}
 	before, err := d.edition(ctx)
 	if err != nil {
 		return sample.File{}, err
 	}
-	d.step("Sync again: nothing is new.")
+	d.step("Sync once more: nothing is new.")
 	asked, allowed := d.publisher.Requests(), idleRequests(d.publisher.Files())
 	if err := d.sync(ctx); err != nil {
 		return sample.File{}, err
 	}
 	asked = d.publisher.Requests() - asked
-	d.say("   The publisher saw %d requests: one for each of its %d lists, and %d to ask whether what changes in place did.",
-		asked, remoteLists(), allowed-remoteLists())
+	d.say("   The publisher saw %d requests: one for each of its %d lists, one for its advisories, and %d to ask whether what changes in place did.",
+		asked, remoteLists(), allowed-remoteLists()-1)
 	after, err := d.edition(ctx)
 	if err == nil && (after.state.Number != before.state.Number || asked != allowed) {
 		err = fmt.Errorf("sync with nothing new: %d requests, want %d; state %d, want %d", asked, allowed, after.state.Number, before.state.Number)
@@ -107,7 +114,14 @@ func (d *demo) syncs(ctx context.Context) (sample.File, error) {
 	if err != nil {
 		return sample.File{}, err
 	}
-	return d.syncWrong(ctx)
+	if err := d.forge(ctx); err != nil {
+		return sample.File{}, err
+	}
+	wrong, err := d.syncWrong(ctx)
+	if err != nil {
+		return wrong, err
+	}
+	return wrong, d.due(ctx)
 }
 
 // syncWrong lets the publisher change two things: a file that changes in place,
@@ -146,9 +160,9 @@ func remoteLists() int {
 }
 
 // idleRequests is what a sync may cost when nothing is new: one request a list,
-// and one for each file that changes in place, where no list says so.
+// one for the advisories, and one for each file that changes in place, where no list says so.
 func idleRequests(files []sample.File) int {
-	n := remoteLists()
+	n := remoteLists() + 1 // for the index of the advisories
 	for _, l := range sample.Lists() {
 		for _, f := range files {
 			if l.Trust == "capture" && f.List == l.Name {

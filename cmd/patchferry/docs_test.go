@@ -167,6 +167,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},
+		"hooks":           {bulletinEvent{}, publishEvent{}, proposeEvent{}, staleEvent{}},
 		"--progress=json": {jsonEvent{}, jsonTally{}},
 	} {
 		section, ok := sections[title]

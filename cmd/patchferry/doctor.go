@@ -96,6 +96,10 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	if c.TLS.Cert != "" {
 		findings = append(findings, checkCertificate(c, time.Now()))
 	}
+	findings = append(findings, checkHooks(c)...)
+	if trust, err := readTrust(c); err == nil { // else checkKeys says why
+		findings = append(findings, checkBulletinPins(c, trust.Pins)...)
+	}
 	if online {
 		findings = append(findings, checkHosts(ctx, c)...)
 	}
@@ -246,8 +250,10 @@ func checkHosts(ctx context.Context, c *config.Config) []finding {
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		hosts := append([]string(nil), s.Hosts...)
-		if u, err := url.Parse(s.URL); err == nil && u.Host != "" {
-			hosts = append(hosts, u.Host)
+		for _, place := range s.Places() {
+			if u, err := url.Parse(place); err == nil && u.Host != "" {
+				hosts = append(hosts, u.Host)
+			}
 		}
 		for _, host := range hosts {
 			if h, _, err := net.SplitHostPort(host); err == nil {

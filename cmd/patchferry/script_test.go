@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -27,9 +28,15 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
 			"makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
+			"hostile-summary": hostileSummary, "headers": headers,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			example, err := filepath.Abs(filepath.Join("..", "..", "configs", "hooks", "mail-bulletin.sh"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("MAIL_BULLETIN", example)
 			env.Setenv("PATCHFERRY_LOG_FORMAT", "text")
 			return nil
 		},

@@ -32,7 +32,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve the catalog tree (/Software, /Drivers), objects by digest
 (/objects/sha256/…) and the WSUS content layout (/Content/…) over HTTP, or https
 where the configuration names a certificate. A sync that publishes is seen within
-a second; requests that are running end with the catalog they began with.
+a second; requests that are running end with the catalog they began with. Sources
+that do not answer for too long are told of once an hour (hooks.on_stale).
 
 Sockets that systemd hands over are used in place of the address. SIGTERM lets
 running downloads finish for the drain time and is exit status 0.`,
@@ -76,6 +77,7 @@ func (a *app) serve(ctx context.Context, c *config.Config) error {
 type service struct {
 	follower
 	listeners []net.Listener
+	beside    func(context.Context) // runs as long as the server
 }
 
 // openService loads the newest edition, so that an untrusted store is refused
@@ -96,6 +98,7 @@ func (a *app) openService(ctx context.Context, c *config.Config) (*service, erro
 		server.Access = log
 	}
 	s := &service{follower: follower{site: site, server: server, index: c.WorkFile(viewFile), log: log}}
+	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.follow(ctx); err != nil {
 		return nil, errors.Join(err, site.Close())
 	}
@@ -110,6 +113,7 @@ func (s *service) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.server.Run(running, s.listeners...) })
 	group.Go(func() error { s.watch(running); return nil })
+	group.Go(func() error { s.beside(running); return nil })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -93,10 +93,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 		return r, err
 	}
 	defer j.Close() // it was only read
-	for _, s := range j.SourceStatus() {
-		stale := now.Sub(s.Checked.Time()) > time.Duration(c.Stale)
-		r.Sources = append(r.Sources, sourceReport{s, stale})
-		r.Stale = r.Stale || stale
+	r.Sources = sourceReports(j, c, now)
+	for _, s := range r.Sources {
+		r.Stale = r.Stale || s.Stale
 	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
@@ -106,6 +105,15 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
 	return r, nil
+}
+
+// sourceReports says how each source stands.
+func sourceReports(j *job, c *config.Config, now time.Time) []sourceReport {
+	all := []sourceReport{}
+	for _, s := range j.SourceStatus() {
+		all = append(all, sourceReport{s, now.Sub(s.Checked.Time()) > time.Duration(c.Stale)})
+	}
+	return all
 }
 
 func (a *app) printStatus(r statusReport, now time.Time) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -75,11 +76,22 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 		return err
 	}
 	defer j.Close() // everything that was written is durable already
+	h := a.hooks(c)
+	if !opt.DryRun && len(c.Hooks.PrePublish) > 0 {
+		j.Before = h.proposed
+	}
 	show.start()
 	report, err := j.Sync(ctx, opt)
 	show.stop()
+	synced := err
 	if report != nil {
 		err = errors.Join(err, a.printSync(report))
+	}
+	h.synced(ctx, j, report, synced)
+	if !opt.DryRun && ctx.Err() == nil {
+		if err := h.stale(ctx, sourceReports(j, c, time.Now())); err != nil {
+			j.Log.Error("look for silent sources", "err", err)
+		}
 	}
 	return explain(err)
 }

@@ -94,13 +94,13 @@ func worse(a, b layout.Severity) layout.Severity {
 // have under Max Risk) rates nothing.
 func rating(s string) layout.Severity {
 	var worst layout.Severity
+	s = strings.ReplaceAll(s, " and ", ",")
 	pieces := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",;/()|", r) })
 	for _, piece := range pieces {
-		for _, word := range [...]string{" for ", " on ", " in ", " and "} {
+		for _, word := range [...]string{" for ", " on ", " in "} {
 			piece, _, _ = strings.Cut(piece, word)
 		}
-		found, ok := layout.ParseSeverity(strings.TrimSpace(piece))
-		if ok {
+		if found, ok := layout.ParseSeverity(strings.TrimSpace(piece)); ok {
 			worst = worse(worst, found)
 		}
 	}

@@ -107,6 +107,7 @@ func (c *collection) part(lines []line) {
 func (c *collection) block(name, heading string, lines []line) {
 	f := newFields()
 	f.Name = name
+	lines = lines[:blockEnd(lines)]
 	next := 1
 	for heading != "" && next < len(lines) && goesOnHeading(lines[0], lines[next]) {
 		heading += " " + lines[next].text
@@ -127,6 +128,25 @@ func (c *collection) block(name, heading string, lines []line) {
 	f.fill(lines)
 	c.date(&f)
 	c.found.add(f.Bulletin)
+}
+
+// blockEnd returns where the lines of a bulletin end: at the next heading of
+// another kind, such as that of what stands at the foot of a mail, which has
+// dates and links of its own.
+func blockEnd(lines []line) int {
+	for i := 2; i < len(lines); i++ {
+		if !lines[i].ruler() {
+			continue
+		}
+		f, headed := heading(lines[i-1], lines[i])
+		switch {
+		case headed && f == ignored:
+			return i - 1
+		case !headed:
+			return i
+		}
+	}
+	return len(lines)
 }
 
 // goesOnHeading reports whether l goes on with the title of a bulletin.

@@ -97,7 +97,9 @@ func check(t *testing.T, all []layout.Bulletin) {
 func shown(t *testing.T, limit int, all ...string) {
 	t.Helper()
 	for _, s := range all {
-		unseen := func(r rune) bool { return !unicode.IsGraphic(r) || r == utf8.RuneError || unicode.IsSpace(r) && r != ' ' }
+		unseen := func(r rune) bool {
+			return !unicode.IsGraphic(r) || r == utf8.RuneError || unicode.IsSpace(r) && r != ' '
+		}
 		if len(s) > limit || !utf8.ValidString(s) || slices.ContainsFunc([]rune(s), unseen) {
 			t.Fatalf("%q may not be shown", s)
 		}

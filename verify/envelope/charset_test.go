@@ -49,11 +49,9 @@ func TestDecode(t *testing.T) {
 func TestNoCharsetChangesASCII(t *testing.T) {
 	const text = "- KB905413: ~{see}~ <a href=\"https://x.example/?q=1+2&r=3\"> \\ `|^_ @\t\r\n"
 	names := []string{"utf-7", "utf-16", "utf-16be", "utf-16le", "utf-32", "hz-gb-2312", "iso-2022-kr", "iso-2022-cn", "ebcdic-us", "ibm037", "cp037",
-		"ibm437", "cp850", "ibm852", "cp858", "replacement", "x-user-defined", "unicode", "csunicode", "iso-10646-ucs-2"}
-	for _, known := range []string{"utf-8", "ibm866", "iso-8859-2", "iso-8859-8-i", "koi8-u", "macintosh", "windows-874", "x-mac-cyrillic", "gbk", "gb18030", "big5",
-		"euc-jp", "iso-2022-jp", "shift_jis", "euc-kr", "iso-2022-jp-2", "iso-8859-16"} {
-		names = append(names, known)
-	}
+		"ibm437", "cp850", "ibm852", "cp858", "replacement", "x-user-defined", "unicode", "csunicode", "iso-10646-ucs-2", "utf-8",
+		"ibm866", "iso-8859-2", "iso-8859-8-i", "koi8-u", "macintosh", "windows-874", "x-mac-cyrillic", "gbk", "gb18030", "big5",
+		"euc-jp", "iso-2022-jp", "shift_jis", "euc-kr", "iso-2022-jp-2", "iso-8859-16"}
 	for _, name := range names {
 		if got := envelope.Decode([]byte(text), name); got != text {
 			t.Errorf("%s: got %q, want %q", name, got, text)

@@ -21,6 +21,9 @@ const (
 // than what stands in the file.
 const MaxLine = 19_995
 
+// maxHashes is how many names of digests a message may have in its headers.
+const maxHashes = 32
+
 // digests are the names that a Hash header may have (RFC 9580 section 9.5).
 var digests = [...]string{
 	"MD5", "SHA1", "RIPEMD160", "SHA224", "SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512",
@@ -88,6 +91,9 @@ func readHashes(b []byte) (names []string, rest []byte, err error) {
 				return nil, b, fmt.Errorf("a signed message names an unknown digest: %.40q", name)
 			}
 			names = append(names, name)
+			if len(names) > maxHashes {
+				return nil, b, fmt.Errorf("a signed message names more than %d digests", maxHashes)
+			}
 		}
 		b = after
 	}

@@ -97,6 +97,8 @@ func TestOpenBroken(t *testing.T) {
 		{"cut in the headers", one + begin + "Hash: SHA1\n", []string{"one", "a signed message ends within its headers"}},
 		{"cut in the text", one + begin + "\nx", []string{"one", "a signed message has no signature"}},
 		{"cut in the signature", one + begin + "\nx\n" + sig, []string{"one", "a signature has no END line"}},
+		{"too many digests", begin + "Hash: SHA1" + strings.Repeat(",SHA1", 32) + "\n\nx\n" + signature,
+			[]string{"a signed message names more than 32 digests"}},
 		{"zero byte", begin + "\na\x00b\n" + signature + one, []string{"a signed message has a zero byte", "one"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 //
 // Documents are files named .txt, .asc, .eml, .msg, .json or .xml, mailboxes in
 // the mbox format, whatever they are called, each mail of them, the mails of
-// Maildirs and of MH folders, and files without an extension that hold
-// something signed. Files whose names begin with a dot are passed over, but for
-// the folders of a Maildir.
+// Maildirs and of MH folders, files without an extension that hold something
+// signed, and text of any other name that has a signature beside it. Files whose
+// names begin with a dot are passed over, but for the folders of a Maildir.
 //
 // What stands beside a document x as x.asc or x.sig is its signature, and as
 // x.sha256 or x.sha512 its digests, unless it is itself a clear-signed text: then

@@ -106,10 +106,16 @@ func TestFolderLists(t *testing.T) {
 			"a.json": "{}", "a.json.asc": signature, "a.json.sha256": "00", "a.json.sha512": "00", "b.txt": "b", "b.txt.sig": "\x89\x01",
 			"c.sha256": "00",
 		}, []string{"a.json", "b.txt"}, []string{}, 0},
+		{"other files with signatures", map[string]string{"a.patch": "text", "a.patch.asc": signature, "b.exe": "MZ\x00", "b.exe.asc": signature, "c.patch": "text",
+			"d.patch": "text", "d.patch.asc": signed, "README": "text", "README.sig": "\x89", "LIES": "text", "LIES.asc": signature},
+			[]string{"LIES", "README", "a.patch", "d.patch.asc"}, []string{}, 0},
+		{"signed text in other text", map[string]string{"post.md": strings.Repeat("a\n", 20_000) + signed, "notes.md": "none", "long": strings.Repeat("a\n", 3<<20) + signed},
+			[]string{"post.md"}, []string{}, 0},
+		{"a text that lost its signature", map[string]string{"a.asc": "- -----\ntext\n"}, []string{"a.asc"}, []string{}, 0},
 		{"a signed text beside its text", map[string]string{"a.txt": "EX06-012", "a.txt.asc": signed}, []string{"a.txt", "a.txt.asc"}, []string{}, 0},
-		{"a signature alone", map[string]string{"a.json.asc": signature, "b.sig": "\x89\x01"}, []string{}, []string{
+		{"a signature alone", map[string]string{"a.json.asc": signature, "b.sig": "\x89\x00"}, []string{}, []string{
 			`"a.json.asc": a signature without the document that it signs`,
-			`"b.sig": neither a signed text nor a signature beside its document`,
+			`"b.sig": holds no text`,
 		}, 0},
 		{"keys", map[string]string{"pub.asc": "The key:\n" + public, "k.key": public, "k.txt": public, "d.asc": signed + public, "secret.asc": strings.ReplaceAll(public, "PUBLIC", "PRIVATE"),
 			"b.key": "\x99", "big.key": public + strings.Repeat("a", 1<<20)},

@@ -23,14 +23,15 @@ const (
 	armored              // a document, a signature or a certificate
 	digests              // beside a document
 	key                  // a certificate
-	unmarked             // no extension: what is in it tells
+	unmarked             // what is in it tells
 )
 
 var kinds = map[string]kind{
 	".txt": text, ".eml": text, ".msg": text, ".json": text, ".xml": text, ".mbox": text, ".mbx": text,
 	".asc": armored, ".sig": armored, ".pgp": armored,
 	".sha256": digests, ".sha512": digests,
-	".key": key, ".pub": key, "": unmarked,
+	".key": key, ".pub": key,
+	"": unmarked, ".md": unmarked, ".markdown": unmarked,
 }
 
 var (
@@ -89,7 +90,8 @@ func (s *survey) sort(ctx context.Context) error {
 // take sorts one file.
 func (s *survey) take(x *file) error {
 	k := kindOf(x.name)
-	if k == other && !x.mail || k == digests {
+	signed := (k == other || k == unmarked) && s.isSigned(x.path)
+	if k == other && !x.mail && !signed || k == digests {
 		return nil
 	}
 	head, err := s.head(x.path)
@@ -112,15 +114,45 @@ func (s *survey) take(x *file) error {
 		return nil // its document brings it along
 	case k == armored && has(markSignature):
 		return errors.New("a signature without the document that it signs")
-	case k == armored:
-		return errors.New("neither a signed text nor a signature beside its document")
-	case k == unmarked && !has("multipart/signed"):
+	case k == unmarked && !signed:
+		return s.unmarked(x, head)
+	}
+	why := binary(head)
+	switch {
+	case why == "":
+		return s.document(x)
+	case k == other || k == unmarked:
+		return nil // a program that its publisher signed, say
+	}
+	return errors.New(why)
+}
+
+// unmarked takes a file whose name says nothing, if something in it is signed.
+func (s *survey) unmarked(x *file, head []byte) error {
+	if binary(head) != "" || x.size > MaxDocument {
 		return nil
 	}
-	if why := binary(head); why != "" {
-		return errors.New(why)
+	b, err := s.tree.read(x.path)
+	if err != nil {
+		return err
 	}
-	return s.document(x)
+	if bytes.Contains(b, []byte(markSigned)) || bytes.Contains(b, []byte("multipart/signed")) {
+		return s.document(x)
+	}
+	return nil
+}
+
+// isSigned reports whether a signature stands beside a file.
+func (s *survey) isSigned(rel string) bool {
+	for _, suffix := range signatureSuffixes {
+		if _, found := s.beside[rel+suffix]; !found {
+			continue
+		}
+		if head, err := s.head(rel + suffix); err == nil && isSignature(head) {
+			return true
+		}
+	}
+	return false
 }
 
 // isBeside reports whether a signature of that name has its document.

@@ -1,8 +1,6 @@
 package csaf
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // maxProblems is how many problems of one document are told one by one.
 const maxProblems = 20

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +160,10 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("got %+v, want %+v", item, want)
 	}
 
-	a := s.get(item, layout.Validators{ETag: "ignored, for the item has a stamp"})
+	a := s.get(item, layout.Validators{})
+	if again := s.get(item, a.Validators); again.NotModified || again.Signature == nil {
+		t.Error("the validators of a document with a stamp hide a new signature")
+	}
 	if a.TLSKey.IsZero() || a.At.IsZero() || a.Validators.IsZero() {
 		t.Errorf("got TLS key %s, time %s, validators %v", a.TLSKey, a.At, a.Validators)
 	}
@@ -227,8 +231,21 @@ func TestChange(t *testing.T) {
 	if a := s.get(second.Items[0], layout.Validators{}); string(a.Original) != `{"a":2}` {
 		t.Errorf("got %s", a.Original)
 	}
+	since = len(s.Log())
 	if again := s.list(second.Memory); !again.NotModified {
 		t.Error("modified again")
+	}
+	wantList(t, s.asked(&since), "/csaf/white/changes.csv 304")
+}
+
+// TestIndexComesLate loses one of two indexes for once.
+func TestIndexComesLate(t *testing.T) {
+	s := newSite(t, "/csaf/provider-metadata.json", directoryStyle())
+	s.put("/csaf/white/index.txt", "2024/a.json\n2024/b.json\n2024/c.json\n")
+	s.Fault("/csaf/white/index.txt", hostile.Status{Code: 503, Times: 1})
+	first := s.list(nil, "503")
+	if second := s.list(first.Memory); len(second.Items) != 3 {
+		t.Errorf("got %v", names(second))
 	}
 }
 
@@ -425,15 +442,22 @@ func TestConfiguredFeed(t *testing.T) {
 
 // TestFeedAndDirectory lists the same documents twice.
 func TestFeedAndDirectory(t *testing.T) {
+	for _, folder := range []string{"/csaf/a", "/csaf/z"} { // before and after the directory
+		t.Run(folder, func(t *testing.T) { testFeedAndDirectory(t, folder+"/w.json") })
+	}
+}
+
+func testFeedAndDirectory(t *testing.T, place string) {
 	files := rolieStyle()
-	files["/csaf/provider-metadata.json"] = `{"canonical_url":"{}/p.json","distributions":[{"directory_url":"{}/csaf/white","rolie":{"feeds":[{"tlp_label":"WHITE","url":"{}/csaf/feeds/w.json"}]}}]}`
-	files["/csaf/feeds/w.json"] = feed
+	files["/csaf/provider-metadata.json"] = `{"canonical_url":"{}/p.json","distributions":[{"directory_url":"{}/csaf/white","rolie":{"feeds":[{"tlp_label":"WHITE","url":"{}` + place + `"}]}}]}`
+	files[place] = feed
 	files["/csaf/white/index.txt"] = "2024/a.json\n2024/c.json\n"
 	s := newSite(t, "/csaf/provider-metadata.json", files)
 	list := s.list(nil)
+	slices.SortFunc(list.Items, func(a, b layout.Announced) int { return strings.Compare(a.Name, b.Name) })
 	wantList(t, names(list), "2024/a.json "+when, "2024/b.json 2024-02-02T03:04:05Z", "2024/c.json ")
-	if a := s.get(list.Items[0], layout.Validators{}); a.SigFile != "a.asc" {
-		t.Errorf("the feed's word on the signature is lost: %+v", a)
+	if a := s.get(list.Items[0], layout.Validators{}); a.SigFile != "a.asc" || len(a.Sums) != 1 || a.Sums[0].Name != "a.sha512" {
+		t.Errorf("the feed's word on what stands beside the document is lost: %+v", a)
 	}
 	// The names do not depend on which list answers.
 	s.Fault("/csaf/white/index.txt", hostile.Status{Code: 503})

@@ -162,8 +162,8 @@ func (s *survey) gather(ctx context.Context) (lists []listing, gone bool, proble
 	var failed []error
 	listed := 0
 	for _, d := range s.is.Distributions {
-		if listed > maxListed {
-			failed = append(failed, fmt.Errorf("%s is not read: more than %d documents are listed before", d.URL, maxListed))
+		if listed >= maxListed {
+			failed = append(failed, fmt.Errorf("%s is not read: %d documents are listed before it", d.URL, listed))
 			continue
 		}
 		entries, bad, err := s.list(ctx, d)

@@ -61,19 +61,19 @@ func wantText(t *testing.T, errs []error, want string) {
 // TestManyDocuments lists more than may be taken, in one list and in many.
 func TestManyDocuments(t *testing.T) {
 	x := texts{}
-	for i := range 4 {
+	for i := range 3 {
 		var index strings.Builder
 		for n := range maxItems {
 			fmt.Fprintf(&index, "%d/%d.json\n", i, n)
 		}
 		x[fmt.Sprintf("https://a.example/%d/index.txt", i)] = index.String()
 	}
-	list := x.survey(t, "0", "1", "2", "3")
+	list := x.survey(t, "0", "1", "2")
 	if len(list.Items) != maxItems {
 		t.Errorf("got %d documents", len(list.Items))
 	}
 	wantText(t, list.Problems, "more than 200000 documents are listed; the rest is left out")
-	wantText(t, list.Problems, "https://a.example/3/ is not read: more than 400000 documents")
+	wantText(t, list.Problems, "https://a.example/2/ is not read: 400000 documents are listed before it")
 }
 
 // TestMuchText lists less than may be taken in more bytes than may be read.
@@ -138,6 +138,34 @@ func TestNames(t *testing.T) {
 		}
 		if len(got.all) != 1 || got.all[0].Name != tt.name || got.all[0].By != tt.url {
 			t.Errorf("%s: got %+v, problems %v, want %s", tt.url, got.all, got.problems, tt.name)
+		}
+	}
+}
+
+// TestDataHost looks for the metadata of a domain on the host that it sets
+// aside for that, where the operator allowed it.
+func TestDataHost(t *testing.T) {
+	x := texts{
+		"https://csaf.data.security.a.example/": `{"canonical_url":"https://a.example/provider-metadata.json","distributions":[{"directory_url":"https://a.example/csaf"}]}`,
+		"https://a.example/csaf/index.txt":      "a.json\n",
+	}
+	list, _, err := newSurvey(x, memory{}, "", time.Now()).whole(t.Context(), parse(t, "https://a.example:443"))
+	if err != nil || len(list.Items) != 1 {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	if _, _, err = newSurvey(strict{x}, memory{}, "", time.Now()).whole(t.Context(), parse(t, "https://a.example/")); err == nil {
+		t.Error("a host that is not allowed was asked")
+	}
+}
+
+func TestWithSuffix(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://a.example/x.json":          "https://a.example/x.json.asc",
+		"https://a.example/x.json?v=2":      "https://a.example/x.json.asc?v=2",
+		"https://a.example/%c3%a4%2fx.json": "https://a.example/%c3%a4%2fx.json.asc",
+	} {
+		if got := withSuffix(in, ".asc"); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
 	}
 }
