@@ -136,7 +136,7 @@ func (e *keyEntry) pinProblem(now time.Time) string {
 	if e.Key == nil {
 		return "no key here: patchferry key add FILE"
 	}
-	return e.Key.problem(now)
+	return e.Key.problem(e.Pin.Purpose, now)
 }
 
 func (a *app) printKeys(entries []keyEntry, found bool, now time.Time) error {
