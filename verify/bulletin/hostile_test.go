@@ -105,6 +105,9 @@ func TestParseLimits(t *testing.T) {
 		{name: "bulletins", text: cvrfHead + vulns(5001, "") + "</cvrfdoc>", err: "1 bulletins left out", bulletins: 5000, cves: 1},
 		{name: "products of all", text: cvrfHead + "<ProductTree>" + tree.String() + "</ProductTree>" + vulns(600, known) + "</cvrfdoc>",
 			bulletins: 600, cves: 1, products: 200, products2: 0},
+		{name: "all together", text: cvrfHead + vulns(4000, "<Title>"+strings.Repeat(`"`, 480)+"</Title>") + "</cvrfdoc>",
+			err: "2693 bulletins left out, 1307 are read", bulletins: 1307, cves: 1},
+		{name: "names of files", text: strings.ReplaceAll(numbered(4_000, strings.Repeat("a", 64)+"  "+strings.Repeat("f", 400)+"%d"), ",", "\n"), err: "1 bulletins left out"},
 		{name: "files", text: strings.ReplaceAll(numbered(10_001, strings.Repeat("a", 64)+"  f%d"), ",", "\n"), err: "more than 10000 files"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
