@@ -135,7 +135,7 @@ func (a *app) listBulletins(ctx context.Context, s *site, d layout.Deadlines, al
 	var bulletins, silent []bulletinReport
 	for _, n := range notices {
 		if r := reportNotice(n); len(n.Bulletins) == 0 {
-			r.Next = nextFor(n.Verdict)
+			r.Next = nextFor(n)
 			silent = append(silent, r)
 		}
 		for i := range n.Bulletins {

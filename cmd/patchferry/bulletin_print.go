@@ -51,11 +51,7 @@ func (out rows) evidence(r *noticeReport) {
 	out.add("verdict", verdictWords(n))
 	out.add("reason", cut(n.Reason, maxWords))
 	for _, q := range n.Qualifiers {
-		words := qualifierWords(q)
-		if words != "" {
-			words = ": " + words
-		}
-		out.add("  qualifier", q+words)
+		out.add("  qualifier", explainQualifier(q))
 	}
 	if n.Signer != "" {
 		out.add("signer", verify.Fingerprint(n.Signer).Grouped())

@@ -144,7 +144,7 @@ func (s *site) report(e *edition, n *layout.Notice, found *announcements, d layo
 		r.Pin = pinOf(s.trust.Pins, n, signer)
 	}
 	if len(n.Bulletins) == 0 {
-		r.Next = nextFor(n.Verdict)
+		r.Next = nextFor(n)
 	}
 	for i := range n.Bulletins {
 		b := &n.Bulletins[i]

@@ -50,8 +50,8 @@ func explainQualifier(q string) string {
 
 // nextFor says what an operator can do about a document that announces
 // nothing.
-func nextFor(v layout.Verdict) string {
-	switch v {
+func nextFor(n *layout.Notice) string {
+	switch n.Verdict {
 	case layout.Valid:
 		return "nothing: it is rightly signed, and no bulletin that patchferry reads"
 	case layout.Unpinned:
@@ -59,7 +59,10 @@ func nextFor(v layout.Verdict) string {
 	case layout.UnknownKey:
 		return "get the publisher's key: patchferry key list --found, patchferry key add FILE"
 	case layout.Refused:
-		return "policy says no, for the reason given; patchferry bulletin show has all of it"
+		if old(n.Qualifiers) {
+			return "if it is a document of its time: pin its key with --legacy and --not-after, for a source with profile = \"historical\""
+		}
+		return "policy says no, for the reason given; ask the publisher for one that is signed as it should be"
 	case layout.Unsigned:
 		return "ask the publisher for the signed one; signed = false is for a source that signs nothing"
 	case layout.Bad:

@@ -52,7 +52,7 @@ func noticeEvents(d layout.Deadlines, reports []mirror.NoticeReport) []noticeEve
 			Quarantined: r.Quarantined, Diagnosis: r.Diagnosis, Bulletins: []dueBulletin{},
 		}
 		if len(r.Bulletins) == 0 {
-			e.Next = nextFor(r.Verdict)
+			e.Next = nextFor(r.Notice)
 		}
 		for i := range r.Bulletins {
 			b := &r.Bulletins[i]

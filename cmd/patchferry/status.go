@@ -156,6 +156,9 @@ func (s sourceReport) sentence(now time.Time) string {
 	if s.Failed > 0 {
 		text += ", " + plural(s.Failed, "file", "files") + " could not be had"
 	}
+	if s.Refused > 0 {
+		text += ", " + plural(s.Refused, "document", "documents") + " in quarantine"
+	}
 	if s.Problem != "" {
 		text += ", " + s.Problem
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 	"patchferry/mirror"
 )
 
@@ -85,7 +86,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 	show.stop()
 	synced := err
 	if report != nil {
-		err = errors.Join(err, a.printSync(report))
+		err = errors.Join(err, a.printSync(c.Deadlines.Layout(), report))
 	}
 	h.synced(ctx, j, report, synced)
 	if !opt.DryRun && ctx.Err() == nil {
@@ -99,7 +100,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 // maxFailures is how many failures are printed for people; --json has all.
 const maxFailures = 20
 
-func (a *app) printSync(r *mirror.SyncReport) error {
+func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 	if a.json {
 		return a.printJSON(r)
 	}
@@ -118,6 +119,9 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
 	}
+	if err := a.printNews(d, r.Notices); err != nil {
+		return err
+	}
 	outcome := "nothing new to publish"
 	switch {
 	case r.DryRun:
@@ -126,6 +130,25 @@ func (a *app) printSync(r *mirror.SyncReport) error {
 		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
 			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
-	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s\n",
-		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), outcome)
+	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s%s\n",
+		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+}
+
+// countNotices counts the documents by verdict, on a line of its own; it is
+// empty where there are none.
+func countNotices(reports []mirror.NoticeReport) string {
+	count := make(map[layout.Verdict]int)
+	for _, r := range reports {
+		count[r.Verdict]++
+	}
+	var parts []string
+	for _, v := range layout.Verdicts() {
+		if n := count[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return plural(len(reports), "document", "documents") + " of publishers: " + strings.Join(parts, ", ") + "\n"
 }

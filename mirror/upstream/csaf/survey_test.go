@@ -115,7 +115,7 @@ func (strict) allows(u *url.URL) error { return fmt.Errorf("%s is not allowed", 
 func TestNames(t *testing.T) {
 	s := newSurvey(texts{}, memory{}, "", time.Now())
 	s.is.Distributions = []distribution{
-		{URL: "https://a.example/csaf/"}, {URL: "https://a.example/csaf/white/"}, {URL: "https://a.example/feeds/w.json", Feed: true},
+		{URL: "https://a.example/csaf/"}, {URL: "https://a.example/csaf/white/"}, {URL: "https://a.example/feeds/w.json?at=/x/", Feed: true},
 	}
 	tests := []struct{ url, name, err string }{
 		{url: "https://a.example/csaf/x.json", name: "x.json"},
