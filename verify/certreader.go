@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"crypto/dsa"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,6 +95,9 @@ func parsePublicKey(p rawPacket) (*packet.PublicKey, error) {
 	if bits, err := key.BitLength(); err == nil && bits > maxKeyBits {
 		return nil, fmt.Errorf("a key of %d bits, more than %d", bits, maxKeyBits)
 	}
+	if d, ok := key.PublicKey.(*dsa.PublicKey); ok && (d.P.BitLen() > maxDSABits || d.Q.BitLen() > maxDSAGroupBits) {
+		return nil, fmt.Errorf("a DSA key of %d bits over a group of %d", d.P.BitLen(), d.Q.BitLen())
+	}
 	return key, nil
 }
 
@@ -143,7 +147,7 @@ func (r *certificateReader) addSubkey(p rawPacket) {
 }
 
 func (r *certificateReader) addSignature(p rawPacket) {
-	if r.cert == nil || r.lost {
+	if r.cert == nil || r.lost || r.foreign(p.body) {
 		return
 	}
 	if r.cert.old != nil {
@@ -175,6 +179,20 @@ func (r *certificateReader) addSignature(p rawPacket) {
 		}
 	}
 	r.place(sig)
+}
+
+// foreign reports whether a signature certifies a user id in the name of other
+// keys only. Certificates may have a hundred thousand of those, which count for
+// nothing and are not worth the library's time and memory.
+func (r *certificateReader) foreign(body []byte) bool {
+	m := &mark{}
+	kind, err := m.readIssuers(body)
+	if err != nil || !isCertification(kind) || len(m.ids)+len(m.fingerprints) == 0 {
+		return false
+	}
+	id, fingerprint := r.cert.issuer()
+	return !slices.Contains(m.ids, id) &&
+		!slices.ContainsFunc(m.fingerprints, func(f []byte) bool { return bytes.Equal(f, fingerprint) })
 }
 
 // addForeign reports a revocation by another key, which cannot be checked and

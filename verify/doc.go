@@ -13,6 +13,12 @@
 // each byte, and no text around the block. Whatever a check returns is exactly
 // what was signed, byte for byte.
 //
+// The documents of publishers are another matter: they are what they are, some
+// since 1996. Judge takes every form, age and algorithm that they come in, says
+// for each signature which of these it rests on, and accepts what the profile
+// of its source and the operator's pins allow. What it hands out as signed is
+// the signed text alone.
+//
 // The package opens no network connection and no store. Of the OpenPGP
 // library it uses the packet parsers and the arithmetic; what makes a
 // signature good enough is decided here.

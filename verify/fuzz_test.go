@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"patchferry/layout"
 	"patchferry/verify"
 )
 
@@ -77,6 +78,8 @@ func FuzzReadKeyring(f *testing.F) {
 	f.Add([]byte(block))
 	f.Add(binaryKey(f, block))
 	addFiles(f, func(b []byte) { f.Add(b) })
+	f.Add(newOldRSA(f, 3, 1024).public())
+	f.Add(wrapped("PUBLIC KEY BLOCK", newOldDSA(f).public(), newOldRSA(f, 3, 1024).public()))
 	sig, err := key.Sign(doc, noon)
 	if err != nil {
 		f.Fatal(err)
@@ -96,6 +99,14 @@ func FuzzReadKeyring(f *testing.F) {
 		}
 		for _, fpr := range ring.Fingerprints() {
 			ring.Names(fpr)
+		}
+		infos := ring.Certificates()
+		if len(infos) != len(ring.Fingerprints()) {
+			t.Fatalf("got %d certificates of %d", len(infos), len(ring.Fingerprints()))
+		}
+		judged := csaf(ring).Document(verify.Document{Original: doc, Signature: sig})
+		if judged.Verdict == layout.Valid && judged.Primary != key.Fingerprint() {
+			t.Fatalf("valid by %s", judged.Primary)
 		}
 	})
 }

@@ -3,10 +3,13 @@ package verify_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 
 	"patchferry/verify"
 )
@@ -132,6 +135,60 @@ func TestKeyDirRefuses(t *testing.T) {
 		dir := verify.KeyDir{Path: t.TempDir() + "/none"}
 		if _, err := dir.Keyring(); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("got %v, want one that matches fs.ErrNotExist", err)
+		}
+	})
+}
+
+// FuzzWriteCertificate writes every certificate that can be read, and reads it
+// again: it is the same one, and written again it is the same text.
+func FuzzWriteCertificate(f *testing.F) {
+	key := newKey(f, "fuzz")
+	var public bytes.Buffer
+	if err := key.WritePublic(&public); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(public.Bytes())
+	for _, name := range []string{"testdata/weak/key.asc", "testdata/weak/self-key.asc"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+		f.Add(append(public.Bytes(), text...))
+		block, err := armor.Decode(bytes.NewReader(text))
+		if err != nil {
+			f.Fatal(err)
+		}
+		packets, err := io.ReadAll(block.Body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packets)
+		f.Add(append(packets, packets...))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ring, err := verify.ReadKeyring(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, fpr := range ring.Fingerprints() {
+			var once, twice bytes.Buffer
+			if err := ring.WriteCertificate(&once, fpr); err != nil {
+				t.Fatal(err)
+			}
+			back, err := verify.ReadKeyring(bytes.NewReader(once.Bytes()))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, once.Bytes())
+			}
+			if got := back.Fingerprints(); len(got) != 1 || got[0] != fpr {
+				t.Fatalf("got %v, want %s alone", got, fpr)
+			}
+			if err := back.WriteCertificate(&twice, fpr); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(once.Bytes(), twice.Bytes()) {
+				t.Fatalf("written again it differs:\n%s\n%s", once.Bytes(), twice.Bytes())
+			}
 		}
 	})
 }

@@ -17,7 +17,10 @@ const (
 	maxSubkeys     = 200      // a certificate
 	maxUsers       = 1000     // a certificate
 	maxSkippedKept = 1000
-	maxKeyBits     = 16384 // RSA, DSA: what takes longer to check is no key but an attack
+	// What takes longer to check than keys of these lengths is an attack.
+	maxKeyBits      = 16384
+	maxDSABits      = 4096
+	maxDSAGroupBits = 512
 )
 
 const (

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // Subpackets that a mark is asked for itself (RFC 9580 section 5.2.3.7). The
@@ -44,6 +46,44 @@ func (m *mark) readArea(area []byte, hashed bool) error {
 		}
 	}
 	return nil
+}
+
+// readIssuers reads the type of a signature and what it names as its issuer,
+// and nothing else. It leaves body as it is.
+func (m *mark) readIssuers(body []byte) (packet.SignatureType, error) {
+	c := &cursor{b: body}
+	version, width := c.number(1), 2
+	switch version {
+	case 2, 3:
+		c.take(1)
+		kind := packet.SignatureType(c.number(1))
+		c.take(4)
+		if id := c.take(8); !c.bad {
+			m.ids = append(m.ids, binary.BigEndian.Uint64(id))
+			return kind, nil
+		}
+		return 0, errMark
+	case 6:
+		width = 4
+	}
+	kind := packet.SignatureType(c.number(1))
+	c.take(2)
+	for range 2 {
+		area := &cursor{b: c.take(c.number(width))}
+		for len(area.b) > 0 {
+			sub := area.take(subpacketLength(area))
+			if area.bad || len(sub) == 0 {
+				return 0, errMark
+			}
+			if err := m.readIssuer(sub[0]&0x7f, sub[1:]); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if c.bad {
+		return 0, errMark
+	}
+	return kind, nil
 }
 
 func (m *mark) readIssuer(kind byte, value []byte) error {

@@ -141,3 +141,16 @@ func (ps *Pins) For(p Purpose) []Pin {
 	}
 	return out
 }
+
+// PinAll returns pins for all certificates of a keyring, for bulletins of
+// every source. It is for key files that the operator names for one run: who
+// names exactly the keys to check against has said whom to believe, as the
+// pin file would, but for this run only. legacy is each pin's Legacy.
+func PinAll(k *Keyring, legacy bool) *Pins {
+	pins := &Pins{}
+	for _, f := range k.Fingerprints() {
+		// The fingerprints of a keyring are well-formed and differ.
+		_ = pins.Add(Pin{Fingerprint: f, Purpose: PurposeBulletin, Legacy: legacy})
+	}
+	return pins
+}

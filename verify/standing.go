@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"encoding/binary"
 	"slices"
@@ -187,4 +188,27 @@ func (c *certificate) standSubkey(s *subkey, primary standing) standing {
 	}
 	st.expires = earlier(st.expires, keyExpiry(s.key, binding))
 	return st
+}
+
+// named returns the keys that a mark names, in the order of their
+// fingerprints, so that no answer depends on the order of a file.
+func (k *Keyring) named(m *mark) []standing {
+	if k == nil {
+		return nil
+	}
+	var out []standing
+	for _, c := range k.certificates {
+		if !c.has(m) {
+			continue
+		}
+		for _, st := range c.standings() {
+			if m.names(st.id, st.raw) {
+				out = append(out, st)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b standing) int {
+		return cmp.Or(cmp.Compare(a.fingerprint, b.fingerprint), cmp.Compare(a.of.fingerprint, b.of.fingerprint))
+	})
+	return out
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -269,86 +268,4 @@ func uncheckable(m *mark, st standing) string {
 			algorithmName(st.key.PubKeyAlgo), digestName(m.digest))
 	}
 	return ""
-}
-
-// algorithmName returns the name of a key's algorithm for people.
-func algorithmName(a packet.PublicKeyAlgorithm) string {
-	switch a {
-	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSASignOnly, packet.PubKeyAlgoRSAEncryptOnly:
-		return "RSA"
-	case packet.PubKeyAlgoDSA:
-		return "DSA"
-	case packet.PubKeyAlgoECDSA:
-		return "ECDSA"
-	case packet.PubKeyAlgoEdDSA, packet.PubKeyAlgoEd25519, packet.PubKeyAlgoEd448:
-		return "EdDSA"
-	case packet.PubKeyAlgoElGamal:
-		return "ElGamal"
-	}
-	return fmt.Sprintf("algorithm %d", a)
-}
-
-// keyBits returns the strength of a key as people name it: the length of the
-// modulus, or of the curve's field.
-func keyBits(key *packet.PublicKey) int {
-	if curve, err := key.Curve(); err == nil {
-		return curveBits(curve)
-	}
-	bits, err := key.BitLength()
-	if err != nil {
-		return 0
-	}
-	return int(bits)
-}
-
-func curveBits(c packet.Curve) int {
-	switch c {
-	case packet.Curve25519, packet.CurveNistP256, packet.CurveSecP256k1, packet.CurveBrainpoolP256:
-		return 256
-	case packet.CurveNistP384, packet.CurveBrainpoolP384:
-		return 384
-	case packet.Curve448:
-		return 448
-	case packet.CurveBrainpoolP512:
-		return 512
-	case packet.CurveNistP521:
-		return 521
-	}
-	return 0
-}
-
-// PinAll returns pins for all certificates of a keyring, for bulletins of
-// every source. It is for key files that the operator names for one run: who
-// names exactly the keys to check against has said whom to believe, as the
-// pin file would, but for this run only. legacy is each pin's Legacy.
-func PinAll(k *Keyring, legacy bool) *Pins {
-	pins := &Pins{}
-	for _, f := range k.Fingerprints() {
-		// The fingerprints of a keyring are well-formed and differ.
-		_ = pins.Add(Pin{Fingerprint: f, Purpose: PurposeBulletin, Legacy: legacy})
-	}
-	return pins
-}
-
-// named returns the keys that a mark names, in the order of their
-// fingerprints, so that no answer depends on the order of a file.
-func (k *Keyring) named(m *mark) []standing {
-	if k == nil {
-		return nil
-	}
-	var out []standing
-	for _, c := range k.certificates {
-		if !c.has(m) {
-			continue
-		}
-		for _, st := range c.standings() {
-			if m.names(st.id, st.raw) {
-				out = append(out, st)
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b standing) int {
-		return cmp.Or(cmp.Compare(a.fingerprint, b.fingerprint), cmp.Compare(a.of.fingerprint, b.of.fingerprint))
-	})
-	return out
 }

@@ -149,7 +149,12 @@ func (a *app) configuredJudges(cmd *cobra.Command, v *verification, j *judges) e
 	if err != nil {
 		return err
 	}
-	j.keys, j.pins = trust.Keys, trust.Pins
+	// What sources offer is looked at as a sync does; only the pins count.
+	keys, err := openKeys(&l.Config)
+	if err != nil {
+		return err
+	}
+	j.keys, j.pins = verify.MergeKeyrings(trust.Keys, keys.offeredAt(v.source)), trust.Pins
 	if v.source == "" {
 		return nil
 	}

@@ -79,7 +79,7 @@ func writeSigner(row func(format string, args ...any), j *verify.Judgement, keys
 	if j.Verdict == layout.Bad {
 		by = "claims to be signed by"
 	}
-	row("%s %s", by, strings.TrimSpace(j.Primary.Grouped()+"  "+strings.Join(keys.Names(j.Primary), ", ")))
+	row("%s %s", by, strings.TrimSpace(j.Primary.Grouped()+"  "+strings.Join(some(keys.Names(j.Primary), 3), ", ")))
 	if j.Signing != j.Primary && j.Signing != "" {
 		row("with its subkey %s", j.Signing.Grouped())
 	}

@@ -45,23 +45,32 @@ type certificateReport struct {
 	Created     layout.Time        `json:"created,omitzero"`
 	Expires     layout.Time        `json:"expires,omitzero"`
 	Revoked     bool               `json:"revoked"`
-	MD5         string             `json:"md5,omitempty"` // of a version 3 key
+	RevokedAt   layout.Time        `json:"revoked_at,omitzero"`
+	Compromised bool               `json:"compromised,omitempty"` // revoked so, or without a reason; else it was retired
+	MD5         string             `json:"md5,omitempty"`         // of a version 3 key
 }
 
 func reportCertificate(c verify.CertificateInfo) certificateReport {
 	return certificateReport{
 		Fingerprint: c.Fingerprint, UserIDs: append([]string{}, c.Names...), Algorithm: c.Algorithm, Bits: c.Bits,
-		Created: c.Created, Expires: c.Expires, Revoked: c.Revoked, MD5: c.MD5,
+		Created: c.Created, Expires: c.Expires, Revoked: c.Revoked, RevokedAt: c.RevokedAt, Compromised: c.Compromised, MD5: c.MD5,
 	}
 }
 
-// problem says what is wrong with the certificate itself, or "".
-func (c *certificateReport) problem(now time.Time) string {
+// problem says what is wrong with the certificate for a purpose, or "". Only
+// bulletins may be older than the end of their key.
+func (c *certificateReport) problem(p verify.Purpose, now time.Time) string {
+	kept := "; what it signed before stays valid"
+	if p != verify.PurposeBulletin {
+		kept = "; nothing that it signed is accepted any more"
+	}
 	switch {
+	case c.Compromised:
+		return "revoked by its owner on " + day(c.RevokedAt) + " as compromised, or without a reason: nothing that it signed counts"
 	case c.Revoked:
-		return "revoked by its owner"
+		return "retired by its owner on " + day(c.RevokedAt) + kept
 	case !c.Expires.IsZero() && !now.Before(c.Expires.Time()):
-		return "expired on " + day(c.Expires) + "; what it signed before stays valid"
+		return "expired on " + day(c.Expires) + kept
 	}
 	return ""
 }
@@ -69,7 +78,7 @@ func (c *certificateReport) problem(now time.Time) string {
 // lines describes the certificate for people.
 func (c *certificateReport) lines(now time.Time) []string {
 	var out []string
-	for _, name := range c.UserIDs {
+	for _, name := range some(c.UserIDs, 8) {
 		out = append(out, printable(name))
 	}
 	about := c.Algorithm
@@ -90,6 +99,15 @@ func (c *certificateReport) lines(now time.Time) []string {
 		out = append(out, "MD5 fingerprint "+c.MD5+" (for comparing with old books only: it can be forged)")
 	}
 	return out
+}
+
+// some returns at most n of the names, with a word for the rest: whoever makes a
+// certificate can give it a thousand.
+func some(names []string, n int) []string {
+	if len(names) <= n {
+		return names
+	}
+	return append(slices.Clone(names[:n]), fmt.Sprintf("… and %d more", len(names)-n))
 }
 
 func day(t layout.Time) string { return t.Time().UTC().Format(time.DateOnly) }
@@ -168,10 +186,15 @@ func (s *keyStore) ring() *verify.Keyring {
 }
 
 // offered returns all keys that sources offered.
-func (s *keyStore) offered() *verify.Keyring {
+func (s *keyStore) offered() *verify.Keyring { return s.offeredAt("") }
+
+// offeredAt returns the keys that one source offered, all of them for "".
+func (s *keyStore) offeredAt(source string) *verify.Keyring {
 	var rings []*verify.Keyring
 	for _, f := range s.found {
-		rings = append(rings, f.ring)
+		if source == "" || f.source == source {
+			rings = append(rings, f.ring)
+		}
 	}
 	return verify.MergeKeyrings(rings...)
 }
@@ -251,6 +274,9 @@ func (s *keyStore) typingHint(err error) string {
 	}
 	if key := find(verify.MergeKeyrings(s.ring(), s.offered()), typed.Suggestion); key != nil {
 		return "a key with the suggested fingerprint is here (" + printable(strings.Join(key.UserIDs, ", ")) + "); compare it with a second source, and type it"
+	}
+	if len(digits) == 32 {
+		return "patchferry key add FILE shows the v3sha256 of such a key beside its MD5 fingerprint; compare the one, type the other"
 	}
 	if k, ok := verify.DocumentedIssuer(digits[max(0, len(digits)-16):]); ok {
 		return "that looks like the key of " + k.Owner + "; patchferry key list --documented says where it is documented"

@@ -133,8 +133,8 @@ func (a *app) printAdded(r keyAddReport, now time.Time) error {
 		for _, line := range c.lines(now) {
 			fmt.Fprintf(&b, "    %s\n", line)
 		}
-		if c.Revoked {
-			fmt.Fprintf(&b, "    revoked by its owner\n")
+		if problem := c.problem(verify.PurposeBulletin, now); c.Revoked {
+			fmt.Fprintf(&b, "    %s\n", problem)
 		}
 		fmt.Fprintf(&b, "    %s %s\n", results[c.Result], c.File)
 		if len(c.Pinned) > 0 {

@@ -82,6 +82,9 @@ func (s *keyStore) list(now time.Time) ([]keyEntry, error) {
 		pinned[p.Fingerprint] = true
 		pin := reportPin(p)
 		e := keyEntry{Kind: "pin", Fingerprint: p.Fingerprint, Pin: &pin, Key: find(ring, p.Fingerprint), Files: s.filesOf(p.Fingerprint), Sources: s.offeredBy(p.Fingerprint)}
+		if e.Key == nil { // a sync finds it where the source offers it
+			e.Key = find(offered, p.Fingerprint)
+		}
 		e.Problem = e.pinProblem(now)
 		entries = append(entries, e)
 	}
@@ -133,7 +136,7 @@ func (e *keyEntry) pinProblem(now time.Time) string {
 	if e.Key == nil {
 		return "no key here: patchferry key add FILE"
 	}
-	return e.Key.problem(now)
+	return e.Key.problem(e.Pin.Purpose, now)
 }
 
 func (a *app) printKeys(entries []keyEntry, found bool, now time.Time) error {

@@ -208,7 +208,7 @@ func pinNotes(r *keyPinReport, now time.Time) []string {
 	if r.Key == nil {
 		return append(notes, "no key with this fingerprint is here yet: patchferry key add FILE, or a sync of a source that offers it")
 	}
-	if problem := r.Key.problem(now); problem != "" {
+	if problem := r.Key.problem(r.Purpose, now); problem != "" {
 		notes = append(notes, "the key is "+problem)
 	}
 	if weak := weakKey(r.Key); weak != "" && r.Purpose == verify.PurposeBulletin && !r.Legacy {

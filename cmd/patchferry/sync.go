@@ -130,6 +130,25 @@ func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
 			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
-	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s\n",
-		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), outcome)
+	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s%s\n",
+		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+}
+
+// countNotices counts the documents by verdict, on a line of its own; it is
+// empty where there are none.
+func countNotices(reports []mirror.NoticeReport) string {
+	count := make(map[layout.Verdict]int)
+	for _, r := range reports {
+		count[r.Verdict]++
+	}
+	var parts []string
+	for _, v := range layout.Verdicts() {
+		if n := count[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return plural(len(reports), "document", "documents") + " of publishers: " + strings.Join(parts, ", ") + "\n"
 }

@@ -7,8 +7,8 @@ import (
 	"patchferry/layout"
 )
 
-// known is how one publisher begins its advisories.
-type known struct {
+// opening is how one publisher begins its advisories.
+type opening struct {
 	// begins matches the line that has the name, as its first group, and
 	// perhaps the title, as its second.
 	begins *regexp.Regexp
@@ -16,8 +16,9 @@ type known struct {
 	titleBelow bool
 }
 
-// publishers are those that Parse knows, and last those that label the name.
-var publishers = [...]known{
+// openings are those of the publishers that Parse knows, and last that of all
+// who label the name.
+var openings = [...]opening{
 	{begins: regexp.MustCompile(`^(FreeBSD-(?:SA|EN|SN)-[0-9]{2}:[0-9]{2,3}(?:\.[\w.+-]{1,40})?)\s+(?:Security Advisory|Errata Notice|Security Notice)$`)},
 	{begins: regexp.MustCompile(`^Technical Cyber Security Alert (TA[0-9]{2}-[0-9]{3}[A-Z])$`), titleBelow: true},
 	{begins: regexp.MustCompile(`^CERT(?:\([Rr]\))? Advisory (CA-[0-9]{4}-[0-9]{2})(?:[: ]+(.*))?$`)},
@@ -41,7 +42,7 @@ var (
 func readAdvisory(lines []line) (layout.Bulletin, bool) {
 	f := newFields()
 	for i, l := range lines[:min(len(lines), advisoryTop)] {
-		for _, p := range publishers {
+		for _, p := range openings {
 			if len(l.text) > maxHeading {
 				break
 			}

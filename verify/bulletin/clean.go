@@ -59,18 +59,18 @@ func sorted(all []string, limit int) []string {
 }
 
 // distinct returns the distinct strings of all in the order of their first
-// places, at most limit, and takes their bytes from left.
+// places, at most limit, and takes what they need from left.
 func distinct(all []string, limit int, left *int) []string {
 	seen := make(map[string]bool)
 	var kept []string
 	for _, s := range all {
-		if len(kept) == limit || len(s) > *left {
+		if len(kept) == limit || quoted(s) > *left {
 			break
 		}
 		if s != "" && !seen[s] {
 			seen[s] = true
 			kept = append(kept, s)
-			*left -= len(s)
+			*left -= quoted(s)
 		}
 	}
 	return kept

@@ -15,9 +15,10 @@ import (
 // and what 2.1 has in other places. All text is the publisher's.
 type (
 	csafFile struct {
-		Document        *csafDocument       `json:"document"`
-		ProductTree     csafTree            `json:"product_tree"`
-		Vulnerabilities []csafVulnerability `json:"vulnerabilities"`
+		Document    *csafDocument `json:"document"`
+		ProductTree csafTree      `json:"product_tree"`
+		// Pointers, so that a list of nothing costs little.
+		Vulnerabilities []*csafVulnerability `json:"vulnerabilities"`
 	}
 	csafDocument struct {
 		Category string `json:"category"`
@@ -84,6 +85,7 @@ func readCSAF(found *list, text string) error {
 	if doc == nil || doc.Category == "" || !strings.HasPrefix(doc.Version, "2.") {
 		return nil // JSON of another kind
 	}
+	file.Vulnerabilities = slices.DeleteFunc(file.Vulnerabilities, func(v *csafVulnerability) bool { return v == nil })
 	b := layout.Bulletin{
 		Name:     clean(doc.Tracking.ID, maxName),
 		Title:    clean(doc.Title, maxTitle),
@@ -101,8 +103,7 @@ func readCSAF(found *list, text string) error {
 		b.Revised = ""
 	}
 	b.KBs = referencedArticles(doc.References)
-	for i := range file.Vulnerabilities {
-		v := &file.Vulnerabilities[i]
+	for _, v := range file.Vulnerabilities {
 		b.CVEs = append(b.CVEs, cves(v.CVE)...)
 		b.KBs = append(b.KBs, referencedArticles(v.References)...)
 		for _, r := range v.Remediations {
@@ -162,8 +163,7 @@ func (f *csafFile) severity() layout.Severity {
 		return s
 	}
 	var stated, scored layout.Severity
-	for i := range f.Vulnerabilities {
-		v := &f.Vulnerabilities[i]
+	for _, v := range f.Vulnerabilities {
 		for _, t := range v.Threats {
 			if t.Category == "impact" {
 				stated = worse(stated, rating(t.Details))

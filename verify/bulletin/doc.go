@@ -16,21 +16,22 @@ const (
 )
 
 // Limits of what comes out: sizes in bytes, numbers in each bulletin, but for
-// maxBulletins and maxProductBytes, which hold for a whole document. What is
-// over them is left out, and bulletins and files of digests left out are also
-// reported as an error.
+// maxBulletins and maxResult, which hold for a whole document. What is over them
+// is left out, and for bulletins and files that is also an error. maxResult
+// leaves room beside the bulletins in a notice, which is one line of 2 MiB at
+// most.
 const (
-	maxBulletins    = 5_000
-	maxName         = 100
-	maxTitle        = 500
-	maxRevision     = 20
-	maxURL          = 500
-	maxProducts     = 200
-	maxProduct      = 200
-	maxProductBytes = 4 << 20
-	maxKBs          = 2_000
-	maxCVEs         = 2_000
-	maxSupersedes   = 500
-	maxFiles        = 10_000
-	maxFileName     = 500
+	maxBulletins  = 5_000
+	maxResult     = 3 << 19 // as JSON
+	maxName       = 100
+	maxTitle      = 500
+	maxRevision   = 20
+	maxURL        = 500
+	maxProducts   = 200
+	maxProduct    = 200
+	maxKBs        = 2_000
+	maxCVEs       = 2_000
+	maxSupersedes = 500
+	maxFiles      = 10_000
+	maxFileName   = 500
 )

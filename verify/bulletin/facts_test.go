@@ -1,6 +1,7 @@
 package bulletin_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -250,5 +251,23 @@ func TestStatedFiles(t *testing.T) {
 	}
 	if len(got) != 1 || len(got[0].Files) != 1 || got[0].Files[0].Name != "good.msu" {
 		t.Errorf("got %v, want the digest of good.msu alone", got)
+	}
+}
+
+// TestDocumentedDigests wants the forms in docs/bulletins.md to be read.
+func TestDocumentedDigests(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "bulletins.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Digests\n\n```\n")
+	lines, _, _ := strings.Cut(section, "```")
+	for line := range strings.Lines(lines) {
+		if b := one(t, line); len(b.Files) != 1 || b.Files[0].Name != "name.msu" {
+			t.Errorf("%q states %v", line, b.Files)
+		}
+	}
+	if strings.Count(lines, "\n") != 3 {
+		t.Errorf("the page has %q, want three forms", lines)
 	}
 }

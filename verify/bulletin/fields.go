@@ -23,7 +23,7 @@ type fields struct {
 
 func newFields() fields { return fields{values: make(map[field]string)} }
 
-// read reads lines, the last of which may be followed by other things.
+// read reads the lines of one bulletin.
 func (f *fields) read(lines []line) {
 	for i, l := range lines {
 		if l.text == "" {

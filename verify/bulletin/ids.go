@@ -30,6 +30,9 @@ func bulletinIDs(s string) []string {
 
 // cves returns the CVEs in s, candidates as CVEs.
 func cves(s string) []string {
+	if !strings.Contains(s, "-") {
+		return nil
+	}
 	var all []string
 	for _, m := range cvePattern.FindAllStringSubmatch(s, maxCVEs) {
 		all = append(all, "CVE-"+m[1])
@@ -94,6 +97,9 @@ var addressPattern = regexp.MustCompile(`(?i)\bhttps?://[^\s<>"']+`)
 // addresses returns the web addresses in s, without the punctuation of the
 // sentence around them.
 func addresses(s string) []string {
+	if !strings.Contains(s, "://") {
+		return nil
+	}
 	var all []string
 	for _, a := range addressPattern.FindAllString(s, 100) {
 		if a = clean(strings.TrimRight(a, ".,;:!?)]}*"), maxURL+1); len(a) <= maxURL {

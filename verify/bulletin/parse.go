@@ -21,9 +21,10 @@ var ErrUnknown = errors.New("no bulletin of a known form")
 // one bulletin in several places is put together. An error may come beside
 // bulletins: it then says what of the text was left out. Without bulletins the
 // text is of no known form (ErrUnknown), larger than 4 MiB, or breaks the
-// rules of its form. Strings in the result are valid UTF-8 of bounded length
-// without control characters. Parse keeps nothing and may be called
-// concurrently.
+// rules of its form. Strings in the result are one line of valid UTF-8 each, of
+// bounded length, without control and format characters; they are still the
+// publisher's own words, and no name is safe in a path for that. Parse keeps
+// nothing and may be called concurrently.
 func Parse(text string) ([]layout.Bulletin, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("read bulletin: more than %d bytes", maxText)
@@ -39,13 +40,14 @@ func Parse(text string) ([]layout.Bulletin, error) {
 	default:
 		err = readText(&found, text)
 	}
-	switch {
-	case len(found.all) == 0 && err == nil:
+	if len(found.all) == 0 && err == nil {
 		return nil, ErrUnknown
-	case found.left > 0:
-		err = errors.Join(err, fmt.Errorf("read bulletin: %d bulletins left out, %d are read", found.left, maxBulletins))
 	}
-	return found.finish(), err
+	found.finish()
+	if found.left > 0 {
+		err = errors.Join(err, fmt.Errorf("read bulletin: %d bulletins left out, %d are read", found.left, len(found.all)))
+	}
+	return found.all, err
 }
 
 // readText reads what is neither JSON nor XML.
@@ -119,19 +121,47 @@ func merge(b, more *layout.Bulletin) {
 	b.Files = append(b.Files, more.Files...)
 }
 
-// finish brings all lists of all bulletins into their order and under their
-// limits.
-func (l *list) finish() []layout.Bulletin {
-	left := maxProductBytes
+// finish brings the lists of all bulletins into their order and under their
+// limits. What is over the limit of the whole is left out: first products, of
+// which a document can name all in each of its bulletins, then bulletins.
+func (l *list) finish() {
+	left := maxResult
 	for i := range l.all {
 		b := &l.all[i]
 		b.KBs = sorted(b.KBs, maxKBs)
 		b.CVEs = sorted(b.CVEs, maxCVEs)
 		b.Supersedes = sorted(without(b.Supersedes, b.Name), maxSupersedes)
-		b.Products = distinct(b.Products, maxProducts, &left)
 		if b.Revised == b.Released {
 			b.Revised = ""
 		}
+		if left -= size(b); left < 0 {
+			l.left += len(l.all) - i
+			l.all = l.all[:i]
+			left += size(b)
+			break
+		}
 	}
-	return l.all
+	for i := range l.all {
+		l.all[i].Products = distinct(l.all[i].Products, maxProducts, &left)
+	}
+}
+
+// size returns how many bytes a bulletin without its products has in a line of
+// a catalog, or somewhat more.
+func size(b *layout.Bulletin) int {
+	n := 200 + quoted(b.Name) + quoted(b.Title) + quoted(b.Revision) + quoted(b.URL)
+	for _, list := range [...][]string{b.KBs, b.CVEs, b.Supersedes} {
+		for _, s := range list {
+			n += quoted(s)
+		}
+	}
+	for _, f := range b.Files {
+		n += quoted(f.Name) + 100
+	}
+	return n
+}
+
+// quoted returns how many bytes s has as JSON with a comma behind it.
+func quoted(s string) int {
+	return len(s) + strings.Count(s, `"`) + strings.Count(s, `\`) + 3
 }

@@ -58,7 +58,8 @@ const folderVersion = 1
 
 // List lists the folder. It is NotModified if no file in it was added, removed
 // or changed, by its size and time, since prev was returned; a mailbox is then
-// not read.
+// not read. A list with problems has no Memory, so that they are looked at, and
+// told, until they are gone.
 //
 // A document is called by its path below the folder, a mail of a mailbox by
 // that of the mailbox and 16 hexadecimal digits of its SHA-256, and a mail of a
@@ -75,20 +76,22 @@ func (f *Folder) List(ctx context.Context, prev json.RawMessage) (*layout.Announ
 		return nil, err
 	}
 	now := folderMemory{Version: folderVersion, Path: f.Path, Files: s.digest()}
-	list := &layout.AnnouncedList{}
-	if list.Memory, err = json.Marshal(now); err != nil {
+	memory, err := json.Marshal(now)
+	if err != nil {
 		return nil, err
 	}
 	var was folderMemory
 	if json.Unmarshal(prev, &was) == nil && was == now {
-		list.NotModified = true
-		return list, nil
+		return &layout.AnnouncedList{NotModified: true, Memory: memory}, nil
 	}
 	if err := s.sort(ctx); err != nil {
 		return nil, err
 	}
 	f.remember(s.places)
-	list.Items, list.Keys, list.Problems = s.items, s.keys, s.problems.all()
+	list := &layout.AnnouncedList{Items: s.items, Keys: s.keys, Problems: s.problems.all()}
+	if len(list.Problems) == 0 {
+		list.Memory = memory
+	}
 	return list, nil
 }
 

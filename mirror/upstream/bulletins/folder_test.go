@@ -304,6 +304,20 @@ func TestFolderRemembers(t *testing.T) {
 	}
 }
 
+// TestFolderForgetsNoProblem lists a folder with a problem twice: it is told
+// twice.
+func TestFolderForgetsNoProblem(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.txt": "a", "b.txt": "\x00"})
+	f := &bulletins.Folder{Path: dir}
+	for range 2 {
+		l := list(t, f, list(t, f, nil).Memory)
+		if l.NotModified || len(l.Items) != 1 || len(l.Problems) != 1 {
+			t.Errorf("got %+v", l)
+		}
+	}
+}
+
 // TestFolderFindsWhatMoved gets mails that mail programs moved since the list.
 func TestFolderFindsWhatMoved(t *testing.T) {
 	dir := t.TempDir()
@@ -333,6 +347,18 @@ func TestFolderFindsWhatMoved(t *testing.T) {
 	}
 }
 
+// TestFolderFindsMailInItsMailbox gets a mail where another stands by now.
+func TestFolderFindsMailInItsMailbox(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"in": from + mail})
+	f := &bulletins.Folder{Path: dir}
+	list(t, f, nil)
+	write(t, dir, map[string]string{"in": from + "To: a\n\nb\n\n" + from + mail})
+	if a := get(t, f, "in/"+mailID(mail)); string(a.Original) != mail {
+		t.Errorf("got %q", a.Original)
+	}
+}
+
 // TestFolderStaysInside has links out of the folder, and things that are no
 // files.
 func TestFolderStaysInside(t *testing.T) {
@@ -353,6 +379,9 @@ func TestFolderStaysInside(t *testing.T) {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	text := strings.Join(problems(got), "\n")
+	if len(got.Problems) != 4+1 { // and "folder", which leads out
+		t.Errorf("got problems:\n%s", text)
+	}
 	for _, name := range []string{"out.txt", "up.txt", "good.json.asc", "dangling.txt"} {
 		if !strings.Contains(text, fmt.Sprintf("%q: ", name)) {
 			t.Errorf("%s is no problem of:\n%s", name, text)

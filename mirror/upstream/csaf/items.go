@@ -17,14 +17,14 @@ type items struct {
 	bases    []string // folders of the distributions, the longest first
 	all      []layout.Announced
 	files    map[string]files // by name, where they are not where the rule puts them
-	byURL    map[string]int
-	byName   map[string]int
-	bad      problems
-	strange  map[string]error // by host: documents where the operator allowed nothing
-	strangeN map[string]int
-	shadowed []string // distributions with documents that lost their name to another
-	problems []error
-	full     bool
+	byURL    map[string]int   // index in all
+	byName   map[string]int   // index in all
+	bad      problems         // of single documents
+	strange  map[string]error // by host: why none of its documents may be asked for
+	strangeN map[string]int   // how many these are
+	shadowed []string         // distributions with documents that lost their name to another
+	problems []error          // for the list
+	full     bool             // more than maxItems are listed
 }
 
 // items joins the lists in the order of their distributions' URLs.
@@ -56,7 +56,10 @@ func (s *survey) items(lists []listing) *items {
 }
 
 // folder is what the documents of a distribution stand below.
-func (d distribution) folder() string { return d.URL[:strings.LastIndexByte(d.URL, '/')+1] }
+func (d distribution) folder() string {
+	place, _, _ := strings.Cut(d.URL, "?")
+	return place[:strings.LastIndexByte(place, '/')+1]
+}
 
 func (t *items) join(s *survey, l listing) {
 	lost := 0

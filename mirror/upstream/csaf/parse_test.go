@@ -112,7 +112,7 @@ func TestListsAreBounded(t *testing.T) {
 	var index, changes strings.Builder
 	feed := `{"feed":{"entry":[` + strings.Repeat("{},", maxItems) + `{}]}}`
 	links := `{"feed":{"entry":[{"link":[` + strings.Repeat("{},", maxLinks) + `{}]}]}}`
-	for i := range maxItems + 10 {
+	for i := range maxItems + 1 {
 		fmt.Fprintf(&index, "2024/%d.json\n", i)
 		fmt.Fprintf(&changes, "2024/%d.json,2024-01-02\n", i)
 	}

@@ -32,6 +32,7 @@ type survey struct {
 	is     memory // of this one
 	bodies map[string][]byte
 	left   int64 // bytes of lists that may still be read
+	most   int   // documents after which no further list is read
 }
 
 func newSurvey(from reader, was memory, place string, now time.Time) *survey {
@@ -40,6 +41,7 @@ func newSurvey(from reader, was memory, place string, now time.Time) *survey {
 		is:     memory{Version: memoryVersion, Place: place, Pages: map[string]page{}},
 		bodies: map[string][]byte{},
 		left:   maxTotal,
+		most:   maxListed,
 	}
 }
 
@@ -162,7 +164,7 @@ func (s *survey) gather(ctx context.Context) (lists []listing, gone bool, proble
 	var failed []error
 	listed := 0
 	for _, d := range s.is.Distributions {
-		if listed >= maxListed {
+		if listed >= s.most {
 			failed = append(failed, fmt.Errorf("%s is not read: %d documents are listed before it", d.URL, listed))
 			continue
 		}

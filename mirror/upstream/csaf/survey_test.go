@@ -31,17 +31,22 @@ func (x texts) allows(*url.URL) error { return nil }
 
 func (x texts) place(u string) string { return u }
 
-// survey lists the documents of a provider of texts, whose metadata names these
-// directories below https://a.example/.
-func (x texts) survey(t *testing.T, directories ...string) *layout.AnnouncedList {
-	t.Helper()
+// survey looks at a provider of texts whose metadata names these directories
+// below https://a.example/.
+func (x texts) survey(directories ...string) *survey {
 	var named []string
 	for _, d := range directories {
 		named = append(named, fmt.Sprintf(`{"directory_url":"https://a.example/%s/"}`, d))
 	}
-	const at = "https://a.example/p.json"
-	x[at] = `{"canonical_url":"` + at + `","distributions":[` + strings.Join(named, ",") + `]}`
-	list, _, err := newSurvey(x, memory{}, at, time.Now()).whole(t.Context(), parse(t, at))
+	x[textsAt] = `{"canonical_url":"` + textsAt + `","distributions":[` + strings.Join(named, ",") + `]}`
+	return newSurvey(x, memory{}, textsAt, time.Now())
+}
+
+const textsAt = "https://a.example/p.json"
+
+func list(t *testing.T, s *survey) *layout.AnnouncedList {
+	t.Helper()
+	list, _, err := s.whole(t.Context(), parse(t, textsAt))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,20 +65,32 @@ func wantText(t *testing.T, errs []error, want string) {
 
 // TestManyDocuments lists more than may be taken, in one list and in many.
 func TestManyDocuments(t *testing.T) {
+	s := newSurvey(texts{}, memory{}, "", time.Now())
+	s.is.Distributions = []distribution{{URL: "https://a.example/f.json", Feed: true}}
+	l := listing{of: s.is.Distributions[0]}
+	for i := range maxItems + 1 {
+		l.entries = append(l.entries, entry{url: fmt.Sprintf("https://a.example/%d.json", i)})
+	}
+	got := s.items([]listing{l})
+	if len(got.all) != maxItems {
+		t.Errorf("got %d documents", len(got.all))
+	}
+	wantText(t, got.problems, "more than 200000 documents are listed; the rest is left out")
+
 	x := texts{}
 	for i := range 3 {
-		var index strings.Builder
-		for n := range maxItems {
-			fmt.Fprintf(&index, "%d/%d.json\n", i, n)
-		}
-		x[fmt.Sprintf("https://a.example/%d/index.txt", i)] = index.String()
+		x[fmt.Sprintf("https://a.example/%d/index.txt", i)] = fmt.Sprintf("%d-a.json\n%[1]d-b.json\n", i)
 	}
-	list := x.survey(t, "0", "1", "2")
-	if len(list.Items) != maxItems {
-		t.Errorf("got %d documents", len(list.Items))
+	s = x.survey("0", "1", "2")
+	if s.most != maxListed {
+		t.Errorf("lists are read up to %d documents, want %d", s.most, maxListed)
 	}
-	wantText(t, list.Problems, "more than 200000 documents are listed; the rest is left out")
-	wantText(t, list.Problems, "https://a.example/2/ is not read: 400000 documents are listed before it")
+	s.most = 4
+	some := list(t, s)
+	if len(some.Items) != 4 {
+		t.Errorf("got %v", some.Items)
+	}
+	wantText(t, some.Problems, "https://a.example/2/ is not read: 4 documents are listed before it")
 }
 
 // TestMuchText lists less than may be taken in more bytes than may be read.
@@ -83,10 +100,10 @@ func TestMuchText(t *testing.T) {
 	for i := range 5 {
 		x[fmt.Sprintf("https://a.example/%d/index.txt", i)] = full
 	}
-	list := x.survey(t, "0", "1", "2", "3", "4")
-	wantText(t, list.Problems, "bytes; all lists together may have 67108864")
-	if len(list.Items) != 0 {
-		t.Errorf("got %v", list.Items)
+	got := list(t, x.survey("0", "1", "2", "3", "4"))
+	wantText(t, got.Problems, "bytes; all lists together may have 67108864")
+	if len(got.Items) != 0 {
+		t.Errorf("got %v", got.Items)
 	}
 }
 
@@ -115,7 +132,7 @@ func (strict) allows(u *url.URL) error { return fmt.Errorf("%s is not allowed", 
 func TestNames(t *testing.T) {
 	s := newSurvey(texts{}, memory{}, "", time.Now())
 	s.is.Distributions = []distribution{
-		{URL: "https://a.example/csaf/"}, {URL: "https://a.example/csaf/white/"}, {URL: "https://a.example/feeds/w.json", Feed: true},
+		{URL: "https://a.example/csaf/"}, {URL: "https://a.example/csaf/white/"}, {URL: "https://a.example/feeds/w.json?at=/x/", Feed: true},
 	}
 	tests := []struct{ url, name, err string }{
 		{url: "https://a.example/csaf/x.json", name: "x.json"},
@@ -149,9 +166,9 @@ func TestDataHost(t *testing.T) {
 		"https://csaf.data.security.a.example/": `{"canonical_url":"https://a.example/provider-metadata.json","distributions":[{"directory_url":"https://a.example/csaf"}]}`,
 		"https://a.example/csaf/index.txt":      "a.json\n",
 	}
-	list, _, err := newSurvey(x, memory{}, "", time.Now()).whole(t.Context(), parse(t, "https://a.example:443"))
-	if err != nil || len(list.Items) != 1 {
-		t.Errorf("got %+v, %v", list, err)
+	got, _, err := newSurvey(x, memory{}, "", time.Now()).whole(t.Context(), parse(t, "https://a.example:443"))
+	if err != nil || len(got.Items) != 1 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, _, err = newSurvey(strict{x}, memory{}, "", time.Now()).whole(t.Context(), parse(t, "https://a.example/")); err == nil {
 		t.Error("a host that is not allowed was asked")
