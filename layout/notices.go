@@ -54,7 +54,7 @@ func (n *Notice) check() error {
 	return nil
 }
 
-// Announcement of one bulletin: what it says, and the notice that says so.
+// Said is one bulletin with the notice that says so.
 type Said struct {
 	*Bulletin
 	Notice *Notice

@@ -18,9 +18,9 @@ const maxWords = 300
 // rows prints names with values, leaving out those without.
 type rows struct{ w *tabwriter.Writer }
 
-func (r rows) add(name, value string) {
+func (out rows) add(name, value string) {
 	if value = oneLine(value, 0); value != "" {
-		fmt.Fprintf(r.w, "%s\t%s\n", name, value)
+		fmt.Fprintf(out.w, "%s\t%s\n", name, value)
 	}
 }
 
