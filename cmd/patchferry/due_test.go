@@ -69,6 +69,7 @@ func TestDueOfUpdate(t *testing.T) {
 		{"a milder bulletin", []*layout.Notice{say("A", layout.Valid, layout.Moderate, "2026-03-01")}, own, "2026-07-01", "bulletin A"},
 		{"the earlier of two", []*layout.Notice{say("A", layout.Valid, layout.Important, "2026-03-01"), say("B", layout.Valid, layout.Critical, "2026-03-03")}, own, "2026-03-04", "bulletin B"},
 		{"signed before unsigned", []*layout.Notice{say("A", layout.Unsigned, layout.Critical, "2026-03-01"), say("B", layout.Valid, layout.Important, "2026-03-03")}, own, "2026-04-03", "bulletin B"},
+		{"unsigned after signed", []*layout.Notice{say("A", layout.Valid, layout.Important, "2026-03-03"), say("B", layout.Unsigned, layout.Critical, "2026-03-01")}, own, "2026-04-03", "bulletin A"},
 		{"unsigned alone", []*layout.Notice{say("A", layout.Unsigned, layout.Critical, "2026-03-01")}, own, "2026-03-02", "bulletin A"},
 		{"only announced", []*layout.Notice{announcedOnly}, own, "2026-04-02", "update"},
 		{"without severity", []*layout.Notice{say("A", layout.Valid, "", "2026-03-01")}, own, "2026-04-02", "update"},

@@ -119,7 +119,11 @@ func (h *hooks) run(ctx context.Context, head hookHead, event any) error {
 	if err != nil {
 		return fmt.Errorf("hook %s: %s: %w%s", head.Event, cmd.Path, err, itSaid(out.lines()))
 	}
-	h.log.Info("hook ran", "path", cmd.Path, "elapsed", time.Since(start), "text", oneLine(out.lines(), 0))
+	attributes := []any{"path", cmd.Path, "elapsed", time.Since(start)}
+	if text := oneLine(out.lines(), 0); text != "" {
+		attributes = append(attributes, "text", text)
+	}
+	h.log.Info("hook ran", attributes...)
 	return nil
 }
 

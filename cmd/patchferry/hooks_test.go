@@ -274,6 +274,46 @@ func TestStaleIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestServeTellsOfSilentSources runs what a server runs beside itself.
+func TestServeTellsOfSilentSources(t *testing.T) {
+	dir, _ := newMirror(t, map[string][]byte{"/a.exe": []byte("MZ")})
+	const more = "[hooks]\non_stale = [\"/bin/sh\", \"-c\", \"cat > told\"]\n"
+	f, err := os.OpenFile(filepath.Join(dir, "patchferry.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(more)
+	told := filepath.Join(dir, "told")
+	if err := errors.Join(err, f.Close(), syscall.Mkfifo(told, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := config.Load(config.Request{File: filepath.Join(dir, "patchferry.toml"), Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a := &app{stderr: io.Discard, env: []string{"PATH=" + os.Getenv("PATH")}}
+		a.watchStale(ctx, &l.Config)
+	}()
+	b, err := os.ReadFile(told) // waits for the hook
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got staleEvent
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Sources) != 1 || got.Sources[0].Name != "test" || got.Event != onStale || got.After != "7d" {
+		t.Errorf("got %+v", got)
+	}
+	cancel()
+	<-ended
+}
+
 // TestSummaries puts the worst first, on one short line.
 func TestSummaries(t *testing.T) {
 	long := say(strings.Repeat("X\r\n", 300), layout.Valid, layout.Critical, "2026-03-19")

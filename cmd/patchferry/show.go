@@ -103,11 +103,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 	if another {
 		fmt.Fprintln(w)
 	}
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, value)
-		}
-	}
+	row := rows{w}.add
 	row("id", u.ID)
 	row("title", u.Title)
 	row("kb", u.KB)

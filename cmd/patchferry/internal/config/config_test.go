@@ -220,6 +220,9 @@ func FuzzLoad(f *testing.F) {
 		"", "role = \"near\"\n", "[[source]]\nname = \"a\"\nkind = \"links\"\nurl = \"https://h/a\"\n",
 		"source = [{name = \"a\"}]\n", "[source.select]\n", "tls = {cert = \"a\"}\n", "a.b.c = 1\n[a]\n", "x = \"",
 		"[[source]]\nselect.os = [\"windowsxp\"]\n[[source]]\n[source.select]\nsince = \"2001-01-32\"\n", "\xef\xbb\xbfrole=\"near\"",
+		"[deadlines]\ncritical = { within = \"24h\", tested = \"2w\" }\n[deadlines.low]\nor_with = true\n", "deadlines.moderate.within = \"4mo\"\n",
+		"[hooks]\non_bulletin = [\"a\", \"b\"]\non_stale = \"c\"\ntimeout = \"2m\"\n",
+		"[[source]]\nname = \"a\"\nkind = \"csaf\"\nurls = [\"x\"]\nsigned = false\nprofile = \"historical\"\n",
 	} {
 		f.Add([]byte(seed))
 	}
