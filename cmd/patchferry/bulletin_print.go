@@ -92,6 +92,9 @@ func (out rows) bulletin(d *bulletinDetails, r *noticeReport) {
 	}
 	out.add("  replaced by", strings.Join(d.ReplacedBy, " "))
 	out.add("  severity", string(b.Severity))
+	if b.Severity == "" && d.severity != "" {
+		out.add("  severity", string(d.severity)+", as an earlier revision says")
+	}
 	out.add("  released", string(b.Released))
 	out.add("  revised", string(b.Revised))
 	out.add("  deploy", dueWords(d.Due))

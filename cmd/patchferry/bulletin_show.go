@@ -37,6 +37,7 @@ type bulletinDetails struct {
 	ReplacedBy []string      `json:"replaced_by,omitempty"`
 	Updates    []namedUpdate `json:"updates"`
 	bulletin   *layout.Bulletin
+	severity   layout.Severity // in force, which an earlier revision may have said
 }
 
 // namedUpdate is an update of the catalog that a bulletin names.
@@ -148,10 +149,12 @@ func (s *site) report(e *edition, n *layout.Notice, found *announcements, d layo
 	}
 	for i := range n.Bulletins {
 		b := &n.Bulletins[i]
-		r.Bulletins = append(r.Bulletins, bulletinDetails{
-			Name: b.Name, Due: dueOf(d, b), InForce: found.all[found.at[b.Name]].Bulletin == b,
-			ReplacedBy: found.replacing(n, b), Updates: []namedUpdate{}, bulletin: b,
-		})
+		details := bulletinDetails{Name: b.Name, Due: dueOf(d, b), ReplacedBy: found.replacing(n, b), Updates: []namedUpdate{}, bulletin: b}
+		if current := found.all[found.at[b.Name]]; current.Latest == b {
+			// What this revision leaves out, earlier ones have said.
+			details.InForce, details.Due, details.severity = true, dueOf(d, current.Bulletin), current.Severity
+		}
+		r.Bulletins = append(r.Bulletins, details)
 	}
 	return r
 }
