@@ -137,6 +137,39 @@ func TestCurrent(t *testing.T) {
 	}
 }
 
+// TestCurrentCompletes has revisions that name only what changed.
+func TestCurrentCompletes(t *testing.T) {
+	whole := layout.Bulletin{
+		Name: "MS08-056", Title: "Office", Severity: layout.Moderate, Released: "2008-10-14", Revision: "1.0",
+		KBs: []string{"957699"}, CVEs: []string{"CVE-2008-4020"}, Products: []string{"Office XP"},
+	}
+	minor := layout.Bulletin{Name: "MS08-056", Revised: "2008-11-12", Revision: "1.1"}
+	got := layout.Current([]*layout.Notice{notice("s:1", layout.Valid, whole), notice("s:2", layout.Valid, minor)})
+	want := whole
+	want.Revised, want.Revision = minor.Revised, minor.Revision
+	if len(got) != 1 || got[0].Notice.ID != "s:2" || got[0].Latest.Revision != "1.1" {
+		t.Fatalf("got %+v", got)
+	}
+	if diff := cmp.Diff(want, *got[0].Bulletin); diff != "" {
+		t.Errorf("completed (-want +got):\n%s", diff)
+	}
+	if len(got[0].Latest.KBs) > 0 {
+		t.Error("the notice itself was changed")
+	}
+	for name, other := range map[string]*layout.Notice{
+		"an unsigned one": notice("s:1", layout.Unsigned, whole),
+		"one that was only announced": notice("s:1", layout.Valid, func() layout.Bulletin {
+			b := whole
+			b.Status = layout.StatusAnnounced
+			return b
+		}()),
+	} {
+		if got := layout.Current([]*layout.Notice{other, notice("s:2", layout.Valid, minor)}); len(got[0].KBs) > 0 || got[0].Severity != "" {
+			t.Errorf("%s completes a signed one: %+v", name, got[0].Bulletin)
+		}
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	for _, tt := range []struct {
 		severity layout.Severity

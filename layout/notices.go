@@ -54,36 +54,65 @@ func (n *Notice) check() error {
 	return nil
 }
 
-// Announcement of one bulletin: what it says, and the notice that says so.
+// Said is one bulletin in force, and the notice that says so. What its latest
+// revision leaves out stands as in those before it.
 type Said struct {
 	*Bulletin
 	Notice *Notice
+	Latest *Bulletin // the revision itself, as Notice has it
 }
 
 // Current returns, for every name, the bulletin in force among the notices, in
 // the order of names. Of several with one name a signed one comes before an
 // unsigned one, a released one before one that was only announced, then the
 // later revision counts, last the later signature.
+//
+// Revisions of bulletins in mails name only what changed. So articles, CVEs,
+// products, severity and the like that the bulletin in force leaves out are
+// those of the one before, as long as that is as well signed and was released.
 func Current(notices []*Notice) []Said {
-	best := make(map[string]Said)
+	revisions := make(map[string][]Said)
 	for _, n := range notices {
 		for i := range n.Bulletins {
-			said := Said{&n.Bulletins[i], n}
-			if old, ok := best[said.Name]; !ok || said.after(old) {
-				best[said.Name] = said
-			}
+			b := &n.Bulletins[i]
+			revisions[b.Name] = append(revisions[b.Name], Said{b, n, b})
 		}
 	}
-	all := make([]Said, 0, len(best))
-	for _, said := range best {
-		all = append(all, said)
+	all := make([]Said, 0, len(revisions))
+	for _, of := range revisions {
+		slices.SortFunc(of, func(a, b Said) int { return b.compare(a) })
+		all = append(all, of[0].completed(of[1:]))
 	}
 	slices.SortFunc(all, func(a, b Said) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
-// after reports whether s takes the place of old, a bulletin of the same name.
-func (s Said) after(old Said) bool {
+// completed returns s with what it leaves out as earlier revisions have it.
+func (s Said) completed(earlier []Said) Said {
+	whole := *s.Bulletin
+	for _, e := range earlier {
+		if e.Notice.Verdict.Rank() > s.Notice.Verdict.Rank() || e.Status != s.Status {
+			continue
+		}
+		whole.Title = cmp.Or(whole.Title, e.Title)
+		whole.Severity = cmp.Or(whole.Severity, e.Severity)
+		whole.Released = cmp.Or(whole.Released, e.Released)
+		whole.URL = cmp.Or(whole.URL, e.URL)
+		for _, list := range [...]struct{ into, from *[]string }{
+			{&whole.KBs, &e.KBs}, {&whole.CVEs, &e.CVEs}, {&whole.Products, &e.Products}, {&whole.Supersedes, &e.Supersedes},
+		} {
+			if len(*list.into) == 0 {
+				*list.into = *list.from
+			}
+		}
+	}
+	s.Bulletin = &whole
+	return s
+}
+
+// compare orders bulletins of one name: that which takes the place of another
+// comes after it.
+func (s Said) compare(old Said) int {
 	return cmp.Or(
 		-cmp.Compare(s.Notice.Verdict.Rank(), old.Notice.Verdict.Rank()),
 		cmp.Compare(s.stage(), old.stage()),
@@ -91,7 +120,7 @@ func (s Said) after(old Said) bool {
 		compareRevisions(s.Revision, old.Revision),
 		s.Notice.SignedAt.Time().Compare(old.Notice.SignedAt.Time()),
 		cmp.Compare(s.Notice.ID, old.Notice.ID),
-	) > 0
+	)
 }
 
 func (s Said) stage() int {

@@ -275,9 +275,24 @@ func (g *gazette) describe(n *layout.Notice, j *verify.Judgement, original []byt
 		if err != nil {
 			problems = append(problems, err.Error())
 		}
-		n.Bulletins = append(n.Bulletins, found...)
+		n.Bulletins = appendNew(n.Bulletins, found)
+	}
+	if _, err := layout.AppendNotice(nil, n); err != nil {
+		n.Bulletins = nil // it is kept all the same
+		problems = append(problems, err.Error())
 	}
 	return problems
+}
+
+// appendNew appends the bulletins whose names are new: texts may stand within
+// texts, and then one is read with the other.
+func appendNew(all, found []layout.Bulletin) []layout.Bulletin {
+	for _, b := range found {
+		if !slices.ContainsFunc(all, func(known layout.Bulletin) bool { return known.Name == b.Name }) {
+			all = append(all, b)
+		}
+	}
+	return all
 }
 
 // judgeAgain judges what is kept of a source by the keys and pins of now.

@@ -140,12 +140,16 @@ func (a *app) listBulletins(ctx context.Context, s *site, d layout.Deadlines, al
 		}
 		for i := range n.Bulletins {
 			r, b := reportNotice(n), &n.Bulletins[i]
-			r.dueBulletin = dueBulletin{b, dueOf(d, b)}
 			r.ReplacedBy = found.replacing(n, b)
 			at := found.at[b.Name]
-			if current := found.all[at]; current.Bulletin != b && !all {
+			current := found.all[at]
+			if current.Latest != b && !all {
 				continue
 			}
+			if current.Latest == b {
+				b = current.Bulletin // with what this revision leaves out
+			}
+			r.dueBulletin = dueBulletin{b, dueOf(d, b)}
 			r.Updates, r.Held = updates[at], held[at]
 			bulletins = append(bulletins, r)
 		}

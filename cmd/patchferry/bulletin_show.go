@@ -149,7 +149,7 @@ func (s *site) report(e *edition, n *layout.Notice, found *announcements, d layo
 	for i := range n.Bulletins {
 		b := &n.Bulletins[i]
 		r.Bulletins = append(r.Bulletins, bulletinDetails{
-			Name: b.Name, Due: dueOf(d, b), InForce: found.all[found.at[b.Name]].Bulletin == b,
+			Name: b.Name, Due: dueOf(d, b), InForce: found.all[found.at[b.Name]].Latest == b,
 			ReplacedBy: found.replacing(n, b), Updates: []namedUpdate{}, bulletin: b,
 		})
 	}

@@ -225,6 +225,9 @@ func (w *walk) multipart(e entity, kind string, params map[string]string, p plac
 		within = messageType
 	}
 	for i, raw := range parts {
+		if w.full != nil {
+			return
+		}
 		below := p.below(i, within)
 		part, err := readEntity(raw)
 		if err != nil {

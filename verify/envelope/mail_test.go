@@ -175,6 +175,8 @@ func TestMailsOfParts(t *testing.T) {
 		{"two types", header + "Content-Type: text/plain\nContent-Type: text/html\n\n" + block, []seen{{Body: "text of it = all", Where: "block 1", Extra: true}}},
 		{"two types of a part", header + multipart("mixed", "b", "Content-Type: text/plain\nContent-Type: text/html\n\n"+block),
 			[]seen{fails("part 1", "its header has the field content-type twice")}},
+		{"a long type of a part", header + multipart("mixed", "b", "Content-Type: text/plain;\n "+strings.Repeat("a", 16<<10)+"\n\n"+block),
+			[]seen{fails("part 1", "the field content-type of its header has more than 16384 bytes")}},
 		{"no header of a part", header + multipart("mixed", "b", block), []seen{fails("part 1", "its header has a line that is no field")}},
 		{"an encoding of no name", header + "Content-Transfer-Encoding: x-uuencode\n\n" + block, []seen{fails("", `its transfer encoding "x-uuencode" is not one of RFC 2045`)}},
 		{"text behind base64", header + "Content-Transfer-Encoding: base64\n\n" + based(block) + "_____\nfooter\n", []seen{fails("", "its base64 text holds something else")}},
@@ -247,6 +249,32 @@ func TestMailsHaveLimits(t *testing.T) {
 			if got != test.want {
 				t.Errorf("got error %q, want %q", got, test.want)
 			}
+		})
+	}
+}
+
+// TestMailsTakeLinearTime opens mails of 4 MiB that are all structure. Each would
+// take minutes if any of it were read over and over.
+func TestMailsTakeLinearTime(t *testing.T) {
+	fill := func(head, piece string) string {
+		return head + strings.Repeat(piece, (envelope.MaxDocument-len(head))/len(piece))
+	}
+	for name, doc := range map[string]string{
+		"boundaries":     fill(header+"Content-Type: multipart/mixed; boundary=b\n\n", "--b\n"),
+		"images":         fill(header+"Content-Type: multipart/mixed; boundary=b\n\n", "--b\nContent-Type: image/png\n\n"),
+		"nested mails":   fill(header, "Content-Type: message/rfc822\n\n"),
+		"nested parts":   fill(header, "Content-Type: multipart/mixed; boundary=b\n\n--b\n"),
+		"fields":         fill(header, "Received: x\n"),
+		"folded lines":   fill(header+"Content-Type: a;\n", " b=c;\n"),
+		"long folded":    fill(header+"Content-Type: a;\n", " b="+strings.Repeat("c", 8<<10)+";\n"),
+		"parameters":     fill(header+"Content-Type: a", ";b=c"),
+		"mails":          fill("", "From a\nTo: b\n\n"),
+		"no line ends":   fill(header+"Content-Transfer-Encoding: quoted-printable\n\n", "=41"),
+		"soft line ends": fill(header+"Content-Transfer-Encoding: quoted-printable\n\n", "=\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open(t, doc)
 		})
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	maxFields    = 1000
+	maxFields    = 1000 // lines of a header
+	maxField     = 16 << 10
 	maxFieldName = 200
 	maxBoundary  = 200
 )
@@ -46,7 +47,9 @@ func readEntity(b []byte) (entity, error) {
 			return e, fmt.Errorf("its header has more than %d lines", maxFields)
 		}
 		if n > 0 && (line[0] == ' ' || line[0] == '\t') {
-			e.unfold(name, line)
+			if err := e.unfold(name, line); err != nil {
+				return e, err
+			}
 			continue
 		}
 		var value []byte
@@ -66,18 +69,27 @@ func (e *entity) add(name, value string) error {
 	if !kept[name] {
 		return nil
 	}
-	if _, twice := e.fields[name]; twice && strings.HasPrefix(name, "content-") {
+	_, twice := e.fields[name]
+	switch {
+	case !strings.HasPrefix(name, "content-"):
+		value = "" // that it is there says enough
+	case twice:
 		return fmt.Errorf("its header has the field %s twice", name)
+	case len(value) > maxField:
+		return fmt.Errorf("the field %s of its header has more than %d bytes", name, maxField)
 	}
 	e.fields[name] = value
 	return nil
 }
 
 // unfold joins a further line to a field.
-func (e *entity) unfold(name string, line []byte) {
-	if kept[name] && strings.HasPrefix(name, "content-") {
-		e.fields[name] += " " + string(bytes.TrimSpace(line))
+func (e *entity) unfold(name string, line []byte) error {
+	if !kept[name] || !strings.HasPrefix(name, "content-") {
+		return nil
 	}
+	value := e.fields[name] + " " + string(bytes.TrimSpace(line))
+	delete(e.fields, name)
+	return e.add(name, value)
 }
 
 // field splits a line of a header (RFC 5322 section 2.2). Its name comes in
