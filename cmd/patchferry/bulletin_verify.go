@@ -168,33 +168,55 @@ func (a *app) configuredJudges(cmd *cobra.Command, v *verification, j *judges) e
 	return nil
 }
 
-// readKeyArguments reads what --key names: files, and directories of them.
+// readKeyArguments reads what --key names: files, and directories of them. In a
+// directory a file that holds no public key, as a secret one, is left out.
 func (a *app) readKeyArguments(names []string) (*verify.Keyring, error) {
 	var rings []*verify.Keyring
 	for _, name := range names {
-		files := []string{name}
 		if isDir(name) {
-			found, err := keyFilesIn(name)
+			found, err := a.readKeysIn(name)
 			if err != nil {
 				return nil, err
 			}
-			if len(found) == 0 {
-				return nil, usageError("--key %s: no file in it ends in .asc, .gpg, .key or .pgp", name)
-			}
-			files = found
+			rings = append(rings, found...)
+			continue
 		}
-		for _, file := range files {
-			ring, err := a.readKeys(file)
-			if err != nil {
-				return nil, err
-			}
-			for _, s := range ring.Skipped() {
-				a.note("%s: left out: block %d: %s", file, s.Block, printable(s.Reason))
-			}
-			rings = append(rings, ring)
+		ring, err := a.readKeys(name)
+		if err != nil {
+			return nil, err
 		}
+		a.noteSkipped(name, ring)
+		rings = append(rings, ring)
 	}
 	return verify.MergeKeyrings(rings...), nil
+}
+
+// readKeysIn reads the files of keys in a directory.
+func (a *app) readKeysIn(dir string) ([]*verify.Keyring, error) {
+	files, err := keyFilesIn(dir)
+	if err != nil {
+		return nil, err
+	}
+	var rings []*verify.Keyring
+	for _, file := range files {
+		ring, err := verify.ReadKeyFile(file)
+		if err != nil {
+			a.note("left out: %s", printable(err.Error()))
+			continue
+		}
+		a.noteSkipped(file, ring)
+		rings = append(rings, ring)
+	}
+	if len(rings) == 0 {
+		return nil, usageError("--key %s: no file in it that ends in .asc, .gpg, .key or .pgp is a public key", dir)
+	}
+	return rings, nil
+}
+
+func (a *app) noteSkipped(name string, ring *verify.Keyring) {
+	for _, s := range ring.Skipped() {
+		a.note("%s: left out: block %d: %s", name, s.Block, printable(s.Reason))
+	}
 }
 
 // judge returns the judge for a document of that name.

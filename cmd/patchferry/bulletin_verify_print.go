@@ -51,13 +51,18 @@ func (r *verifyReport) write(b *strings.Builder, keys *verify.Keyring) {
 	if r.Diagnosis != nil && r.Diagnosis.Text != "" {
 		row("likely: %s", r.Diagnosis.Text)
 	}
-	if next := nextStep(r.Judgement); next != "" && r.Diagnosis == nil { // a diagnosis says it better
+	if next := nextStep(r.Judgement); next != "" {
 		row("next: %s", next)
 	}
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		row("%s: %s", p.Where, p.Verdict)
-		writeSigner(func(format string, args ...any) { row("  "+format, args...) }, p, keys)
+		below := func(format string, args ...any) { row("  "+format, args...) }
+		if p.Primary != r.Primary {
+			writeSigner(below, p, keys)
+		} else if p.Primary != "" {
+			writeSignature(below, p)
+		}
 		if p.Verdict != r.Verdict {
 			for _, reason := range p.Reasons {
 				row("  %s", reason)
@@ -83,6 +88,11 @@ func writeSigner(row func(format string, args ...any), j *verify.Judgement, keys
 	if j.Signing != j.Primary && j.Signing != "" {
 		row("with its subkey %s", j.Signing.Grouped())
 	}
+	writeSignature(row, j)
+}
+
+// writeSignature says when and by which algorithms somebody signed.
+func writeSignature(row func(format string, args ...any), j *verify.Judgement) {
 	about := j.KeyAlgorithm
 	if j.KeyBits > 0 {
 		about += fmt.Sprintf(" %d bits", j.KeyBits)

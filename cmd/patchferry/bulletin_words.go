@@ -78,8 +78,7 @@ func nextStep(r *verify.Judgement) string {
 		return "compare the fingerprint with a second source, then type it: patchferry key pin … --purpose bulletin"
 	case layout.UnknownKey:
 		if k, ok := verify.DocumentedIssuer(r.Issuer); ok {
-			return "the key id is that of " + k.Owner + " (" + k.Use + "), documented " + k.Where +
-				"; patchferry key list --documented says more. Get the key, then patchferry key add FILE"
+			return "that is the key id of " + k.Owner + " (documented: " + k.Where + "); get the key, then patchferry key add FILE, compare, and patchferry key pin"
 		}
 		return "get the key of the signer, then patchferry key add FILE, compare, and patchferry key pin"
 	case layout.Unsigned:
@@ -91,9 +90,21 @@ func nextStep(r *verify.Judgement) string {
 			return "if you know it to be a document of its time: pin its key with --legacy and --not-after, or with --key type --profile historical"
 		}
 	case layout.Bad:
-		return "do not use it; get the original bytes from the publisher"
+		return nextOfBad(r.Diagnosis)
 	}
 	return ""
+}
+
+// nextOfBad says what to do about a document that was altered; most of it is in
+// the words of a diagnosis.
+func nextOfBad(d *verify.Diagnosis) string {
+	switch {
+	case d == nil:
+		return "do not use it; get the original bytes from the publisher"
+	case d.Original != nil:
+		return "do not use it as it is; --write-original FILE keeps the bytes that were signed, to verify them by themselves"
+	}
+	return "do not use it"
 }
 
 // old reports whether a document was signed by algorithms that only its age
