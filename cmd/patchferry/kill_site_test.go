@@ -19,6 +19,7 @@ import (
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // killSite is a mirror with a configuration of its own, and a publisher whose
@@ -28,6 +29,7 @@ type killSite struct {
 	t       *testing.T
 	dir     string
 	line    *line
+	signer  *verify.SecretKey // of the mails
 	round   int
 	files   []offered // of this round
 	content int64     // bytes of all rounds
@@ -66,6 +68,8 @@ func newKillSite(t *testing.T, dir string) *killSite {
 			fmt.Fprintf(f, "trust = %q\n", trust)
 		}
 	}
+	fmt.Fprintf(f, "\n[[source]]\nname = \"mail\"\nkind = \"bulletins\"\npath = \"mail\"\n")
+	s.subscribe()
 	return s
 }
 
@@ -84,6 +88,7 @@ func (s *killSite) command(args ...string) *exec.Cmd {
 func (s *killSite) offer(rng *rand.Rand) {
 	s.t.Helper()
 	s.round++
+	s.mail()
 	for _, f := range s.files {
 		s.line.Put(f.path, nil) // nobody wants it any more
 	}
@@ -274,6 +279,9 @@ func (w *watcher) read(ctx context.Context) error {
 		return fmt.Errorf("generation %d after %d", gen.Number, w.newest)
 	}
 	w.newest = gen.Number
+	if err := mailsWhole(ctx, r, dir, gen); err != nil {
+		return err
+	}
 	catalog, err := r.Catalog(ctx, gen)
 	if err != nil {
 		return err
