@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"crypto"
+	//lint:ignore SA1019 old certificates have DSA keys
 	"crypto/dsa"
 	_ "crypto/md5"
 	"crypto/rand"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	//lint:ignore SA1019 old documents are signed over it
 	_ "golang.org/x/crypto/ripemd160"
 
 	"patchferry/verify"
