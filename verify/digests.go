@@ -5,6 +5,7 @@ import (
 	_ "crypto/md5" // documents of 1996 to 2002 are signed over it
 	"fmt"
 
+	//lint:ignore SA1019 PGP signed over it
 	_ "golang.org/x/crypto/ripemd160"
 )
 
