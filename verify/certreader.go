@@ -2,7 +2,7 @@ package verify
 
 import (
 	"bytes"
-	//lint:ignore SA1019 old certificates have DSA keys; only signatures are checked
+	//lint:ignore SA1019 publishers signed with it for ten years
 	"crypto/dsa"
 	"errors"
 	"fmt"

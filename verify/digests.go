@@ -5,7 +5,7 @@ import (
 	_ "crypto/md5" // documents of 1996 to 2002 are signed over it
 	"fmt"
 
-	//lint:ignore SA1019 old documents are signed over it; the policy decides what that is worth
+	//lint:ignore SA1019 PGP signed over it
 	_ "golang.org/x/crypto/ripemd160"
 )
 

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"crypto"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -62,5 +63,19 @@ func TestDigestTag(t *testing.T) {
 		}
 		got := judge.Document(verify.Document{Original: doc, Signature: flipped(raw, tagAt[version])})
 		wantVerdict(t, got, layout.Bad)
+	}
+}
+
+// TestForeignRevocations checks that a revocation by another key, which cannot
+// be checked, is not passed over in silence.
+func TestForeignRevocations(t *testing.T) {
+	key, other := newOldRSA(t, 4, 2048), newOldRSA(t, 4, 2048)
+	for version := 3; version <= 4; version++ {
+		revocation := other.sign(sig{version: version, kind: 0x20, digest: crypto.SHA1, at: year1998}, key.hashedKey())
+		ring := ringOf(t, packetOf(6, key.body()), revocation, key.public()[len(packetOf(6, key.body())):])
+		got := ring.Skipped()
+		if len(got) != 1 || got[0].Fingerprint != key.fingerprint() || !strings.Contains(got[0].Reason, "revocation by another key") {
+			t.Errorf("v%d: got %+v", version, got)
+		}
 	}
 }

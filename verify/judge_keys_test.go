@@ -134,6 +134,7 @@ func TestOldKeyStates(t *testing.T) {
 		{"self-signature over MD5, csaf", k4.ring(self(sig{digest: crypto.MD5, area: flags})), sign(k4, 1), false, layout.Refused, nil, "a certificate over MD5"},
 		{"self-signature of v3", k4.ring(self(sig{version: 3})), sign(k4, 1), false, layout.Valid, []string{"key-flags-absent"}, ""},
 		{"self-signature of another", k4.ring(k3.certify(sig{version: 4, digest: crypto.SHA1, at: year1998, id: k4.id()})), sign(k4, 1), true, layout.Valid, []string{"no-self-signature"}, ""},
+		{"self-signature of another, v3", k4.ring(k3.certify(sig{version: 3, digest: crypto.MD5, at: year1998, id: k4.id()})), sign(k4, 1), true, layout.Valid, []string{"no-self-signature"}, ""},
 		{"K11 expired since", k4.ring(self(sig{area: slices.Concat(flags, lifetime)})), sign(k4, 0), false, layout.Valid, []string{"key-expired-since"}, ""},
 		{"signed after its end", k4.ring(self(sig{area: slices.Concat(flags, lifetime)})), sign(k4, 1), false, layout.Refused, []string{"signed-after-key-expiry"}, "after the end of its key"},
 		{"signed after its end, legacy", k4.ring(self(sig{area: slices.Concat(flags, lifetime)})), sign(k4, 1), true, layout.Valid, []string{"signed-after-key-expiry"}, ""},

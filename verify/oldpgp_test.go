@@ -2,7 +2,7 @@ package verify_test
 
 import (
 	"crypto"
-	//lint:ignore SA1019 old certificates have DSA keys
+	//lint:ignore SA1019 publishers signed with it for ten years
 	"crypto/dsa"
 	_ "crypto/md5"
 	"crypto/rand"
@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	//lint:ignore SA1019 old documents are signed over it
+	//lint:ignore SA1019 PGP signed over it
 	_ "golang.org/x/crypto/ripemd160"
 
 	"patchferry/verify"
