@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"patchferry/verify/envelope"
 )
 
 const (
@@ -62,7 +64,7 @@ func decodeArmorBody(lines []string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the signature block is not base64: %w", err)
 	}
-	if sum != "" && sum != armorSum(raw) {
+	if sum != "" && sum != envelope.Checksum(raw) {
 		return nil, errors.New("the checksum of the signature block is wrong")
 	}
 	return raw, nil
@@ -78,21 +80,6 @@ func armorSignature(raw []byte) []byte {
 		b.WriteString(text[:armorColumns] + "\n")
 		text = text[armorColumns:]
 	}
-	b.WriteString(text + "\n=" + armorSum(raw) + "\n" + endSignature + "\n")
+	b.WriteString(text + "\n=" + envelope.Checksum(raw) + "\n" + endSignature + "\n")
 	return b.Bytes()
-}
-
-// armorSum returns the CRC-24 of RFC 9580 section 6.1.1 in base64.
-func armorSum(b []byte) string {
-	crc := uint32(0xb704ce)
-	for _, c := range b {
-		crc ^= uint32(c) << 16
-		for range 8 {
-			crc <<= 1
-			if crc&0x1000000 != 0 {
-				crc ^= 0x1864cfb
-			}
-		}
-	}
-	return base64.StdEncoding.EncodeToString([]byte{byte(crc >> 16), byte(crc >> 8), byte(crc)})
 }

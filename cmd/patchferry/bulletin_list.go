@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
 )
 
@@ -58,16 +59,9 @@ read as a bulletin, but of sources with signed = false, which are marked.`,
 			if err != nil {
 				return err
 			}
-			l, err := a.load(cmd, nil)
-			if err != nil {
-				return err
-			}
-			s, err := openSite(&l.Config)
-			if err != nil {
-				return err
-			}
-			defer s.Close() // it was only read
-			return a.listBulletins(cmd.Context(), s, l.Deadlines.Layout(), f.all, keep)
+			return a.withSite(cmd, func(s *site, c *config.Config) error {
+				return a.listBulletins(cmd.Context(), s, c.Deadlines.Layout(), f.all, keep)
+			})
 		},
 	}
 	flags := cmd.Flags()

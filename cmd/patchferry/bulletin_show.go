@@ -64,16 +64,9 @@ beside it, so that any other program can check it.`,
 		Example: "  patchferry bulletin show MS08-067\n  patchferry bulletin show MS08-067 --original ms08-067.txt && gpgv ms08-067.txt",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := a.load(cmd, nil)
-			if err != nil {
-				return err
-			}
-			s, err := openSite(&l.Config)
-			if err != nil {
-				return err
-			}
-			defer s.Close() // it was only read
-			return a.showBulletin(cmd.Context(), s, &l.Config, args[0], original)
+			return a.withSite(cmd, func(s *site, c *config.Config) error {
+				return a.showBulletin(cmd.Context(), s, c, args[0], original)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&original, "original", "", "write the document to this new `FILE`, - for standard output, and show nothing")

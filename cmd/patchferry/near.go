@@ -8,6 +8,8 @@ import (
 	"iter"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
 	"patchferry/layout/store"
@@ -44,6 +46,20 @@ func openSite(c *config.Config) (*site, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}, nil
+}
+
+// withSite opens the store of the configuration for a command that only reads.
+func (a *app) withSite(cmd *cobra.Command, read func(s *site, c *config.Config) error) error {
+	l, err := a.load(cmd, nil)
+	if err != nil {
+		return err
+	}
+	s, err := openSite(&l.Config)
+	if err != nil {
+		return err
+	}
+	defer s.Close() // it was only read
+	return read(s, &l.Config)
 }
 
 func openMark(c *config.Config) (*store.Mark, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
 )
 
@@ -35,16 +36,9 @@ until when to deploy it.`,
 		Example: "  patchferry show xp:0f343b0931126a20\n  patchferry show KB824146 --json",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := a.load(cmd, nil)
-			if err != nil {
-				return err
-			}
-			s, err := openSite(&l.Config)
-			if err != nil {
-				return err
-			}
-			defer s.Close() // it was only read
-			return a.show(cmd.Context(), s, l.Deadlines.Layout(), args[0])
+			return a.withSite(cmd, func(s *site, c *config.Config) error {
+				return a.show(cmd.Context(), s, c.Deadlines.Layout(), args[0])
+			})
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
 )
 
@@ -44,16 +45,9 @@ over nothing. A file that is in the way is named and left alone (exit status 3).
 			if o.to == "" {
 				return withHint(usageError("tree needs --to DIR"), "patchferry tree --to DIR")
 			}
-			l, err := a.load(cmd, nil)
-			if err != nil {
-				return err
-			}
-			s, err := openSite(&l.Config)
-			if err != nil {
-				return err
-			}
-			defer s.Close() // it was only read
-			return a.tree(cmd.Context(), s, o)
+			return a.withSite(cmd, func(s *site, _ *config.Config) error {
+				return a.tree(cmd.Context(), s, o)
+			})
 		},
 	}
 	f := cmd.Flags()

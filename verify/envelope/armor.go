@@ -118,7 +118,7 @@ func decodeArmor(lines []string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the signature is not base64: %w", err)
 	}
-	if sum != "" && sum != armorSum(raw) {
+	if sum != "" && sum != Checksum(raw) {
 		return nil, errors.New("the checksum of the signature is wrong")
 	}
 	return raw, nil
@@ -131,8 +131,9 @@ func isHeader(line string) bool {
 	return ok && key != "" && !strings.ContainsAny(key, " \t") && (value == "" || value[0] == ' ')
 }
 
-// armorSum returns the CRC-24 of RFC 9580 section 6.1.1 in base64.
-func armorSum(b []byte) string {
+// Checksum returns the CRC-24 of RFC 9580 section 6.1.1 in base64, as armor has
+// it behind an equals sign.
+func Checksum(b []byte) string {
 	crc := uint32(0xb704ce)
 	for _, c := range b {
 		crc ^= uint32(c) << 16
