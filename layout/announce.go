@@ -2,6 +2,10 @@ package layout
 
 import "encoding/json"
 
+// MaxUnsigned is the largest document of a publisher that signs nothing, in
+// bytes: MSRC's month in CVRF reaches 8 MB. Signed documents have at most 4 MiB.
+const MaxUnsigned = 16 << 20
+
 // Announced is one document that a source of bulletins lists.
 type Announced struct {
 	Name string // unique within the source and stable: a path below its folder or URL, a digest of a mail

@@ -9,11 +9,11 @@ import (
 // mail, a CSAF advisory), byte for byte as it was found, with what was made of
 // it. The notices of a generation are one line each in its list of notices.
 //
-// Invariants: ID is "<source>:<name>" and unique; Original never changes (a
-// document that its publisher revised is another notice); Bulletins is empty
-// unless Verdict is Valid, or Unsigned where the operator said that the source
-// signs nothing. Nothing in a notice is worded by its document but Bulletins,
-// Name and File.
+// Invariants: ID is "<source>:<name>@<12 digits of the original's SHA-256>" and
+// unique; Original never changes (a document that its publisher revised is
+// another notice); Bulletins is empty unless Verdict is Valid, or Unsigned
+// where the operator said that the source signs nothing. Nothing in a notice is
+// worded by its document but Bulletins, Name and File.
 //
 // The order of the fields is the member order of a line.
 type Notice struct {
@@ -46,6 +46,14 @@ func (n *Notice) Historical() bool {
 	return slices.ContainsFunc(n.Qualifiers, func(q string) bool {
 		return slices.ContainsFunc(historical[:], func(prefix string) bool { return strings.HasPrefix(q, prefix) })
 	})
+}
+
+// Document returns the id without the revision: "<source>:<name>".
+func (n *Notice) Document() string {
+	if i := strings.LastIndexByte(n.ID, '@'); i >= 0 {
+		return n.ID[:i]
+	}
+	return n.ID
 }
 
 // Vouches reports whether the digests that the notice's bulletins state vouch

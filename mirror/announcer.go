@@ -15,7 +15,8 @@ type Announcer interface {
 	// List costs one request or two and is NotModified.
 	List(ctx context.Context, prev json.RawMessage) (*layout.AnnouncedList, error)
 	// Get gets one document with what stands beside it, unless it is still the
-	// one that prev belongs to. A document of more than 4 MiB is an error; a
+	// one that prev belongs to. A document of more than 4 MiB, of
+	// layout.MaxUnsigned where its publisher signs nothing, is an error; a
 	// signature or a file of digests that is not there is none.
 	Get(ctx context.Context, item layout.Announced, prev layout.Validators) (*layout.Announcement, error)
 }

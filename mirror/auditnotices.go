@@ -49,7 +49,7 @@ func (a *audit) notice(ctx context.Context, judge *verify.Judge, n *layout.Notic
 	if err != nil {
 		return nil // found among the objects
 	}
-	j := judge.Document(doc)
+	j := judgement(judge, n.Verdict == layout.Unsigned, doc)
 	if j.Verdict == n.Verdict {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"patchferry/layout"
 	"patchferry/mirror"
+	"patchferry/verify"
 )
 
 const line = "MS04-011 835732 Critical 2004-04-13"
@@ -193,6 +194,22 @@ func TestSourcesThatSignNothing(t *testing.T) {
 	}
 	n := p.notices()["month"]
 	if n == nil || n.Verdict != layout.Unsigned || len(n.Bulletins) != 1 || n.Captured.IsZero() {
+		t.Errorf("got %+v", n)
+	}
+	p.clean()
+}
+
+func TestLargeUnsignedDocuments(t *testing.T) {
+	p := newPublisher(t, true)
+	p.Bulletins[0].Unsigned = true
+	month := append([]byte(line+"\n"), bytes.Repeat([]byte("\n"), verify.MaxDocument)...)
+	p.press.print("month", month, nil)
+	p.Bulletins[0].Read = func(text verify.Text) ([]layout.Bulletin, error) {
+		text.Body = bytes.TrimSpace(text.Body)
+		return readLines(text)
+	}
+	p.sync(mirror.SyncOptions{})
+	if n := p.notices()["month"]; n == nil || n.Verdict != layout.Unsigned || len(n.Bulletins) != 1 {
 		t.Errorf("got %+v", n)
 	}
 	p.clean()

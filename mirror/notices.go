@@ -155,7 +155,7 @@ func (m *Mirror) getOne(ctx context.Context, g *gazette, known *notices, item la
 	if doc.NotModified {
 		return nil
 	}
-	j := g.judge.Document(verify.Document{Name: item.File, Original: doc.Original, Signature: doc.Signature, Sums: doc.Sums})
+	j := judgement(g.judge, g.src.Unsigned, verify.Document{Name: item.File, Original: doc.Original, Signature: doc.Signature, Sums: doc.Sums})
 	after := knownItem{
 		Stamp: item.Stamp, Validators: doc.Validators, Original: j.FileSHA256,
 		Kept: g.src.admits(j.Verdict), Verdict: j.Verdict, At: layout.At(m.now()),
@@ -170,6 +170,15 @@ func (m *Mirror) getOne(ctx context.Context, g *gazette, known *notices, item la
 		return m.release(g.src, item.Name)
 	}
 	return nil
+}
+
+// judgement judges a document. One that is larger than any signed one is
+// unsigned where the operator said that its publisher signs nothing.
+func judgement(judge *verify.Judge, unsigned bool, doc verify.Document) *verify.Judgement {
+	if unsigned && doc.Signature == nil && len(doc.Original) > verify.MaxDocument {
+		return &verify.Judgement{Verdict: layout.Unsigned, FileSHA256: layout.DigestOf(doc.Original)}
+	}
+	return judge.Document(doc)
 }
 
 // keep puts a judged document where it belongs: into the store with a notice,
@@ -312,7 +321,7 @@ func (m *Mirror) judgeAgain(ctx context.Context, g *gazette, known *notices) err
 			continue
 		}
 		n := *old
-		problems := g.describe(&n, g.judge.Document(doc), doc.Original)
+		problems := g.describe(&n, judgement(g.judge, g.src.Unsigned, doc), doc.Original)
 		if err := known.set(&n); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/verify/envelope"
 )
 
 // Profile says how strictly a document is judged. Which one applies follows
@@ -23,6 +24,9 @@ const (
 	// and MD5 up to a day each, DSA and RSA of 1024 bits, version 3 keys.
 	ProfileHistorical Profile = "historical"
 )
+
+// MaxDocument is the largest document that is judged, in bytes.
+const MaxDocument = envelope.MaxDocument
 
 // Judge judges the documents of publishers. Its fields must not change while
 // it is used; it may then be used concurrently.

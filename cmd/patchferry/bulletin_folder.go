@@ -21,7 +21,7 @@ const bulletinsFolder = "bulletins"
 func bulletinFolders(notices []*layout.Notice) []distribute.Folder {
 	newest := make(map[string]*layout.Notice)
 	for _, n := range notices {
-		key, _, _ := strings.Cut(n.ID, "@")
+		key := n.Document()
 		if old := newest[key]; old == nil || later(n, old) {
 			newest[key] = n
 		}
@@ -30,6 +30,9 @@ func bulletinFolders(notices []*layout.Notice) []distribute.Folder {
 	taken := make(map[string]bool)
 	for _, key := range slices.Sorted(maps.Keys(newest)) {
 		source, name, _ := strings.Cut(key, ":")
+		if _, rest, ok := strings.Cut(name, "://"); ok { // a page is called by its URL
+			name = rest
+		}
 		at := bulletinPath(source, path.Dir(name))
 		f := folders[at]
 		if f == nil {

@@ -22,6 +22,7 @@ func TestBulletinFolders(t *testing.T) {
 		doc("cisa:b.json@222222222222", "b.json", "2026-01-01"),
 		doc("mail:box/0123@333333333333", "mail.eml", "2026-01-01"),
 		doc("mail:box/4567@444444444444", "MAIL.eml", "2026-01-01"),
+		doc("msrc:https://api.msrc.example/cvrf/2025-Nov?a=b@c@666666666666", "2025-Nov", "2026-01-01"),
 		doc("mail:../../etc/con@555555555555", "con", "2026-01-01"),
 	}) {
 		for _, file := range f.Files {
@@ -36,9 +37,10 @@ func TestBulletinFolders(t *testing.T) {
 	}
 	clash := layout.DigestOf([]byte("mail:box/4567@444444444444")).String()[:12]
 	want := map[string][]string{
-		"bulletins/cisa":      {"b.json"},
-		"bulletins/cisa/2024": {"a.json", "a.json.asc"},
-		"bulletins/mail/box":  {"mail.eml", "MAIL~" + clash + ".eml"},
+		"bulletins/cisa":                       {"b.json"},
+		"bulletins/cisa/2024":                  {"a.json", "a.json.asc"},
+		"bulletins/msrc/api.msrc.example/cvrf": {"2025-Nov"},
+		"bulletins/mail/box":                   {"mail.eml", "MAIL~" + clash + ".eml"},
 		"bulletins/mail/" + layout.SafeName("..") + "/" + layout.SafeName("..") + "/etc": {layout.SafeName("con")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -43,10 +43,10 @@ func (r *Reader) Generation(ctx context.Context, ref layout.SignedRef) (*layout.
 	return gen, nil
 }
 
-// Document reads a small object whole, at most 4 MiB, and checks it: the
-// original of a bulletin, its signature.
+// Document reads a small object whole, at most layout.MaxUnsigned bytes, and
+// checks it: the original of a bulletin, its signature.
 func (r *Reader) Document(ctx context.Context, ref layout.ObjectRef) ([]byte, error) {
-	return r.document(ctx, ref, store.MaxDocument)
+	return r.document(ctx, ref, layout.MaxUnsigned)
 }
 
 // document reads a small object whole and checks it.

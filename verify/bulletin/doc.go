@@ -9,9 +9,12 @@
 // line becomes which field.
 package bulletin
 
+import "patchferry/layout"
+
 // Limits of a text. More is an error.
 const (
-	maxText  = 4 << 20 // bytes
+	maxText  = 4 << 20            // bytes
+	maxXML   = layout.MaxUnsigned // bytes of a CVRF document, which nobody signs
 	maxLines = 200_000
 )
 

@@ -20,16 +20,20 @@ var ErrUnknown = errors.New("no bulletin of a known form")
 // The bulletins come in the order of the text, each name once; what it says of
 // one bulletin in several places is put together. An error may come beside
 // bulletins: it then says what of the text was left out. Without bulletins the
-// text is of no known form (ErrUnknown), larger than 4 MiB, or breaks the
+// text is of no known form (ErrUnknown), larger than 4 MiB (as CVRF, than 16), or breaks the
 // rules of its form. Strings in the result are one line of valid UTF-8 each, of
 // bounded length, without control and format characters; they are still the
 // publisher's own words, and no name is safe in a path for that. Parse keeps
 // nothing and may be called concurrently.
 func Parse(text string) ([]layout.Bulletin, error) {
-	if len(text) > maxText {
-		return nil, fmt.Errorf("read bulletin: more than %d bytes", maxText)
-	}
 	body := strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n")
+	limit := maxText
+	if strings.HasPrefix(body, "<") {
+		limit = maxXML
+	}
+	if len(text) > limit {
+		return nil, fmt.Errorf("read bulletin: more than %d bytes", limit)
+	}
 	var found list
 	var err error
 	switch {

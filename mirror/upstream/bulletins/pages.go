@@ -25,7 +25,7 @@ type Pages struct {
 	Publisher *upstream.Publisher // fetches, within what the operator allowed
 	URLs      []string
 	// Unsigned: no signatures are looked for, for the publisher makes none.
-	// Digests are.
+	// Digests are. Documents may have layout.MaxUnsigned bytes then.
 	Unsigned bool
 }
 
@@ -70,7 +70,11 @@ func fileOf(u *url.URL) string {
 // make a signed document an unsigned one. Digests that cannot be had are none:
 // they prove nothing.
 func (p *Pages) Get(ctx context.Context, item layout.Announced, prev layout.Validators) (*layout.Announcement, error) {
-	body, doc, err := p.Publisher.Read(ctx, item.By, prev, MaxDocument)
+	limit := int64(MaxDocument)
+	if p.Unsigned {
+		limit = layout.MaxUnsigned
+	}
+	body, doc, err := p.Publisher.Read(ctx, item.By, prev, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,8 @@ func TestPagesGet(t *testing.T) {
 		{name: "a long signature", files: map[string]string{".asc": strings.Repeat("a", bulletins.MaxDocument+1)}, asked: " .asc .sig", err: "larger than the limit"},
 		{name: "a mailbox", files: map[string]string{"": from + mail}, asked: "", err: "is a mailbox; its mails can be read from a local copy"},
 		{name: "a long document", files: map[string]string{"": strings.Repeat("a", bulletins.MaxDocument+1)}, asked: "", err: "larger than the limit"},
+		{name: "a long unsigned document", files: map[string]string{"": strings.Repeat("a", bulletins.MaxDocument+1)}, unsigned: true, asked: " .sha256 .sha512"},
+		{name: "too long an unsigned document", files: map[string]string{"": strings.Repeat("a", layout.MaxUnsigned+1)}, unsigned: true, asked: "", err: "larger than the limit"},
 		{name: "missing", faults: map[string]hostile.Fault{"": hostile.Status{Code: 404}}, asked: "", err: "404"},
 		{name: "a redirect away", faults: map[string]hostile.Fault{"": hostile.Redirect{To: "https://elsewhere.example/"}}, asked: "", err: "may not use host"},
 		{name: "a redirect of the signature away", faults: map[string]hostile.Fault{".asc": hostile.Redirect{To: "https://elsewhere.example/"}}, asked: " .asc .sig", err: "may not use host"},
