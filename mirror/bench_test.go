@@ -63,3 +63,21 @@ func BenchmarkSyncOfALargeList(b *testing.B) {
 		b.ReportMetric(float64(mem.Sys)/(1<<20), "MiB-sys")
 	}
 }
+
+// BenchmarkBulletins syncs 3,000 signed documents of a source that answers at
+// once, then once more with nothing new.
+func BenchmarkBulletins(b *testing.B) {
+	const documents = 3000
+	for b.Loop() {
+		p := newPublisher(b, true)
+		for i := range documents {
+			p.press.print(fmt.Sprintf("%04d", i), p.clearSigned(fmt.Sprintf("MS04-%d 83%d Critical 2004-04-13", i, i)), nil)
+		}
+		begin := time.Now()
+		p.sync(mirror.SyncOptions{})
+		b.ReportMetric(documents/time.Since(begin).Seconds(), "documents/s")
+		begin = time.Now()
+		p.sync(mirror.SyncOptions{})
+		b.ReportMetric(time.Since(begin).Seconds(), "s/idle-sync")
+	}
+}

@@ -113,7 +113,7 @@ type publisher struct {
 	keys   *verify.Keyring
 }
 
-func newPublisher(t *testing.T, pinned bool) *publisher {
+func newPublisher(t testing.TB, pinned bool) *publisher {
 	t.Helper()
 	p := &publisher{site: newSite(t), press: &press{}, pins: &verify.Pins{}}
 	var err error
