@@ -157,6 +157,47 @@ func TestBadIsQuarantinedWithItsReport(t *testing.T) {
 	}
 }
 
+// TestWhatTurnsOutBadIsTakenOut keeps a document whose key nobody has, until
+// the key says that it is forged.
+func TestWhatTurnsOutBadIsTakenOut(t *testing.T) {
+	p := newPublisher(t, false)
+	p.keys = nil
+	p.judge()
+	doc := p.clearSigned(line)
+	forged := bytes.Replace(doc, []byte("Critical"), []byte("Moderate"), 1)
+	p.press.print("forged", forged, nil)
+	p.press.print("right", doc, nil)
+	p.sync(mirror.SyncOptions{})
+	if n := p.notices()["forged"]; n == nil || n.Verdict != layout.UnknownKey {
+		t.Fatalf("without the key: %+v", n)
+	}
+	p.keys = p.signer.Public()
+	p.pin()
+	p.judge()
+	p.press.asked()
+	r, err := p.Sync(t.Context(), mirror.SyncOptions{})
+	if !errors.Is(err, mirror.ErrPartial) || r.Refused != 1 || p.press.asked() != "" {
+		t.Errorf("with the key: %v, %+v", err, r)
+	}
+	if all := p.notices(); all["forged"] != nil || all["right"] == nil || all["right"].Verdict != layout.Valid {
+		t.Errorf("kept: %+v", all)
+	}
+	kept := p.QuarantinedNotices()
+	if len(kept) != 1 || kept[0].Name != "forged" {
+		t.Fatalf("quarantine: %+v", kept)
+	}
+	if got, err := os.ReadFile(filepath.Join(kept[0].Dir, "document")); err != nil || !bytes.Equal(got, forged) {
+		t.Errorf("the bytes in quarantine: %q, %v", got, err)
+	}
+	p.clean()
+	p.Grace, p.Keep = -1, -1
+	p.sync(mirror.SyncOptions{})
+	p.now = p.now.Add(25 * time.Hour)
+	if _, err := p.Sync(t.Context(), mirror.SyncOptions{}); !errors.Is(err, mirror.ErrPartial) || p.press.asked() != "forged" {
+		t.Errorf("after a day: %v; it is to be tried again", err)
+	}
+}
+
 func TestDetachedSignatures(t *testing.T) {
 	p := newPublisher(t, true)
 	doc := []byte(line + "\n")

@@ -37,6 +37,6 @@ func (m *Mirror) report(e Event) {
 
 // note reports something an operator should know that is no failure.
 func (m *Mirror) note(source, text string) {
-	m.log().Info("note", "source", source, "text", text)
+	m.log().Debug("note", "source", source, "text", text)
 	m.report(Event{Kind: EventNote, Source: source, Text: text})
 }

@@ -42,7 +42,6 @@ type gazette struct {
 
 // problem notes something wrong that leaves the rest of the source usable.
 func (g *gazette) problem(err error) {
-	err = fmt.Errorf("source %s: %w", g.src.Name, err)
 	g.mu.Lock()
 	g.issues = append(g.issues, err)
 	g.mu.Unlock()

@@ -159,7 +159,7 @@ func (m *Mirror) read(ctx context.Context, l *listing) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			l.problem(fmt.Errorf("source %s: %w", l.src.Name, err))
+			l.problem(err)
 			continue
 		}
 		if err := l.take(u); err != nil {
@@ -168,7 +168,7 @@ func (m *Mirror) read(ctx context.Context, l *listing) error {
 	}
 	repeated, err := l.entries.finish(true)
 	for _, id := range repeated {
-		l.problem(fmt.Errorf("source %s lists %s more than once; the first entry counts", l.src.Name, id))
+		l.problem(fmt.Errorf("it lists %s more than once; the first entry counts", id))
 	}
 	return err
 }

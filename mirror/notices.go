@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,14 @@ func (n *notices) set(notice *layout.Notice) error {
 	n.byID[notice.ID] = notice
 	n.changed = true
 	return nil
+}
+
+// drop takes a notice out.
+func (n *notices) drop(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.byID, id)
+	n.changed = true
 }
 
 func (n *notices) get(id string) *layout.Notice {
@@ -320,14 +329,32 @@ func (m *Mirror) judgeAgain(ctx context.Context, g *gazette, known *notices) err
 			g.mem.forget(old.Original.SHA256)
 			continue
 		}
-		n := *old
-		problems := g.describe(&n, judgement(g.judge, g.src.Unsigned, doc), doc.Original)
-		if err := known.set(&n); err != nil {
+		if err := m.settleAgain(g, known, old, doc); err != nil {
 			return err
 		}
-		g.add(NoticeReport{Source: g.src.Name, Notice: &n, Problems: problems}, old)
 	}
 	return nil
+}
+
+// settleAgain enters the new judgement of a kept document, or takes it out of
+// the notices where it may not stay: a key that came here since can say that
+// it is bad.
+func (m *Mirror) settleAgain(g *gazette, known *notices, old *layout.Notice, doc verify.Document) error {
+	j := judgement(g.judge, g.src.Unsigned, doc)
+	n := *old
+	report := NoticeReport{Source: g.src.Name, Notice: &n, Problems: g.describe(&n, j, doc.Original)}
+	if g.src.admits(j.Verdict) {
+		g.add(report, old)
+		return known.set(&n)
+	}
+	report.Before = old.Verdict
+	known.drop(old.ID)
+	item := layout.Announced{Name: strings.TrimPrefix(old.Document(), g.src.Name+":"), File: old.File, By: old.By}
+	if of, ok := g.mem.Items[item.Name]; ok && of.Original == old.Original.SHA256 {
+		of.Kept, of.Verdict, of.At = false, j.Verdict, layout.At(m.now())
+		g.mem.Items[item.Name] = of
+	}
+	return m.refuseNotice(g, item, &layout.Announcement{Original: doc.Original, Signature: doc.Signature}, j, report)
 }
 
 // document reads a document back from the store, to be judged again.

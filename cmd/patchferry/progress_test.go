@@ -25,8 +25,7 @@ func TestLineProgress(t *testing.T) {
 	p.paint(nil, tally{files: 600, filesDone: 20, failed: 1, bytes: 3_000_000_000, bytesDone: 200_000_000}, 10*time.Second)
 	p.paint(nil, tally{files: 600, filesDone: 30, failed: 1, bytes: 3_000_000_000, bytesDone: 600_000_000}, 20*time.Second)
 	p.finish(tally{}, 21*time.Second)
-	want := `xp: the list has shrunk
-fetch 600 files, 3.0 GB as far as known
+	want := `fetch 600 files, 3.0 GB as far as known
 20 of 600 files, 200 MB of 3.0 GB, 1 failed, 20 MB/s, 2m20s left
 30 of 600 files, 600 MB of 3.0 GB, 1 failed, 40 MB/s, 1m0s left
 `

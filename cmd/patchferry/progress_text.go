@@ -68,26 +68,17 @@ func (p *linePainter) line(t tally, began time.Duration) string {
 	return strings.Join(words, ", ")
 }
 
-// sentence says an event to people, where it is worth a line. Failures are in
-// the report at the end.
+// sentence says an event to people, where it is worth a line. Failures and
+// problems are in the report at the end.
 func sentence(e mirror.Event) string {
-	switch e.Kind {
-	case mirror.EventNote:
-		if e.Source == "" {
-			return e.Text
-		}
-		return e.Source + ": " + e.Text
-	case mirror.EventPlan:
-		if e.Count == 0 {
-			return ""
-		}
-		size := "of unknown size"
-		if e.Bytes > 0 {
-			size = humanize.Bytes(uint64(e.Bytes)) + " as far as known"
-		}
-		return fmt.Sprintf("fetch %s, %s", plural(e.Count, "file", "files"), size)
+	if e.Kind != mirror.EventPlan || e.Count == 0 {
+		return ""
 	}
-	return ""
+	size := "of unknown size"
+	if e.Bytes > 0 {
+		size = humanize.Bytes(uint64(e.Bytes)) + " as far as known"
+	}
+	return fmt.Sprintf("fetch %s, %s", plural(e.Count, "file", "files"), size)
 }
 
 // barPainter draws a bar on a terminal, from the first paint on.

@@ -38,7 +38,7 @@ type sourceReport struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var due bool
+	var due, all bool
 	var within string
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -49,7 +49,8 @@ than the key stale allows.
 
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
-(docs/deadlines.md). patchferry does not know what hosts have installed.`,
+(docs/deadlines.md). Of bulletins that name no update of the catalog the signed ones
+that are still to come are listed, the rest is counted; --all and --json list them. patchferry does not know what hosts have installed.`,
 		Example: "  patchferry status\n  patchferry status --due --within 14d",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,7 +73,7 @@ bulletins announce, and updates that none names by their own severity and releas
 			if a.json {
 				err = a.printJSON(r)
 			} else {
-				err = a.printStatus(r, now)
+				err = a.printStatus(r, now, all)
 			}
 			if err == nil && r.Stale {
 				return withHint(withCode(exitStale, errors.New("stale: a source has not answered for too long")), "patchferry sync")
@@ -81,6 +82,7 @@ bulletins announce, and updates that none names by their own severity and releas
 		},
 	}
 	cmd.Flags().BoolVar(&due, "due", false, "say what is to be deployed until when")
+	cmd.Flags().BoolVar(&all, "all", false, "with --due: also bulletins that name no update of the catalog")
 	cmd.Flags().StringVar(&within, "within", "", "with --due: only what is due in this `TIME`, as in 14d, 2w, 1mo, or overdue")
 	return cmd
 }
@@ -116,7 +118,7 @@ func sourceReports(j *job, c *config.Config, now time.Time) []sourceReport {
 	return all
 }
 
-func (a *app) printStatus(r statusReport, now time.Time) error {
+func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "store\t%s\n", r.Store)
 	if r.State == 0 {
@@ -139,7 +141,7 @@ func (a *app) printStatus(r statusReport, now time.Time) error {
 	}
 	err := w.Flush()
 	if err == nil && r.Due != nil {
-		err = printDuties(a.stdout, r.Due, now)
+		err = printDuties(a.stdout, r.Due, now, all)
 	}
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)

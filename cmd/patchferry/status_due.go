@@ -162,12 +162,22 @@ func (a *app) addDue(ctx context.Context, r *statusReport, c *config.Config, wit
 	return err
 }
 
-// printDuties prints a table.
-func printDuties(out io.Writer, duties []duty, now time.Time) error {
-	if len(duties) == 0 {
+// printDuties prints a table. Most of what large publishers announce names no
+// update of the catalog: of that it prints what is signed and still to come,
+// for it may be missing here, and of the rest the number, or with all each.
+func printDuties(out io.Writer, duties []duty, now time.Time, all bool) error {
+	foreign := func(d duty) bool {
+		return !all && d.Updates == 0 && (d.Overdue || d.Left == nil || d.Verdict != layout.Valid)
+	}
+	kept := slices.DeleteFunc(slices.Clone(duties), foreign)
+	if left := len(duties) - len(kept); left > 0 {
+		defer fmt.Fprintf(out, "and %s no update of the catalog, overdue or unsigned; --all lists them\n", plural(left, "bulletin that names", "bulletins that name"))
+	}
+	if len(kept) == 0 {
 		_, err := fmt.Fprintln(out, "nothing is due")
 		return err
 	}
+	duties = kept
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "DEPLOY BY\tTESTED FIRST\tLEFT\tSEVERITY\tWHAT\tHERE\tSAYS\tTITLE\n")
 	for _, d := range duties {
