@@ -132,7 +132,7 @@ func TestBadIsQuarantinedWithItsReport(t *testing.T) {
 	if _, err := p.Store.Stat(t.Context(), layout.DigestOf(forged)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the forged document is in the store: %v", err)
 	}
-	kept := p.QuarantinedNotices()
+	kept := mirror.QuarantinedNotices(p.Work)
 	if len(kept) != 1 || kept[0].Name != "forged" || kept[0].Judgement.Verdict != layout.Bad || r.Refused != 1 {
 		t.Fatalf("quarantine: %+v, report %+v", kept, r)
 	}
@@ -152,7 +152,7 @@ func TestBadIsQuarantinedWithItsReport(t *testing.T) {
 	}
 	p.press.print("forged", doc, nil)
 	p.sync(mirror.SyncOptions{})
-	if left := p.QuarantinedNotices(); p.notices()["forged"] == nil || len(left) != 0 {
+	if left := mirror.QuarantinedNotices(p.Work); p.notices()["forged"] == nil || len(left) != 0 {
 		t.Errorf("after it was put right: %d in quarantine", len(left))
 	}
 }
@@ -182,7 +182,7 @@ func TestWhatTurnsOutBadIsTakenOut(t *testing.T) {
 	if all := p.notices(); all["forged"] != nil || all["right"] == nil || all["right"].Verdict != layout.Valid {
 		t.Errorf("kept: %+v", all)
 	}
-	kept := p.QuarantinedNotices()
+	kept := mirror.QuarantinedNotices(p.Work)
 	if len(kept) != 1 || kept[0].Name != "forged" {
 		t.Fatalf("quarantine: %+v", kept)
 	}
@@ -404,7 +404,7 @@ func TestDryRunOfBulletinsWritesNothing(t *testing.T) {
 	if _, err := p.Store.Stat(t.Context(), layout.DigestOf(doc)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the document is in the store: %v", err)
 	}
-	if len(p.QuarantinedNotices()) != 0 || p.states() != 0 {
+	if len(mirror.QuarantinedNotices(p.Work)) != 0 || p.states() != 0 {
 		t.Error("a dry run left something behind")
 	}
 }

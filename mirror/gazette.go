@@ -51,7 +51,7 @@ func (g *gazette) problem(err error) {
 // ask asks a source what it has. known are the notices that are kept of it.
 func (m *Mirror) ask(ctx context.Context, src *BulletinSource, known *notices, opt SyncOptions) *gazette {
 	g := &gazette{src: src, opt: opt, mem: m.recallBulletins(src), jailed: map[string]bool{}}
-	for _, r := range m.QuarantinedNotices() {
+	for _, r := range QuarantinedNotices(m.Work) {
 		if r.Source == src.Name {
 			g.jailed[r.Name] = true
 		}

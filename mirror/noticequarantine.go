@@ -58,11 +58,11 @@ func (m *Mirror) quarantineNotice(s *BulletinSource, item layout.Announced, doc 
 	return dir, thinNotices(all)
 }
 
-// QuarantinedNotices returns the reports of all documents in quarantine,
-// oldest first. A report that cannot be read is left out.
-func (m *Mirror) QuarantinedNotices() []RefusedNotice {
+// QuarantinedNotices returns the reports of all documents in quarantine in the
+// directory work, oldest first. A report that cannot be read is left out.
+func QuarantinedNotices(work string) []RefusedNotice {
 	var all []RefusedNotice
-	root := filepath.Join(m.Work, "quarantine")
+	root := filepath.Join(work, "quarantine")
 	for _, source := range namesIn(root) {
 		for _, name := range namesIn(filepath.Join(root, source)) {
 			var r RefusedNotice
@@ -82,7 +82,7 @@ func (m *Mirror) QuarantinedNotices() []RefusedNotice {
 // release takes a document out of quarantine that has become right, or was
 // replaced.
 func (m *Mirror) release(s *BulletinSource, name string) error {
-	for _, r := range m.QuarantinedNotices() {
+	for _, r := range QuarantinedNotices(m.Work) {
 		if r.Source != s.Name || r.Name != name {
 			continue
 		}

@@ -343,6 +343,9 @@ func (m *Mirror) settleAgain(g *gazette, known *notices, old *layout.Notice, doc
 	j := judgement(g.judge, g.src.Unsigned, doc)
 	n := *old
 	report := NoticeReport{Source: g.src.Name, Notice: &n, Problems: g.describe(&n, j, doc.Original)}
+	if j.Diagnosis != nil {
+		report.Diagnosis = j.Diagnosis.Text
+	}
 	if g.src.admits(j.Verdict) {
 		g.add(report, old)
 		return known.set(&n)

@@ -12,6 +12,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/mirror"
 )
 
 // bulletinReport is one line of bulletin list with --json (docs/json.md): a
@@ -31,7 +32,9 @@ type bulletinReport struct {
 	Updates    int            `json:"updates"`               // of the catalog that it names
 	Held       int            `json:"held"`                  // of these, with every file here
 	ReplacedBy []string       `json:"replaced_by,omitempty"` // bulletins that say so
-	Next       string         `json:"next,omitempty"`        // for a document that announces nothing
+	// Quarantined is the folder of a document that was not let in.
+	Quarantined string `json:"quarantined,omitempty"`
+	Next        string `json:"next,omitempty"` // for a document that announces nothing
 }
 
 // bulletinFilter is the flags of bulletin list.
@@ -49,8 +52,8 @@ func (a *app) bulletinListCommand() *cobra.Command {
 		Short: "List what publishers announce, newest first",
 		Long: `List the bulletins in force, newest first: name, severity, release, until when to
 deploy, what the signature is worth, and how many updates of the catalog it names
-by KB article, bulletin or CVE. Then come the documents that announce nothing,
-with what to do about each: nothing that is not rightly signed by a pinned key is
+by KB article, bulletin or CVE. Then come the documents that announce nothing, and
+those in quarantine, with what to do about each: nothing that is not rightly signed by a pinned key is
 read as a bulletin, but of sources with signed = false, which are marked.`,
 		Example: "  patchferry bulletin list --severity critical,important --since 2026-01-01\n  patchferry bulletin list --verdict unpinned",
 		Args:    arguments(cobra.NoArgs),
@@ -60,7 +63,7 @@ read as a bulletin, but of sources with signed = false, which are marked.`,
 				return err
 			}
 			return a.withSite(cmd, func(s *site, c *config.Config) error {
-				return a.listBulletins(cmd.Context(), s, c.Deadlines.Layout(), f.all, keep)
+				return a.listBulletins(cmd.Context(), s, c, f.all, keep)
 			})
 		},
 	}
@@ -112,7 +115,7 @@ func reportNotice(n *layout.Notice) bulletinReport {
 	}
 }
 
-func (a *app) listBulletins(ctx context.Context, s *site, d layout.Deadlines, all bool, keep func(*bulletinReport) bool) error {
+func (a *app) listBulletins(ctx context.Context, s *site, c *config.Config, all bool, keep func(*bulletinReport) bool) error {
 	e, err := s.mustNewest(ctx)
 	if err != nil {
 		return err
@@ -143,16 +146,35 @@ func (a *app) listBulletins(ctx context.Context, s *site, d layout.Deadlines, al
 			if current.Latest == b {
 				b = current.Bulletin // with what this revision leaves out
 			}
-			r.dueBulletin = dueBulletin{b, dueOf(d, b)}
+			r.dueBulletin = dueBulletin{b, dueOf(c.Deadlines.Layout(), b)}
 			r.Updates, r.Held = updates[at], held[at]
 			bulletins = append(bulletins, r)
 		}
 	}
+	silent = append(silent, refusedReports(c)...)
 	slices.SortStableFunc(bulletins, func(x, y bulletinReport) int {
 		return cmp.Or(-cmp.Compare(x.changed(), y.changed()), cmp.Compare(x.Name, y.Name))
 	})
 	no := func(r bulletinReport) bool { return !keep(&r) }
 	return a.printBulletins(slices.DeleteFunc(bulletins, no), slices.DeleteFunc(silent, no))
+}
+
+// refusedReports returns what is said of the documents in quarantine. They are
+// no part of the store.
+func refusedReports(c *config.Config) []bulletinReport {
+	var all []bulletinReport
+	for _, q := range mirror.QuarantinedNotices(c.Path(c.Work)) {
+		reason := strings.Join(q.Judgement.Reasons, "; ")
+		if d := q.Judgement.Diagnosis; d != nil {
+			reason += "; likely: " + d.Text
+		}
+		n := &layout.Notice{Verdict: q.Judgement.Verdict, Qualifiers: q.Judgement.Qualifiers}
+		all = append(all, bulletinReport{
+			Notice: q.Source + ":" + q.Name, File: q.File, Verdict: q.Judgement.Verdict, Qualifiers: q.Judgement.Qualifiers,
+			Reason: reason, Captured: q.At, Quarantined: q.Dir, Next: nextFor(n),
+		})
+	}
+	return all
 }
 
 // countNamed counts the updates that each bulletin names, and of these those
@@ -207,7 +229,11 @@ func (a *app) printBulletins(bulletins, silent []bulletinReport) error {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	for _, r := range silent {
-		if err := a.printf("announces nothing: %s: %s%s\n  next: %s\n", oneLine(r.Notice, 200), r.Verdict, because(r.Reason), r.Next); err != nil {
+		what, where := "announces nothing", ""
+		if r.Quarantined != "" {
+			what, where = "in quarantine", "  kept apart in "+r.Quarantined+"\n"
+		}
+		if err := a.printf("%s: %s: %s%s\n%s  next: %s\n", what, oneLine(r.Notice, 200), r.Verdict, because(r.Reason), where, r.Next); err != nil {
 			return err
 		}
 	}
