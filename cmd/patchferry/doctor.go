@@ -99,6 +99,7 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	findings = append(findings, checkHooks(c)...)
 	if trust, err := readTrust(c); err == nil { // else checkKeys says why
 		findings = append(findings, checkBulletinPins(c, trust.Pins)...)
+		findings = append(findings, checkKeyEnds(trust, time.Now())...)
 	}
 	if online {
 		findings = append(findings, checkHosts(ctx, c)...)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
+	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/verify"
@@ -66,6 +68,28 @@ func checkBulletinPins(c *config.Config, pins *verify.Pins) []finding {
 			f.Next = "patchferry key list --found, then patchferry key pin FINGERPRINT --purpose bulletin --source " + s.Name
 		}
 		findings = append(findings, f)
+	}
+	return findings
+}
+
+// keyEndSoon is how long before the end of a pinned key doctor warns: CSAF 2.1
+// asks publishers for keys that hold 90 days at least (section 7.1.20).
+const keyEndSoon = 90 * 24 * time.Hour
+
+// checkKeyEnds finds pinned keys that will soon be of no use.
+func checkKeyEnds(trust *verify.Trust, now time.Time) []finding {
+	var findings []finding
+	for _, c := range trust.Keys.Certificates() {
+		pinned := slices.ContainsFunc(trust.Pins.All(), func(p verify.Pin) bool { return p.Fingerprint == c.Fingerprint })
+		left := c.Expires.Time().Sub(now)
+		if !pinned || c.Expires.IsZero() || left <= 0 || left > keyEndSoon {
+			continue
+		}
+		findings = append(findings, finding{
+			Check: "end of a key", Result: "warn",
+			Detail: fmt.Sprintf("%s expires on %s, in %s; what it signs later is refused", c.Fingerprint, day(c.Expires), plural(int(left.Hours()/24), "day", "days")),
+			Next:   "ask its owner for the renewed certificate, then patchferry key add FILE",
+		})
 	}
 	return findings
 }
