@@ -43,11 +43,14 @@ func explainRing(err *mirror.RingError) error {
 // ringShown returns what a ring shows, for commands that need it to show
 // something.
 func (s *site) ringShown(ctx context.Context, ring string) (*trusted.Shown, error) {
-	e, err := s.mustNewest(ctx)
+	state, err := s.reader.Newest(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the log of states: %w", err)
 	}
-	shown, err := s.reader.Shown(ctx, e.state, ring)
+	if state == nil || len(state.Positions()) == 0 {
+		return nil, withHint(errors.New("nothing was published yet"), "patchferry sync")
+	}
+	shown, err := s.reader.Shown(ctx, state, ring)
 	if err != nil {
 		return nil, fmt.Errorf("read what ring %s shows: %w", ring, err)
 	}

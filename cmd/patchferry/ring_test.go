@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,14 +17,7 @@ import (
 func TestRingsOverHTTP(t *testing.T) {
 	content := []byte("MZ update")
 	dir, _ := newMirror(t, map[string][]byte{"/WindowsXP-KB835732-x86-ENU.EXE": content})
-	name := filepath.Join(dir, "patchferry.toml")
-	config, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, append(config, "[rings]\nland = \"test\"\n"...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	landInTest(t, dir)
 	do := func(args ...string) {
 		t.Helper()
 		if r := runIn(t.Context(), dir, args...); r.code != exitDone {
