@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
@@ -74,6 +77,19 @@ func (s *site) stands(ctx context.Context, c *config.Config, state *trusted.Stat
 		}
 	}
 	return r, nil
+}
+
+// others returns the updates that only a ring still has: they left the newest
+// catalog since. Of several editions that of the last ring counts.
+func (r *ringStands) others(newest []*layout.Update) []*layout.Update {
+	there := make(map[string]*layout.Update)
+	for _, ring := range r.names {
+		maps.Copy(there, r.updates[r.shown[ring].Digest])
+	}
+	for _, u := range newest {
+		delete(there, u.ID)
+	}
+	return slices.SortedFunc(maps.Values(there), func(x, y *layout.Update) int { return strings.Compare(x.ID, y.ID) })
 }
 
 // ringsUsed reports whether there is anything to say of rings: one was moved, or

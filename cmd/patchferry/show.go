@@ -58,23 +58,27 @@ func (a *app) show(ctx context.Context, s *site, c *config.Config, name string) 
 	if err != nil {
 		return err
 	}
-	said := announcing(notices)
-	var found []showReport
+	var meant []*layout.Update
 	for u, err := range s.everyUpdate(ctx, e) {
 		if err != nil {
 			return fmt.Errorf("read the catalog: %w", err)
 		}
 		if u.Is(name) {
-			r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
-			r.AnnouncedBy, r.Due = said.announced(deadlines, u), said.dueOfUpdate(deadlines, u)
-			for i := range u.Files {
-				r.Paths = append(r.Paths, u.Files[i].Path(u))
-			}
-			if r.Rings, err = stands.of(ctx, u); err != nil {
-				return err
-			}
-			found = append(found, r)
+			meant = append(meant, u)
 		}
+	}
+	said := announcing(notices)
+	var found []showReport
+	for _, u := range append(meant, stands.others(meant)...) {
+		r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
+		r.AnnouncedBy, r.Due = said.announced(deadlines, u), said.dueOfUpdate(deadlines, u)
+		for i := range u.Files {
+			r.Paths = append(r.Paths, u.Files[i].Path(u))
+		}
+		if r.Rings, err = stands.of(ctx, u); err != nil {
+			return err
+		}
+		found = append(found, r)
 	}
 	if len(found) == 0 {
 		return withHint(fmt.Errorf("show %s: no such update in generation %d", name, e.generation.Number),
