@@ -82,7 +82,8 @@ func (p *Prover) Find(ctx context.Context, names ...string) ([]Match, error) {
 }
 
 // readLog walks the log of states back from the newest, link by link, as far
-// as generations are still kept.
+// as generations are still kept. Which are is the newest state's word: what a
+// prune under way has left of others does not count.
 func (p *Prover) readLog(ctx context.Context) (err error) {
 	p.spans, p.log = nil, nil
 	if p.newest, err = p.Reader.Newest(ctx); err != nil {
@@ -91,12 +92,12 @@ func (p *Prover) readLog(ctx context.Context) (err error) {
 	if p.newest == nil || p.newest.Generation == nil {
 		return ErrNoEdition
 	}
-	for state := p.newest; state.Generation != nil; {
-		if err := p.addToSpans(ctx, state); errors.Is(err, fs.ErrNotExist) && state != p.newest {
-			return nil // pruned, as are those before it
-		} else if err != nil {
-			return err
-		}
+	kept := map[layout.SignedRef]bool{p.newest.Generation.Generation: true}
+	for _, position := range p.newest.Kept {
+		kept[position.Generation] = true
+	}
+	for state := p.newest; state.Generation != nil && kept[state.Generation.Generation]; {
+		p.addToSpans(state)
 		p.log = append(p.log, state.Digest)
 		if state.Number == 1 {
 			return nil
@@ -131,17 +132,13 @@ func (p *Prover) before(ctx context.Context, state *trusted.State) (*trusted.Sta
 	return before, nil
 }
 
-func (p *Prover) addToSpans(ctx context.Context, state *trusted.State) error {
+func (p *Prover) addToSpans(state *trusted.State) {
 	ref := state.Generation.Generation
 	if n := len(p.spans); n > 0 && p.spans[n-1].ref == ref {
 		p.spans[n-1].first = state.Number
-		return nil
-	}
-	if _, err := p.Reader.Store.Stat(ctx, ref.Document.SHA256); err != nil {
-		return fmt.Errorf("generation %d: %w", state.Generation.Number, err)
+		return
 	}
 	p.spans = append(p.spans, span{first: state.Number, last: state.Number, ref: ref, number: state.Generation.Number})
-	return nil
 }
 
 // search looks for what was asked for in one generation.
