@@ -255,6 +255,7 @@ func TestProveRefuses(t *testing.T) {
 		{"a state between, for the one before", func(s *site, proof *mirror.Proof) {
 			s.rewriteState(2, func([]byte) []byte { return proof.First.Stored })
 		}},
+		{"a state between, for another that the site signed", func(s *site, _ *mirror.Proof) { s.rewriteState(2, s.forked) }},
 		{"a state between, taken away", func(s *site, _ *mirror.Proof) { s.rewriteState(2, nil) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -291,6 +292,20 @@ func TestOpenRefusesOtherBytes(t *testing.T) {
 	if _, err := io.Copy(io.Discard, in); !errors.Is(err, verify.ErrUntrusted) {
 		t.Errorf("got %v, want one that matches verify.ErrUntrusted", err)
 	}
+}
+
+// forked returns another state of the same number, rightly signed.
+func (s *site) forked(stored []byte) []byte {
+	s.t.Helper()
+	signed, err := s.trust.OpenClear(stored, verify.PurposeSite)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	other, err := s.key.ClearSign(bytes.Replace(signed.Text, []byte(`"actor": "test"`), []byte(`"actor": "else"`), 1), s.now)
+	if err != nil || bytes.Equal(other, stored) {
+		s.t.Fatalf("sign another state: %v", err)
+	}
+	return other
 }
 
 // rewriteState does to a state what only somebody with access to the disk can;

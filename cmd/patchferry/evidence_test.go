@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,8 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"patchferry/layout"
+	"patchferry/layout/store"
+	"patchferry/verify"
 )
 
 // needs is "needs PROGRAM…": a program that is missing and that
@@ -63,15 +67,13 @@ func checks(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // flips is "flips DIR": one byte of any file of a folder of evidence flipped
-// makes a line of CHECK.txt fail, also a file that is missing or one too many;
-// and where somebody who altered a file that counts made SHA256SUMS anew, too.
+// makes a line of CHECK.txt fail, and so does a file too many.
 func flips(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: flips DIR")
 	}
 	dir := ts.MkAbs(args[0])
-	names := filesBelow(ts, dir)
-	for _, name := range names {
+	for _, name := range filesBelow(ts, dir) {
 		full := filepath.Join(dir, name)
 		content, err := os.ReadFile(full)
 		ts.Check(err)
@@ -86,26 +88,6 @@ func flips(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 		ts.Check(os.WriteFile(full, content, 0o644))
-		if slices.Contains([]string{checkName, sumsName, reportName, pinsFile}, name) {
-			continue
-		}
-		sums, err := os.ReadFile(filepath.Join(dir, sumsName))
-		ts.Check(err)
-		altered := bytes.Clone(content)
-		altered[len(altered)/2] ^= 1
-		ts.Check(os.WriteFile(full, altered, 0o644))
-		line := func(b []byte) string { return fmt.Sprintf("%x  ./%s\n", sha256.Sum256(b), filepath.ToSlash(name)) }
-		forged := strings.Replace(string(sums), line(content), line(altered), 1)
-		ts.Check(os.WriteFile(filepath.Join(dir, sumsName), []byte(forged), 0o644))
-		said, err := runChecks(dir)
-		if err == nil {
-			ts.Fatalf("%s altered, with its sum, and every line is content:\n%s", name, said)
-		}
-		if !strings.Contains(said, "./"+filepath.ToSlash(name)+": OK") {
-			ts.Fatalf("%s altered, with its sum: it should have been found later:\n%s", name, said)
-		}
-		ts.Check(os.WriteFile(filepath.Join(dir, sumsName), sums, 0o644))
-		ts.Check(os.WriteFile(full, content, 0o644))
 	}
 	extra := filepath.Join(dir, "extra")
 	ts.Check(os.WriteFile(extra, nil, 0o644))
@@ -113,9 +95,101 @@ func flips(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("a file too many, and every line is content")
 	}
 	ts.Check(os.Remove(extra))
+}
+
+// forges is "forges DIR": whoever alters a file that counts and makes SHA256SUMS
+// anew is found by a later line.
+func forges(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: forges DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	for _, name := range filesBelow(ts, dir) {
+		if slices.Contains([]string{checkName, sumsName, reportName, pinsFile}, name) {
+			continue // nothing is concluded from these
+		}
+		full := filepath.Join(dir, name)
+		content, err := os.ReadFile(full)
+		ts.Check(err)
+		altered := bytes.Clone(content)
+		altered[len(altered)/2] ^= 1
+		ts.Check(os.WriteFile(full, altered, 0o644))
+		mustFailLate(ts, dir, name+" altered")
+		ts.Check(os.WriteFile(full, content, 0o644))
+	}
+	sumAnew(ts, dir)
 	if said, err := runChecks(dir); err != nil {
 		ts.Fatalf("put back as it was, the lines fail: %v\n%s", err, said)
 	}
+}
+
+// mustFailLate makes the sums of a folder anew, and demands that they are right
+// and a later line fails.
+func mustFailLate(ts *testscript.TestScript, dir, what string) {
+	sumAnew(ts, dir)
+	said, err := runChecks(dir)
+	if err == nil || !strings.Contains(said, "./"+checkName+": OK") || strings.Contains(said, "FAILED") {
+		ts.Fatalf("%s: the sums should be right, and a later line fail: %v\n%s", what, err, said)
+	}
+}
+
+// replays is "replays DIR MIRROR": in a folder of evidence whose file has been
+// there for several states, what is rightly signed and belongs elsewhere is
+// found, though every sum is right: the first generation in place of the newest,
+// a state in place of the next, and a signature by another key of the site.
+func replays(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: replays DIR MIRROR")
+	}
+	for what, replace := range map[string]func(dir string){
+		"the first generation for the newest": func(dir string) {
+			for _, name := range []string{generationName, signatureName, catalogName, lineName} {
+				copyFile(ts, filepath.Join(dir, firstEdition, name), filepath.Join(dir, name))
+			}
+		},
+		"the first catalog for the newest": func(dir string) {
+			for _, name := range []string{catalogName, lineName} {
+				copyFile(ts, filepath.Join(dir, firstEdition, name), filepath.Join(dir, name))
+			}
+		},
+		"a state for the next": func(dir string) {
+			copyFile(ts, filepath.Join(dir, store.StateKey(2)), filepath.Join(dir, store.StateKey(3)))
+		},
+		"a signature of the site for one of the origin": func(dir string) {
+			key, err := verify.ReadSecret(strings.NewReader(ts.ReadFile(args[1]+"/keys/site.key")), nil)
+			ts.Check(err)
+			document, err := os.ReadFile(filepath.Join(dir, generationName))
+			ts.Check(err)
+			signature, err := key.Sign(document, time.Now())
+			ts.Check(err)
+			ts.Check(os.WriteFile(filepath.Join(dir, signatureName), signature, 0o644))
+		},
+	} {
+		dir := filepath.Join(ts.Getenv("WORK"), "replayed")
+		ts.Check(os.CopyFS(dir, os.DirFS(ts.MkAbs(args[0]))))
+		replace(dir)
+		mustFailLate(ts, dir, what)
+		ts.Check(os.RemoveAll(dir))
+	}
+}
+
+func copyFile(ts *testscript.TestScript, from, to string) {
+	content, err := os.ReadFile(from)
+	ts.Check(err)
+	ts.Check(os.WriteFile(to, content, 0o644))
+}
+
+// sumAnew makes SHA256SUMS of a folder as it is.
+func sumAnew(ts *testscript.TestScript, dir string) {
+	d := &dossier{sums: make(map[string]layout.Digest)}
+	for _, name := range filesBelow(ts, dir) {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		ts.Check(err)
+		if name != sumsName {
+			d.sums[name] = layout.DigestOf(content)
+		}
+	}
+	ts.Check(os.WriteFile(filepath.Join(dir, sumsName), d.sumLines(), 0o644))
 }
 
 // mustNotSum runs the lines that every CHECK.txt has: those of an altered one

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,7 +25,11 @@ func (c *evidenceCase) weakest() string {
 	switch {
 	case e.Grade == layout.GradeSigned:
 		signer := verify.Fingerprint(e.Signer)
-		return fmt.Sprintf("signed by %s, whose fingerprint you must compare with a second source (%s)", signer.Grouped(), c.whyPinned(signer))
+		text := fmt.Sprintf("signed by %s, whose fingerprint you must compare with a second source (%s)", signer.Grouped(), c.whyPinned(signer))
+		if !c.holds(e.Document) {
+			text += "; the document itself is no longer held, so that this is the origin's word"
+		}
+		return text
 	case e.Weak:
 		return fmt.Sprintf("vouched for by a %s, for which other files can be made, in %s, on %s; nobody signed it", digestName(e.Algorithm), listWords(e, by), day)
 	case e.Grade == layout.GradeChannel:
@@ -34,6 +40,11 @@ func (c *evidenceCase) weakest() string {
 		return fmt.Sprintf("first use on %s from %s: nobody vouched; it is what was there the first time", day, by)
 	}
 	return fmt.Sprintf("vouched for by %s (grade %s), on %s", by, oneLine(string(e.Grade), 40), day)
+}
+
+// holds reports whether a document is among the bulletins.
+func (c *evidenceCase) holds(document layout.Digest) bool {
+	return slices.ContainsFunc(c.Bulletins, func(b mirror.BulletinProof) bool { return b.Notice.Original.SHA256 == document })
 }
 
 // listWords says how a list came.
@@ -182,8 +193,9 @@ func (c *evidenceCase) checkSignature(l *checklist, b *mirror.BulletinProof, ori
 	switch {
 	case refusedByGPG2(n):
 		l.say("It is of its time: gpg 2 refuses such keys or digests (%s). gpg 1.4 checks them, and so does patchferry; it is evidence of what was once announced, and no more.", strings.Join(n.Qualifiers, ", "))
-		l.other("Good signature", gpg1Line(signer, original, signature))
+		l.other("a line [GNUPG:] VALIDSIG", c.gpg1Line(signer, original, signature))
 		l.other(answer, ours)
+		c.checkOldKey(l, signer)
 		return ""
 	case signature == "" && !clearSigned(b.Original):
 		l.say("It is a mail whose signature gpg cannot find by itself.")
@@ -211,10 +223,56 @@ func (c *evidenceCase) checkSignature(l *checklist, b *mirror.BulletinProof, ori
 	return text
 }
 
-// gpg1Line verifies with gpg 1.4 in a keyring of its own.
-func gpg1Line(signer verify.Fingerprint, original, signature string) string {
-	return fmt.Sprintf(`mkdir -p -m 700 "$T/gnupg1" && gpg1 --homedir "$T/gnupg1" --batch --allow-non-selfsigned-uid --import %s; gpg1 --homedir "$T/gnupg1" --batch --allow-weak-digest-algos --verify %s`,
-		quoteShell(keyName(signer)), strings.TrimSpace(quoteIfAny(signature)+" "+quoteShell(original)))
+// gpg1Line verifies with gpg 1.4 in a keyring of its own. It prints the MD5
+// fingerprint of a key of version 3, where newer programs print the other.
+func (c *evidenceCase) gpg1Line(signer verify.Fingerprint, original, signature string) string {
+	printed := signer.String()
+	if i := c.certificate(signer); i != nil && i.MD5 != "" {
+		printed = i.MD5
+	}
+	return fmt.Sprintf(`mkdir -p -m 700 "$T/gnupg1"; gpg1 --homedir "$T/gnupg1" --batch --allow-non-selfsigned-uid --import %s; gpg1 --homedir "$T/gnupg1" --batch --allow-weak-digest-algos --status-fd 1 --verify %s | %s`,
+		quoteShell(keyName(signer)), strings.TrimSpace(quoteIfAny(signature)+" "+quoteShell(original)), validBy(printed))
+}
+
+// certificate describes a certificate, or is nil where it is not here.
+func (c *evidenceCase) certificate(f verify.Fingerprint) *verify.CertificateInfo {
+	all := c.keys.Certificates()
+	if i := slices.IndexFunc(all, func(k verify.CertificateInfo) bool { return k.Fingerprint == f }); i >= 0 {
+		return &all[i]
+	}
+	return nil
+}
+
+// checkOldKey shows how to come by the fingerprint by which a key of version 3
+// is pinned: the SHA-256 of its key packet, the first in the file, without the
+// packet's head of five bytes.
+func (c *evidenceCase) checkOldKey(l *checklist, signer verify.Fingerprint) {
+	if !signer.IsV3() {
+		return
+	}
+	packet, ok := firstPacket(c.keys, signer)
+	if !ok {
+		return
+	}
+	l.say("The fingerprint that gpg 1.4 prints of such a key can be forged. It is pinned by the SHA-256 of the whole key:")
+	l.run("the digits after v3sha256:", fmt.Sprintf("gpg --dearmor < %s | tail -c +6 | head -c %d | sha256sum | grep -i %s",
+		quoteShell(keyName(signer)), packet, strings.ToLower(strings.TrimPrefix(signer.String(), "v3sha256:"))))
+}
+
+// firstPacket returns how many bytes the first packet of a certificate has, as
+// it is written: with a head of the old form and four bytes of length.
+func firstPacket(keys *verify.Keyring, f verify.Fingerprint) (length int, ok bool) {
+	var armored bytes.Buffer
+	if err := keys.WriteCertificate(&armored, f); err != nil {
+		return 0, false
+	}
+	_, body, _ := strings.Cut(armored.String(), "\n\n")
+	first, _, _ := strings.Cut(body, "\n")
+	head, err := base64.StdEncoding.DecodeString(first[:min(len(first), 8)])
+	if err != nil || len(head) < 5 {
+		return 0, false
+	}
+	return int(binary.BigEndian.Uint32(head[1:5])), true
 }
 
 func quoteIfAny(s string) string {
