@@ -156,6 +156,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"show":            {showReport{}},
 		"bulletin list":   {bulletinReport{}},
 		"bulletin show":   {noticeReport{}},
+		"evidence":        {evidenceReport{}, evidenceMatch{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
 		"bulletin verify": {verifyReport{}},
 		"key add":         {keyAddReport{}},
