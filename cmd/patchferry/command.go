@@ -48,6 +48,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),
+		a.evidenceCommand(),
 		a.treeCommand(),
 		a.promoteCommand(),
 		a.holdCommand(),
