@@ -82,14 +82,14 @@ func (v *volume) declare(ctx context.Context, want Volume) error {
 func readVolumeLines(r io.Reader, want Volume) ([]declared, error) {
 	var files []declared
 	total := int64(0)
-	lim := lineLimits{lines: want.Files, line: maxVolumeLine, plain: int64(want.Files) * maxVolumeLine}
+	lim := lineLimits{lines: want.Files + 1, line: maxVolumeLine, plain: int64(want.Files+1) * maxVolumeLine}
 	err := eachLine(r, lim, func(line []byte) error {
 		l, err := parseVolumeLine(line)
 		if err != nil {
 			return err
 		}
-		if l.Size > want.Bytes-total {
-			return &Error{Code: CodeCount, Reason: fmt.Sprintf("goes beyond the %d bytes of the volume", want.Bytes)}
+		if len(files) == want.Files || l.Size > want.Bytes-total {
+			return &Error{Code: CodeCount, Reason: fmt.Sprintf("goes beyond the %d files of %d bytes of the header", want.Files, want.Bytes)}
 		}
 		total += l.Size
 		files = append(files, declared{Line: l})
