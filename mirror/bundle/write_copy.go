@@ -16,7 +16,7 @@ import (
 
 const (
 	defaultWorkers = 4
-	copyBuffer     = 512 << 10 // bytes
+	writeBuffer     = 512 << 10 // bytes
 )
 
 // payload is one file to be copied whole, whose digest is known.
@@ -37,7 +37,7 @@ func (j *job) copyAll(ctx context.Context) error {
 	workers := j.w.workers()
 	buffers := make(chan []byte, workers)
 	for range workers {
-		buffers <- make([]byte, copyBuffer)
+		buffers <- make([]byte, writeBuffer)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)

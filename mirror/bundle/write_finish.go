@@ -172,7 +172,7 @@ func (b *reading) file(ctx context.Context, name string, want Line) (err error) 
 	defer func() { err = errors.Join(err, f.Close()) }()
 	dropPages(f)
 	checked := layout.NewVerifyReader(stoppable{ctx, f}, want.Size, want.SHA256)
-	size := min(max(want.Size+1, 512), copyBuffer)
+	size := min(max(want.Size+1, 512), writeBuffer)
 	if _, err := io.CopyBuffer(plainWriter{io.Discard}, checked, make([]byte, size)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
