@@ -35,6 +35,8 @@ type PlannedVolume struct {
 	Index   int   // from 1
 	Objects int   // files in objects/ and segments/
 	Bytes   int64 // that it takes on the medium at most, lists and catalog included
+
+	overhead int64 // of these, what is no object
 }
 
 // kind is the folder in which a shipped object stands.
@@ -103,7 +105,7 @@ func NewPlan(objects iter.Seq[layout.ObjectRef], opt PlanOptions) (*Plan, error)
 	slices.SortFunc(p.placed, byDigest)
 	plan := &Plan{placed: p.placed, segments: p.segments}
 	for i, v := range p.volumes {
-		plan.volumes = append(plan.volumes, PlannedVolume{Index: i + 1, Objects: v.files, Bytes: v.used})
+		plan.volumes = append(plan.volumes, PlannedVolume{Index: i + 1, Objects: v.files, Bytes: v.used, overhead: v.overhead})
 	}
 	return plan, nil
 }
@@ -175,9 +177,10 @@ type packer struct {
 
 // packing is a volume while it is filled.
 type packing struct {
-	used   int64
-	files  int
-	shards [2][4]uint64 // folders that are there, of objects and of segments
+	used     int64
+	overhead int64 // of it, before the first object
+	files    int
+	shards   [2][4]uint64 // folders that are there, of objects and of segments
 }
 
 func (o PlanOptions) orDefault() PlanOptions {
@@ -257,6 +260,7 @@ func (p *packer) volume(i int) (*packing, error) {
 	if i == 0 {
 		v.used += p.first
 	}
+	v.overhead = v.used
 	p.volumes = append(p.volumes, v)
 	return &p.volumes[i], nil
 }
