@@ -48,6 +48,7 @@ type crate struct {
 	seq       uint64
 	volumes   int               // 0 is 3
 	rotations int               // how many
+	cutName   layout.Digest     // of the object in segments; zero is the right one
 	extra     map[string]string // path in volume 1 -> content
 
 	catalog    func(plain []byte) []byte // compressed as it is returned
@@ -131,7 +132,10 @@ func (p *packing) fill() {
 		p.ship(object(n), v, bundle.ObjectPath(layout.DigestOf(object(n))))
 	}
 	p.ship([]byte("MS08-067 is out"), 1, bundle.BulletinPath(layout.DigestOf([]byte("MS08-067 is out"))))
-	e := bundle.Entry{SHA256: layout.DigestOf(big), Size: int64(len(big))}
+	e := bundle.Entry{SHA256: p.cutName, Size: int64(len(big))}
+	if e.SHA256.IsZero() {
+		e.SHA256 = layout.DigestOf(big)
+	}
 	for i, part := range [][]byte{big[:150], big[150:]} {
 		v := []int{1, p.volumes}[i]
 		path := bundle.SegmentPath(e.SHA256, i+1)
@@ -295,7 +299,7 @@ func marshal(t testing.TB, v any) []byte {
 
 func squeeze(t testing.TB, plain []byte) []byte {
 	t.Helper()
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(64<<10))
 	if err != nil {
 		t.Fatal(err)
 	}

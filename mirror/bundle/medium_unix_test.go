@@ -117,5 +117,5 @@ func TestMediumThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := verifyAll(t.Context(), dir)
-	wantRefusal(t, err, bundle.CodeMedium, "cannot be read")
+	wantRefusal(t, err, bundle.CodeMedium, "medium cannot be read: vol-002-of-003/objects/")
 }

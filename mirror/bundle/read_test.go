@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -97,6 +98,46 @@ func TestCopyEndsWithTheCaller(t *testing.T) {
 	var refused *bundle.Error
 	if err := b.CopyObject(t.Context(), e, failing{full}); !errors.Is(err, full) || errors.As(err, &refused) {
 		t.Errorf("got error %v, want that of the writer and no refusal", err)
+	}
+}
+
+// TestMediumGone lets the directories go, as a drive that is pulled out does:
+// nothing is refused, and nothing trusted.
+func TestMediumGone(t *testing.T) {
+	b, err := open(t, crate{}.write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for e := range b.Entries() {
+		wantRefusal(t, b.CopyObject(t.Context(), e, new(bytes.Buffer)), bundle.CodeMedium, "medium cannot be read: vol-")
+	}
+}
+
+func TestStepsInOrder(t *testing.T) {
+	b, err := open(t, crate{}.write(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Load(t.Context()); err == nil {
+		t.Error("load before the census: no error")
+	}
+	if _, _, _, err := b.Generation(); err == nil {
+		t.Error("generation before load: no error")
+	}
+	if err := b.CopyFile(t.Context(), 1, bundle.Line{Path: bundle.ReadmeFile}, new(bytes.Buffer)); err == nil {
+		t.Error("copy before the census: no error")
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var refused *bundle.Error
+	if err := b.Census(stopped); !errors.Is(err, context.Canceled) || errors.As(err, &refused) {
+		t.Errorf("census that was stopped: got %v, want context.Canceled and no refusal", err)
 	}
 }
 
