@@ -49,7 +49,8 @@ type crate struct {
 	volumes   int               // 0 is 3
 	rotations int               // how many
 	cutName   layout.Digest     // of the object in segments; zero is the right one
-	extra     map[string]string // path in volume 1 -> content
+	extra     map[string]string // path -> content of more files
+	extraIn   int               // their volume; 0 is 1
 
 	catalog    func(plain []byte) []byte // compressed as it is returned
 	generation func(*layout.Generation)
@@ -97,13 +98,9 @@ func (c crate) write(t testing.TB) string {
 	for range c.volumes {
 		p.files = append(p.files, map[string][]byte{bundle.ReadmeFile: []byte("for people\n")})
 	}
-	maps.Copy(p.files[0], func() map[string][]byte {
-		m := map[string][]byte{}
-		for name, content := range c.extra {
-			m[name] = []byte(content)
-		}
-		return m
-	}())
+	for name, content := range c.extra {
+		p.files[max(c.extraIn, 1)-1][name] = []byte(content)
+	}
 	p.rotate()
 	p.fill()
 	h := p.head()

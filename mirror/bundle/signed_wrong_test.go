@@ -183,6 +183,9 @@ func TestT16Counts(t *testing.T) {
 		{"objects", withHeader(func(h *bundle.Header) { h.Objects++ }), bundle.CodeCount, "says 12 objects"},
 		{"bytes of objects", withHeader(func(h *bundle.Header) { h.Bytes++ }), bundle.CodeCount, "shipped and required are"},
 		{"state root", withHeader(func(h *bundle.Header) { h.StateRoot[0]++ }), bundle.CodeCount, "state root"},
+		{"another object required", crate{requires: func(lines []string) []string {
+			return []string{layout.DigestOf(nil).String() + lines[0][64:], lines[1]}
+		}}, bundle.CodeCount, "shipped and required make"},
 		{"number of the generation", withHeader(func(h *bundle.Header) { h.Generation.Number++ }), bundle.CodeCount, "the header says 8"},
 		{"size of the generation", withHeader(func(h *bundle.Header) { h.Generation.Size++ }), bundle.CodeCount, "generation.json"},
 		{"entry in no volume", inEntries(`"volume":1`, `"volume":4`), bundle.CodeCount, "names volume 4 of 3"},
@@ -295,6 +298,33 @@ func TestT19Rotations(t *testing.T) {
 		_, err = verifyAll(t.Context(), dir)
 		wantRefusal(t, err, bundle.CodeDigest, "vol-002-of-003/keys/rotate-0001.json")
 	})
+}
+
+// TestCensusReadsNoPayload finds wrong sizes and wrong rotations before
+// anything is hashed.
+func TestCensusReadsNoPayload(t *testing.T) {
+	census := func(t *testing.T, dir string) error {
+		t.Helper()
+		b, err := open(t, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Census(t.Context())
+	}
+	dir := crate{rotations: 1}.write(t)
+	edit(flip, func(dir string) string { return pathOf(dir, 4) })(t, dir)
+	if err := census(t, dir); err != nil {
+		t.Errorf("flipped byte of an object: got %v; the census must not read objects", err)
+	}
+	edit(extend, func(dir string) string { return pathOf(dir, 4) })(t, dir)
+	wantRefusal(t, census(t, dir), bundle.CodeSize, "vol-002-of-003/objects/")
+
+	dir = crate{rotations: 1}.write(t)
+	edit(flip, func(dir string) string { return at(dir, 2, bundle.RotationPath(1)) })(t, dir)
+	wantRefusal(t, census(t, dir), bundle.CodeDigest, "differs from the one in another volume")
+
+	more := crate{rotations: 1, extraIn: 2, extra: map[string]string{bundle.RotationPath(2): "{}"}}
+	wantRefusal(t, census(t, more.write(t)), bundle.CodeDigest, "vol-002-of-003/keys/rotate-0002.json: is not in another volume")
 }
 
 // TestT20MediumChanges changes the medium after everything about it was found
