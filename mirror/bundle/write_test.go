@@ -170,7 +170,7 @@ func TestWrongBytesOfASource(t *testing.T) {
 				s := newSample(t, origin, sampleOptions{sizes: []int{5, size}})
 				bad := s.shipped[1].SHA256
 				s.source[bad] = tt.spoil(s.source[bad])
-				w := &bundle.Writer{Source: s.source, Options: bundle.PlanOptions{MaxFile: 60 << 10}, Signers: []bundle.Signer{origin}}
+				w := &bundle.Writer{Source: s.source, Options: bundle.PlanOptions{MaxFile: 60 << 10}, Signers: []bundle.Signer{origin}, NoReadback: true}
 				dir := t.TempDir()
 				_, err := w.Write(t.Context(), dir, s.content)
 				if mismatch := (*layout.MismatchError)(nil); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), bad.String()) {
