@@ -3,7 +3,6 @@ package bundle
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,7 +60,7 @@ func addSignature(ctx context.Context, t target, folder string, s Signer, at tim
 		}
 		sigs = append(sigs, sig)
 	}
-	own, err := s.Sign(header, at)
+	own, err := signature(s, header, at)
 	if err != nil {
 		return fmt.Errorf("sign the header: %w", err)
 	}
@@ -78,6 +77,16 @@ func addSignature(ctx context.Context, t target, folder string, s Signer, at tim
 		}
 	}
 	return nil
+}
+
+// signature returns what a signer makes of a document, and makes sure that it
+// is something.
+func signature(s Signer, doc []byte, at time.Time) ([]byte, error) {
+	sig, err := s.Sign(doc, at)
+	if err != nil {
+		return nil, err
+	}
+	return joinSignatures(sig)
 }
 
 // commonHeader returns the header that all the volumes have.
@@ -101,7 +110,7 @@ func commonHeader(t target, volumes []string) ([]byte, error) {
 
 // signGeneration adds a signature to the generation, where volume 1 is there.
 func signGeneration(t target, volumes []string, header []byte, s Signer, at time.Time) error {
-	h, err := decodeOwnHeader(header)
+	h, err := ParseHeader(header)
 	if err != nil {
 		return err
 	}
@@ -120,7 +129,7 @@ func signGeneration(t target, volumes []string, header []byte, s Signer, at time
 		if err != nil {
 			return err
 		}
-		own, err := s.Sign(doc, at)
+		own, err := signature(s, doc, at)
 		if err != nil {
 			return fmt.Errorf("sign the generation: %w", err)
 		}
@@ -137,22 +146,9 @@ func signGeneration(t target, volumes []string, header []byte, s Signer, at time
 
 // readSignatureFile returns a file of signatures, empty where there is none.
 func readSignatureFile(t target, name string) ([]byte, error) {
-	sig, err := readSmall(t, name, maxSignatures)
+	sig, err := readSmall(t, name, MaxSignature)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return sig, err
-}
-
-// decodeOwnHeader parses a header that this side wrote. It is no check of one
-// that came over a gap.
-func decodeOwnHeader(doc []byte) (*Header, error) {
-	h := new(Header)
-	if err := json.Unmarshal(doc, h); err != nil {
-		return nil, fmt.Errorf("%s: %w", HeaderFile, err)
-	}
-	if h.Format != FormatBundle || h.Version != Version {
-		return nil, fmt.Errorf("%s has format %q and version %d, want %q and %d", HeaderFile, clip(h.Format), h.Version, FormatBundle, Version)
-	}
-	return h, nil
 }
