@@ -1,0 +1,276 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"patchferry/layout"
+)
+
+// medium is the directory of one volume, only ever read, and never left: names
+// are slash-separated below it, and no link is followed in any component.
+// Whoever can change the medium while it is read can make a file that was
+// looked at another one; what is read is hashed for that reason.
+//
+// It may be used concurrently until it is closed.
+type medium struct {
+	root *os.Root
+	name string // of the directory, as errors say it
+}
+
+// refuse makes the error of something on this medium.
+func (m *medium) refuse(code Code, name, reason string, err error) *Error {
+	return &Error{Code: code, Where: path.Join(m.name, name), Reason: reason, Err: err}
+}
+
+// look returns what name is without following a link, after it has made sure
+// that what leads there are directories.
+func (m *medium) look(name string) (fs.FileInfo, error) {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		info, err := m.root.Lstat(name[:i])
+		if err != nil {
+			return nil, m.unreadable(name[:i], err)
+		}
+		if !info.IsDir() {
+			return nil, m.refuse(CodeUndeclared, name[:i], "is "+kindOf(info)+", not a directory", nil)
+		}
+	}
+	info, err := m.root.Lstat(name)
+	if err != nil {
+		return nil, m.unreadable(name, err)
+	}
+	return info, nil
+}
+
+// unreadable says what an error of the operating system means: something is
+// missing, or the medium is bad.
+func (m *medium) unreadable(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.refuse(CodeIncomplete, name, "is missing", err)
+	}
+	return m.refuse(CodeMedium, name, "cannot be read", err)
+}
+
+// open opens a regular file and returns it with its size.
+func (m *medium) open(name string) (*os.File, int64, error) {
+	before, err := m.look(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, 0, m.refuse(CodeUndeclared, name, "is "+kindOf(before)+", not a regular file", nil)
+	}
+	f, err := m.root.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, 0, m.unreadable(name, err)
+	}
+	after, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, m.unreadable(name, err)
+	}
+	if !after.Mode().IsRegular() || !os.SameFile(before, after) {
+		_ = f.Close()
+		return nil, 0, m.refuse(CodeUndeclared, name, "became another file while it was opened", nil)
+	}
+	return f, after.Size(), nil
+}
+
+// read returns a whole file of at most most bytes. The limit is checked before
+// a byte is read, and again while reading.
+func (m *medium) read(name string, most int64) ([]byte, error) {
+	f, size, err := m.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if size > most {
+		return nil, m.refuse(CodeLimit, name, fmt.Sprintf("has %d bytes, more than %d", size, most), nil)
+	}
+	doc, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, m.unreadable(name, err)
+	}
+	if int64(len(doc)) > most {
+		return nil, m.refuse(CodeLimit, name, fmt.Sprintf("has more than %d bytes", most), nil)
+	}
+	return doc, nil
+}
+
+// listBatch is how many names of a directory are read at a time.
+const listBatch = 256
+
+// list calls visit for everything in a directory, in no order, until it
+// returns an error. It holds few names at a time, however many there are.
+func (m *medium) list(ctx context.Context, dir string, visit func(name string, info fs.FileInfo) error) error {
+	before, err := m.root.Lstat(dir)
+	if err != nil {
+		return m.unreadable(dir, err)
+	}
+	f, err := m.root.OpenFile(dir, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return m.unreadable(dir, err)
+	}
+	defer func() { _ = f.Close() }()
+	if after, err := f.Stat(); err != nil || !after.IsDir() || !os.SameFile(before, after) {
+		return m.refuse(CodeUndeclared, dir, "became another directory while it was opened", err)
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		names, err := f.Readdirnames(listBatch)
+		for _, name := range names {
+			if err := m.visit(path.Join(dir, name), visit); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return m.unreadable(dir, err)
+		}
+	}
+}
+
+func (m *medium) visit(name string, visit func(string, fs.FileInfo) error) error {
+	info, err := m.root.Lstat(name)
+	if err != nil {
+		return m.unreadable(name, err)
+	}
+	return visit(name, info)
+}
+
+// sub opens a directory of the medium as one of its own.
+func (m *medium) sub(name string) (*medium, error) {
+	before, err := m.look(name)
+	if err != nil {
+		return nil, err
+	}
+	if !before.IsDir() {
+		return nil, m.refuse(CodeUndeclared, name, "is "+kindOf(before)+", not a directory", nil)
+	}
+	root, err := m.root.OpenRoot(name)
+	if err != nil {
+		return nil, m.unreadable(name, err)
+	}
+	after, err := root.Stat(".")
+	if err != nil || !os.SameFile(before, after) {
+		_ = root.Close()
+		return nil, m.refuse(CodeUndeclared, name, "became another directory while it was opened", err)
+	}
+	return &medium{root: root, name: path.Base(name)}, nil
+}
+
+func (m *medium) close() error { return m.root.Close() }
+
+// kindOf names what is no regular file in plain words.
+func kindOf(info fs.FileInfo) string {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return "a file"
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "of an unknown kind"
+}
+
+// file is one declared file that is being read: its bytes end in io.EOF only
+// if size and digest are right.
+type file struct {
+	io.Reader
+	m    *medium
+	name string
+	f    *os.File
+}
+
+// openDeclared opens a file to be read against its line. A size that is wrong
+// already is told before a byte is read.
+func (m *medium) openDeclared(ctx context.Context, line Line) (*file, error) {
+	f, size, err := m.open(line.Path)
+	if err != nil {
+		return nil, err
+	}
+	if size != line.Size {
+		_ = f.Close()
+		return nil, m.refuse(CodeSize, line.Path, fmt.Sprintf("has %d bytes, want %d", size, line.Size), nil)
+	}
+	r := layout.NewVerifyReader(&patient{ctx, f}, line.Size, line.SHA256)
+	return &file{Reader: r, m: m, name: line.Path, f: f}, nil
+}
+
+func (f *file) close() { _ = f.f.Close() }
+
+// settle reads the file to its end and says what was wrong with it: bytes that
+// are not the declared ones come before whatever they led to.
+func (f *file) settle(err error) error {
+	if ours := (*Error)(nil); errors.As(err, &ours) && ours.Code == CodeMedium {
+		return err
+	}
+	if _, bad := io.Copy(io.Discard, f.Reader); bad != nil {
+		return f.m.explain(f.name, bad)
+	}
+	return f.m.explain(f.name, err)
+}
+
+// explain turns an error of reading name into a refusal, unless it is one
+// already or says that the caller gave up.
+func (m *medium) explain(name string, err error) error {
+	var ours *Error
+	var mismatch *layout.MismatchError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &ours):
+		if ours.Where != "" {
+			return err
+		}
+		return m.refuse(ours.Code, name, ours.Reason, ours.Err)
+	case errors.As(err, &mismatch) && mismatch.What == "size":
+		return m.refuse(CodeSize, name, "was cut short or extended", mismatch)
+	case errors.As(err, &mismatch):
+		return m.refuse(CodeDigest, name, "has other bytes than were signed", mismatch)
+	}
+	return m.unreadable(name, err)
+}
+
+// patient reads until its context is done.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// openDirectory opens a directory that the operator named, whose own path may
+// well lead over links.
+func openDirectory(dir string) (*medium, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return &medium{root: root, name: filepath.Base(dir)}, nil
+}
