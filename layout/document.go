@@ -94,7 +94,7 @@ func (s *State) check() error {
 	if (s.Number == 1) != s.Previous.IsZero() {
 		return fmt.Errorf("state %d: the first state, and no other, has no previous", s.Number)
 	}
-	return nil
+	return s.checkRings()
 }
 
 func (g *Generation) check() error {

@@ -34,6 +34,10 @@ type Generation struct {
 	Notices     Notices   `json:"notices,omitzero"`
 	Previous    Digest    `json:"previous,omitzero"` // the generation object before
 	Revocations []Revoked `json:"revocations,omitempty"`
+	// HeldBack are the updates that the origin kept from all rings when the
+	// generation was made: on the far side they are held back with it. The
+	// origin itself goes by its newest state.
+	HeldBack []HeldBack `json:"held_back,omitempty"`
 }
 
 // Notices is the list of what publishers announced.
@@ -89,6 +93,7 @@ type State struct {
 	Streams    map[string]Stream `json:"streams,omitempty"`    // a far side's
 	Rings      map[string]Ring   `json:"rings,omitempty"`
 	HeldBack   []HeldBack        `json:"held_back,omitempty"`
+	Revoked    []Revoked         `json:"revoked,omitempty"` // here, by a site that makes no generations
 	Rotations  []SignedRef       `json:"rotations,omitempty"`
 	Kept       []Position        `json:"kept,omitempty"`   // generations before the newest that are still kept, newest first
 	Leases     []Lease           `json:"leases,omitempty"` // what long readers need
@@ -109,19 +114,6 @@ type Stream struct {
 	Seq      uint64   `json:"seq"`
 	Header   Digest   `json:"header"`
 	Position Position `json:"position"`
-}
-
-// Ring says which updates a group of hosts is given.
-type Ring struct {
-	State uint64 `json:"state"` // the state whose catalog it shows
-}
-
-// HeldBack keeps one update from hosts.
-type HeldBack struct {
-	Update string `json:"update"`
-	Reason string `json:"reason"`
-	Actor  string `json:"actor"`
-	At     Time   `json:"at"`
 }
 
 // Lease keeps generations from being pruned until it expires or its holder

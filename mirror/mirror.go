@@ -44,6 +44,12 @@ type Mirror struct {
 	// nil leaves bulletins out of audits.
 	Judge  func(source string, profile verify.Profile) *verify.Judge
 	Select layout.Selection
+	// Rings are the names of the rings in the order in which updates are
+	// released; none is DefaultRings.
+	Rings []string
+	// Land is the ring that every publication moves; empty is the last one, so
+	// that who never heard of rings gives hosts what is newest.
+	Land string
 	// Before, where it is set, is asked before a new generation is published;
 	// an error refuses it, and the sync ends with that error.
 	Before func(ctx context.Context, p *Proposed) error

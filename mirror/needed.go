@@ -34,7 +34,8 @@ func (m *Mirror) keepFor() time.Duration {
 }
 
 // kept returns the generations that must stay: the newest four, those younger
-// than Keep, those a lease needs, and what rings and streams stand on.
+// than Keep, those a lease needs, what streams stand on, and what rings show
+// and showed before their last change.
 func (m *Mirror) kept(ctx context.Context, s *layout.State) (own, others []layout.Position, err error) {
 	if s.Generation != nil {
 		own = append(own, *s.Generation)
@@ -49,19 +50,11 @@ func (m *Mirror) kept(ctx context.Context, s *layout.State) (own, others []layou
 	for _, stream := range s.Streams {
 		others = append(others, stream.Position)
 	}
-	for name, ring := range s.Rings {
-		old, err := m.Trusted.State(ctx, ring.State)
-		if err != nil {
-			return nil, nil, fmt.Errorf("read state %d of ring %s: %w", ring.State, name, err)
-		}
-		if old.Generation != nil {
-			others = append(others, *old.Generation)
-		}
-		for _, stream := range old.Streams {
-			others = append(others, stream.Position)
-		}
+	shown, err := m.keptForRings(ctx, s)
+	if err != nil {
+		return nil, nil, err
 	}
-	return own, others, nil
+	return own, append(others, shown...), nil
 }
 
 // oldestLease returns the oldest generation number that a lease still needs.

@@ -62,6 +62,7 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 		gen.Number = base.gen.Number + 1
 		gen.Previous = base.state.Generation.Generation.Document.SHA256
 		gen.Revocations = base.gen.Revocations
+		gen.HeldBack = heldFromAll(base.state.HeldBack)
 	}
 	if err := m.propose(ctx, &gen, p, news); err != nil {
 		return nil, err
@@ -88,10 +89,8 @@ func (m *Mirror) publishState(ctx context.Context, base *base, position layout.P
 		if was := base.position(); s.Generation != nil && *s.Generation != was {
 			return fmt.Errorf("generation %d was published meanwhile by another writer; run patchferry sync again", s.Generation.Number)
 		}
-		if s.Generation != nil {
-			s.Kept = slices.Insert(slices.Clone(s.Kept), 0, *s.Generation)
-		}
-		s.Generation = &position
+		m.land(s)
+		follow(s, position)
 		s.Why = why
 		return nil
 	})
@@ -99,6 +98,15 @@ func (m *Mirror) publishState(ctx context.Context, base *base, position layout.P
 		return fmt.Errorf("publish generation %d: %w", position.Number, err)
 	}
 	return nil
+}
+
+// follow makes position the newest generation of a state, and keeps the one
+// before.
+func follow(s *layout.State, position layout.Position) {
+	if s.Generation != nil {
+		s.Kept = slices.Insert(slices.Clone(s.Kept), 0, *s.Generation)
+	}
+	s.Generation = &position
 }
 
 func (b *base) position() layout.Position {
