@@ -45,6 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.demoCommand(),
 		a.initCommand(),
 		a.syncCommand(),
+		a.exportCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),

@@ -164,6 +164,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"key list":        {keyEntry{}, verify.DocumentedKey{}},
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},
+		"export":          {mirror.ExportReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},

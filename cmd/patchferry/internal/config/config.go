@@ -37,6 +37,7 @@ type Config struct {
 	Prune          Prune     `toml:"prune"`
 	Deadlines      Deadlines `toml:"deadlines"`
 	Hooks          Hooks     `toml:"hooks"`
+	Streams        []Stream  `toml:"stream"`
 
 	dir string // of the configuration file
 }
