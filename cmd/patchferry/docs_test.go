@@ -165,6 +165,8 @@ func TestJSONIsDocumented(t *testing.T) {
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},
 		"export":          {mirror.ExportReport{}},
+		"bundle list":     {mirror.LedgerReport{}},
+		"bundle confirm":  {mirror.ConfirmReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},

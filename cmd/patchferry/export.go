@@ -91,9 +91,9 @@ func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) e
 
 // exportOptions turns flags and configuration into what mirror is asked for.
 func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, err error) {
-	s, ok := c.Stream(f.stream)
-	if !ok {
-		return opt, withHint(usageError("there is no stream %q", f.stream), "one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
+	stream, err := streamOf(c, f.stream)
+	if err != nil {
+		return opt, err
 	}
 	if f.to == "" && !f.dryRun {
 		return opt, withHint(usageError("export needs a directory"), "patchferry export --to DIR")
@@ -103,17 +103,27 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 		return opt, usageError("%w", err)
 	}
 	opt = mirror.ExportOptions{
-		Stream: mirror.OutboundStream{
-			Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
-			Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
-		},
-		Full: f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
+		Stream: stream,
+		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
 		Tool: "patchferry " + currentBuild().Version,
 	}
 	if f.to != "" {
 		opt.To, err = filepath.Abs(f.to)
 	}
 	return opt, err
+}
+
+// streamOf returns a stream of the configuration as mirror knows it.
+func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
+	s, ok := c.Stream(name)
+	if !ok {
+		return mirror.OutboundStream{}, withHint(usageError("there is no stream %q", name),
+			"one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
+	}
+	return mirror.OutboundStream{
+		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
+		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
+	}, nil
 }
 
 func (a *app) printExport(r *mirror.ExportReport) error {
