@@ -19,7 +19,7 @@ func SignRotation(r Rotation, old, fresh Signer, at time.Time) (SignedDocument, 
 	}
 	var sigs [2][]byte
 	for i, s := range [2]Signer{old, fresh} {
-		if sigs[i], err = s.Sign(doc, at); err != nil {
+		if sigs[i], err = signature(s, doc, at); err != nil {
 			return SignedDocument{}, fmt.Errorf("sign rotation %d: %w", r.Number, err)
 		}
 	}

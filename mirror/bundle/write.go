@@ -105,6 +105,7 @@ func (w *Writer) Write(ctx context.Context, dir string, c *Content) (*Written, e
 		}
 	}
 	made := &Written{Dir: p.Dir, Name: p.Name, Header: p.Header, Digest: layout.DigestOf(p.Header), Copied: p.Copied, Kept: p.Kept}
+	made.Finished = !isPartial(p.Dir)
 	if len(w.Signers) == 0 {
 		return made, nil
 	}

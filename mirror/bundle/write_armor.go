@@ -43,6 +43,9 @@ func joinSignatures(files ...[]byte) ([]byte, error) {
 			all = append(all, signature{issuer, p.raw})
 		}
 	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no signature")
+	}
 	if len(all) > maxSigners {
 		return nil, fmt.Errorf("%d signatures, more than %d", len(all), maxSigners)
 	}

@@ -172,6 +172,8 @@ func TestJoinSignatures(t *testing.T) {
 		t.Errorf("joined again:\n%s\nwant\n%s", again, both)
 	}
 	for name, bad := range map[string]string{
+		"nothing":       "",
+		"blanks":        " \n",
 		"text":          "hello",
 		"a public key":  strings.ReplaceAll(string(one), "SIGNATURE", "PUBLIC KEY BLOCK"),
 		"text after it": string(one) + "hello",
@@ -194,6 +196,7 @@ func FuzzJoinSignatures(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(one)
+	f.Add([]byte(" \n"))
 	f.Add([]byte("-----BEGIN PGP SIGNATURE-----\nVersion: x\r\n\r\niQ==\n=twTO\n-----END PGP SIGNATURE-----"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		joined, err := bundle.JoinSignatures(b)

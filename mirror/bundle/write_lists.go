@@ -123,7 +123,7 @@ func (j *job) generationSignature(root string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readSignatures(there); err != nil {
+	if packets, err := readSignatures(there); err != nil || len(packets) == 0 {
 		there = nil // damaged
 	}
 	if len(there) == 0 && len(j.c.Generation.Signature) == 0 {

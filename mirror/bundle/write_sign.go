@@ -60,7 +60,7 @@ func addSignature(ctx context.Context, t target, folder string, s Signer, at tim
 		}
 		sigs = append(sigs, sig)
 	}
-	own, err := s.Sign(header, at)
+	own, err := signature(s, header, at)
 	if err != nil {
 		return fmt.Errorf("sign the header: %w", err)
 	}
@@ -77,6 +77,16 @@ func addSignature(ctx context.Context, t target, folder string, s Signer, at tim
 		}
 	}
 	return nil
+}
+
+// signature returns what a signer makes of a document, and makes sure that it
+// is something.
+func signature(s Signer, doc []byte, at time.Time) ([]byte, error) {
+	sig, err := s.Sign(doc, at)
+	if err != nil {
+		return nil, err
+	}
+	return joinSignatures(sig)
 }
 
 // commonHeader returns the header that all the volumes have.
@@ -119,7 +129,7 @@ func signGeneration(t target, volumes []string, header []byte, s Signer, at time
 		if err != nil {
 			return err
 		}
-		own, err := s.Sign(doc, at)
+		own, err := signature(s, doc, at)
 		if err != nil {
 			return fmt.Errorf("sign the generation: %w", err)
 		}
