@@ -66,13 +66,17 @@ func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, e
 		return 0, nil
 	}
 	if opt.Since > 0 {
-		if !slices.ContainsFunc(done, func(e layout.Exported) bool { return e.Seq == opt.Since }) {
+		if !isExported(out, opt.Since) {
 			return 0, noExport("patchferry bundle list shows what was exported; --full starts from nothing",
 				"seq %d of stream %s is not in the ledger as exported", opt.Since, opt.Stream.Name)
 		}
 		return opt.Since, nil
 	}
-	return startOf(out, done, &opt.Stream, now), nil
+	start := startOf(out, done, &opt.Stream, now)
+	if !isExported(out, start) {
+		return 0, nil // what that bundle brought is no longer known
+	}
+	return start, nil
 }
 
 // startOf returns the oldest seq that any destination of the stream needs an

@@ -63,6 +63,28 @@ func TestIncrementsStartAtTheOldestThatIsNeeded(t *testing.T) {
 	}
 }
 
+// TestAnArrivalThatTheLedgerForgotCountsForNothing: what a bundle brought is
+// known only while it is in the ledger.
+func TestAnArrivalThatTheLedgerForgotCountsForNothing(t *testing.T) {
+	s := newNear(t, 1)
+	opt := mirror.ExportOptions{To: t.TempDir(), Stream: mirror.OutboundStream{Overlap: time.Second}}
+	s.export(opt)
+	if _, err := s.Confirm(t.Context(), mirror.Confirmation{Seq: 1, Destination: "east"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		s.now = s.now.Add(time.Hour)
+		s.export(opt)
+	}
+	if strings.Contains(s.ledger(), "1 full") {
+		t.Fatalf("seq 1 is still in the ledger: %s", s.ledger())
+	}
+	opt.Stream.Return, opt.DryRun = mirror.Receipts, true
+	if r, err := s.Export(t.Context(), opt); err != nil || r.Since != 0 {
+		t.Errorf("got since %d, %v; want a full bundle", r.Since, err)
+	}
+}
+
 func TestConfirmRefuses(t *testing.T) {
 	s := newNear(t, 1)
 	dir := t.TempDir()
