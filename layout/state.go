@@ -81,23 +81,25 @@ type SignedRef struct {
 // anew for every attempt, so that a writer who reads the number back knows
 // whether it won.
 type State struct {
-	Format     string            `json:"format"`
-	Version    int               `json:"version"`
-	Number     uint64            `json:"number"`
-	Previous   Digest            `json:"previous,omitzero"`
-	Writer     string            `json:"writer"` // 32 hex digits
-	Actor      string            `json:"actor"`  // what the operator calls whoever ran the command
-	At         Time              `json:"at"`
-	Why        string            `json:"why"`
-	Generation *Position         `json:"generation,omitempty"` // a near side's own
-	Streams    map[string]Stream `json:"streams,omitempty"`    // a far side's
-	Rings      map[string]Ring   `json:"rings,omitempty"`
-	HeldBack   []HeldBack        `json:"held_back,omitempty"`
-	Revoked    []Revoked         `json:"revoked,omitempty"` // here, by a site that makes no generations
-	Rotations  []SignedRef       `json:"rotations,omitempty"`
-	Kept       []Position        `json:"kept,omitempty"`   // generations before the newest that are still kept, newest first
-	Leases     []Lease           `json:"leases,omitempty"` // what long readers need
-	Prune      *PrunePlan        `json:"prune,omitempty"`  // the removal under way
+	Format     string              `json:"format"`
+	Version    int                 `json:"version"`
+	Number     uint64              `json:"number"`
+	Previous   Digest              `json:"previous,omitzero"`
+	Writer     string              `json:"writer"` // 32 hex digits
+	Actor      string              `json:"actor"`  // what the operator calls whoever ran the command
+	At         Time                `json:"at"`
+	Why        string              `json:"why"`
+	Generation *Position           `json:"generation,omitempty"` // a near side's own
+	Origin     string              `json:"origin,omitempty"`     // a near side's UUID, drawn when it first exports
+	Outbound   map[string]Outbound `json:"outbound,omitempty"`   // a near side's: what it sent, by the name of the stream
+	Streams    map[string]Stream   `json:"streams,omitempty"`    // a far side's, by the UUID of the stream
+	Rings      map[string]Ring     `json:"rings,omitempty"`
+	HeldBack   []HeldBack          `json:"held_back,omitempty"`
+	Revoked    []Revoked           `json:"revoked,omitempty"` // here, by a site that makes no generations
+	Rotations  []SignedRef         `json:"rotations,omitempty"`
+	Kept       []Position          `json:"kept,omitempty"`   // generations before the newest that are still kept, newest first
+	Leases     []Lease             `json:"leases,omitempty"` // what long readers need
+	Prune      *PrunePlan          `json:"prune,omitempty"`  // the removal under way
 }
 
 // Position is a generation with its number.
@@ -114,6 +116,36 @@ type Stream struct {
 	Seq      uint64   `json:"seq"`
 	Header   Digest   `json:"header"`
 	Position Position `json:"position"`
+}
+
+// Outbound is what a near side sent in one stream, and what it knows to have
+// arrived. An export acknowledges nothing: a receipt, a want file or the
+// operator does.
+type Outbound struct {
+	ID      string             `json:"id"` // UUID of the stream
+	Epoch   uint32             `json:"epoch"`
+	Exports []Exported         `json:"exports,omitempty"` // newest first, back to the oldest that somebody may need
+	Arrived map[string]Arrived `json:"arrived,omitempty"` // by destination
+}
+
+// Exported is one transfer bundle, recorded before its header is signed: from
+// then on its seq is completed with these header bytes, or burned.
+type Exported struct {
+	Epoch      uint32    `json:"epoch"`
+	Seq        uint64    `json:"seq"`
+	Header     SignedRef `json:"header"` // HEADER.json and its signatures; the signature is zero until it is signed
+	Generation Position  `json:"generation"`
+	Kind       string    `json:"kind"`
+	At         Time      `json:"at"`
+	Status     string    `json:"status"` // begun, exported, burned
+}
+
+// Arrived is how far a destination is known to have followed a stream.
+type Arrived struct {
+	Epoch uint32 `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+	By    string `json:"by"` // receipt, want, operator
+	At    Time   `json:"at"`
 }
 
 // Lease keeps generations from being pruned until it expires or its holder

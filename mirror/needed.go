@@ -68,15 +68,15 @@ func oldestLease(s *layout.State, now time.Time) uint64 {
 	return from
 }
 
-// needed gathers every object that the state, its kept generations, its
-// bindings and a sync that was killed before it published need.
+// needed gathers every object that the state, its kept generations, its exports,
+// its bindings and a sync that was killed before it published need.
 func (m *Mirror) needed(ctx context.Context, s *layout.State) (references, []layout.Position, error) {
 	refs := references{}
 	own, others, err := m.kept(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range slices.Concat(own, others) {
+	for _, p := range slices.Concat(own, others, keptForExports(s, refs)) {
 		if err := m.refer(ctx, refs, p); err != nil {
 			return nil, nil, err
 		}

@@ -131,8 +131,11 @@ func putGeneration(ctx context.Context, w *trusted.Writer, key *verify.SecretKey
 	for _, content := range objects {
 		g.Counts.Bytes += int64(len(content))
 	}
-	g.Lines, g.StateRoot = sum.Lines, layout.DigestOf(nil)
+	g.Lines = sum.Lines
 	if g.Catalog, err = w.PutDocument(ctx, catalog.Bytes()); err != nil {
+		return nil, err
+	}
+	if g.StateRoot, err = rootOf(g.Catalog, objects); err != nil {
 		return nil, err
 	}
 	doc, err := g.Encode()
@@ -149,6 +152,16 @@ func putGeneration(ctx context.Context, w *trusted.Writer, key *verify.SecretKey
 	}
 	p.Generation.Signature, err = w.PutDocument(ctx, sig)
 	return p, err
+}
+
+// rootOf returns the state root of a catalog and the contents that it holds.
+func rootOf(catalog layout.ObjectRef, objects map[layout.Digest][]byte) (layout.Digest, error) {
+	refs := []layout.ObjectRef{catalog}
+	for d, content := range objects {
+		refs = append(refs, layout.ObjectRef{SHA256: d, Size: int64(len(content))})
+	}
+	slices.SortFunc(refs, func(a, b layout.ObjectRef) int { return bytes.Compare(a.SHA256[:], b.SHA256[:]) })
+	return layout.StateRoot(slices.Values(refs))
 }
 
 // alter is "alter DIR": it changes one byte of every object of the store, as a

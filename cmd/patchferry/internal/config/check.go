@@ -23,6 +23,7 @@ func (l *Loaded) check() error {
 	c.deadlines()
 	c.hooks()
 	c.rings()
+	c.streams()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	Rings          Rings     `toml:"rings"`
 	Deadlines      Deadlines `toml:"deadlines"`
 	Hooks          Hooks     `toml:"hooks"`
+	Streams        []Stream  `toml:"stream"`
 
 	dir string // of the configuration file
 }

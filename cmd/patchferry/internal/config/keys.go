@@ -10,8 +10,8 @@ import (
 
 // Key is one key of the configuration as it is documented.
 type Key struct {
-	Name    string // "fetch.per_host"; keys of a source are "source.url"
-	Env     string // the variable that sets it; NAME stands for the source's name
+	Name    string // "fetch.per_host"; keys of a source are "source.url", of a stream "stream.mode"
+	Env     string // the variable that sets it; NAME stands for the name of the source or stream
 	Default string // as it would be written in the file
 	Doc     string
 }
@@ -27,6 +27,14 @@ func Keys() []Key {
 		keys = append(keys, Key{
 			Name:    "source." + f.name,
 			Env:     "PATCHFERRY_SOURCE_NAME_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
+			Default: literal(f.ptr),
+			Doc:     f.doc,
+		})
+	}
+	for _, f := range new(Stream).fields() {
+		keys = append(keys, Key{
+			Name:    "stream." + f.name,
+			Env:     "PATCHFERRY_STREAM_NAME_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
 			Default: literal(f.ptr),
 			Doc:     f.doc,
 		})

@@ -181,8 +181,8 @@ type located struct {
 	key string // "source[0].url" where name is "source.xp.url"
 }
 
-// all lists the fields of the configuration and of each of its sources. A
-// source's keys are named by the source, so that variables can be.
+// all lists the fields of the configuration and of each of its sources and
+// streams, whose keys are named by them, so that variables can be.
 func (l *Loaded) all() []located {
 	var all []located
 	for _, f := range l.fields() {
@@ -192,6 +192,13 @@ func (l *Loaded) all() []located {
 		for _, f := range l.Sources[i].fields() {
 			key := "source[" + strconv.Itoa(i) + "]." + f.name
 			f.name = "source." + l.Sources[i].Name + "." + f.name
+			all = append(all, located{f, key})
+		}
+	}
+	for i := range l.Streams {
+		for _, f := range l.Streams[i].fields() {
+			key := "stream[" + strconv.Itoa(i) + "]." + f.name
+			f.name = "stream." + l.Streams[i].Name + "." + f.name
 			all = append(all, located{f, key})
 		}
 	}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/mirror"
+	"patchferry/mirror/bundle"
+)
+
+const exportHelp = `Write the newest generation, and the objects that the far side may lack, as a
+transfer bundle: plain directories, signed, that are checked by hand with gpg and
+sha256sum and imported by patchferry import.
+
+The first bundles of a stream carry everything. Later ones carry what is not in
+every generation since an earlier seq: over a diode so far back that two bundles in a
+row may be lost, with receipts since what is known to have arrived.
+
+A bundle has its name only when it is whole, signed and read back from the medium.
+Killed, or out of space, the same command completes it; --abandon gives it up.`
+
+// exportFlags are the flags of export.
+type exportFlags struct {
+	to, stream, volumeSize     string
+	since                      uint64
+	full, dryRun, abandon, raw bool
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export --to DIR",
+		Short: "Write a transfer bundle for the far side",
+		Long:  exportHelp,
+		Example: "  patchferry export --to /media/disk\n" +
+			"  patchferry export --dry-run --volume-size dvd\n" +
+			"  patchferry export --to /media/disk --stream labs --since 12",
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := a.load(cmd, nil)
+			if err != nil {
+				return err
+			}
+			return explainExport(a.runExport(cmd.Context(), &l.Config, &f))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.to, "to", "", "make the bundle's folder in `DIR`")
+	flags.StringVar(&f.stream, "stream", "main", "export the stream `NAME` of the configuration")
+	flags.BoolVar(&f.full, "full", false, "carry everything")
+	flags.Uint64Var(&f.since, "since", 0, "carry what is not in every generation since `SEQ`")
+	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
+	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
+	flags.BoolVar(&f.raw, "no-readback", false, "do not read everything back from the medium")
+	return cmd
+}
+
+func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) error {
+	opt, err := exportOptions(c, f)
+	if err != nil {
+		return err
+	}
+	show := a.newDisplay(c.Progress)
+	if f.dryRun {
+		show = nil
+	}
+	j, err := a.openJob(ctx, c, !f.dryRun, show)
+	if err != nil {
+		return err
+	}
+	defer j.Close() // everything that was written is durable already
+	show.start()
+	r, err := j.Export(ctx, opt)
+	show.stop()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(r)
+	}
+	return a.printExport(r)
+}
+
+// exportOptions turns flags and configuration into what mirror is asked for.
+func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, err error) {
+	stream, err := streamOf(c, f.stream)
+	if err != nil {
+		return opt, err
+	}
+	if f.to == "" && !f.dryRun {
+		return opt, withHint(usageError("export needs a directory"), "patchferry export --to DIR")
+	}
+	size, err := bundle.ParseVolumeSize(f.volumeSize)
+	if err != nil {
+		return opt, usageError("%w", err)
+	}
+	opt = mirror.ExportOptions{
+		Stream: stream,
+		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
+		Tool: "patchferry " + currentBuild().Version,
+	}
+	if f.to != "" {
+		opt.To, err = filepath.Abs(f.to)
+	}
+	return opt, err
+}
+
+// streamOf returns a stream of the configuration as mirror knows it.
+func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
+	s, ok := c.Stream(name)
+	if !ok {
+		return mirror.OutboundStream{}, withHint(usageError("there is no stream %q", name),
+			"one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
+	}
+	return mirror.OutboundStream{
+		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
+		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
+	}, nil
+}
+
+func (a *app) printExport(r *mirror.ExportReport) error {
+	verb := "exported"
+	switch {
+	case r.DryRun:
+		verb = "would export"
+	case r.Resumed:
+		verb = "completed"
+	}
+	since := ""
+	if r.Since > 0 {
+		since = " since seq " + humanize.Comma(int64(r.Since))
+	}
+	if err := a.printf("%s %s: generation %d, %s%s, %s (%s); %s required (%s)\n", verb, r.Name, r.Generation, r.Kind, since,
+		plural(r.Objects, "object", "objects"), humanize.Bytes(uint64(r.Bytes)),
+		plural(r.Required, "object", "objects"), humanize.Bytes(uint64(r.RequiredBytes))); err != nil {
+		return err
+	}
+	for _, v := range r.Volumes {
+		if err := a.printf("  %s: %s, at most %s\n", bundle.VolumeName(v.Index, len(r.Volumes)),
+			plural(v.Objects, "object", "objects"), humanize.Bytes(uint64(v.Bytes))); err != nil {
+			return err
+		}
+	}
+	if r.FullAdvised {
+		a.note("the increment passes half of a full bundle: --full brings far sides that lost more up to date as well")
+	}
+	if r.DryRun {
+		return nil
+	}
+	return a.printf("state root %s\n%s\n", r.StateRoot, r.Dir)
+}
+
+// explainExport gives the error of an export its exit status and the next
+// command.
+func explainExport(err error) error {
+	if senseless, ok := errors.AsType[*mirror.ExportError](err); ok {
+		err = withCode(exitUsage, err)
+		if senseless.Next != "" {
+			return withHint(err, "%s", senseless.Next)
+		}
+		return err
+	}
+	if space, ok := errors.AsType[*bundle.SpaceError](err); ok {
+		return withHint(err, "make %s of space, or --to another medium; --dry-run says how much each --volume-size takes", humanize.Bytes(uint64(space.Need-space.Free)))
+	}
+	return explain(err)
+}

@@ -1,0 +1,152 @@
+package mirror
+
+import (
+	"slices"
+	"time"
+
+	"patchferry/layout"
+)
+
+// What becomes of a seq (layout.Exported).
+const (
+	statusBegun    = "begun"
+	statusExported = "exported"
+	statusBurned   = "burned"
+)
+
+// maxExports bounds the ledger of a stream: its states hold it whole.
+const maxExports = 1000
+
+// lossesAllowed is how many bundles in a row may be lost over a diode.
+const lossesAllowed = 2
+
+// begunExport returns the export that is neither exported nor burned yet; only
+// the newest can be.
+func begunExport(out *layout.Outbound) (layout.Exported, bool) {
+	if len(out.Exports) == 0 || out.Exports[0].Status != statusBegun {
+		return layout.Exported{}, false
+	}
+	return out.Exports[0], true
+}
+
+// exportedOf returns the exports of the epoch that were finished, newest first.
+func exportedOf(out *layout.Outbound) []layout.Exported {
+	return slices.DeleteFunc(slices.Clone(out.Exports), func(e layout.Exported) bool {
+		return e.Status != statusExported || e.Epoch != out.Epoch
+	})
+}
+
+// nextSeq returns the first seq that was never begun.
+func nextSeq(out *layout.Outbound) uint64 {
+	next := uint64(1)
+	for _, e := range out.Exports {
+		if e.Epoch == out.Epoch {
+			next = max(next, e.Seq+1)
+		}
+	}
+	return next
+}
+
+// burned returns the seqs that were given up, ascending.
+func burned(out *layout.Outbound) []uint64 {
+	var seqs []uint64
+	for _, e := range out.Exports {
+		if e.Status == statusBurned && e.Epoch == out.Epoch {
+			seqs = append(seqs, e.Seq)
+		}
+	}
+	slices.Sort(seqs)
+	return seqs
+}
+
+// sinceSeq decides where the next increment starts; 0 is a full bundle.
+func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, error) {
+	done := exportedOf(out)
+	if opt.Full {
+		return 0, nil
+	}
+	if opt.Since > 0 {
+		if !isExported(out, opt.Since) {
+			return 0, noExport("patchferry bundle list shows what was exported; --full starts from nothing",
+				"seq %d of stream %s is not in the ledger as exported", opt.Since, opt.Stream.Name)
+		}
+		return opt.Since, nil
+	}
+	start := startOf(out, done, &opt.Stream, now)
+	if !isExported(out, start) {
+		return 0, nil // what that bundle brought is no longer known
+	}
+	return start, nil
+}
+
+// startOf returns the oldest seq that any destination of the stream needs an
+// increment to start at; 0 is one that has nothing, as far as is known.
+func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStream, now time.Time) uint64 {
+	unknown := uint64(0) // of a destination of which nothing is known
+	if stream.Return != Receipts {
+		unknown = diodeStart(done, stream.Overlap, now)
+	}
+	destinations := destinationsOf(out, stream)
+	if len(destinations) == 0 {
+		return unknown
+	}
+	start := ^uint64(0)
+	for _, name := range destinations {
+		own := unknown
+		if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {
+			own = max(own, a.Seq)
+		}
+		start = min(start, own)
+	}
+	return start
+}
+
+// destinationsOf returns the destinations whose needs decide. Over a diode a
+// stream without an audience may have others than those that are known.
+func destinationsOf(out *layout.Outbound, stream *OutboundStream) []string {
+	if len(stream.Audience) > 0 || stream.Return != Receipts {
+		return stream.Audience
+	}
+	var known []string
+	for name := range out.Arrived {
+		known = append(known, name)
+	}
+	return known
+}
+
+// diodeStart returns where an increment starts of which it will never be known
+// whether it arrived: so far back that two bundles in a row may be lost, and
+// at least the overlap. The first bundles are full.
+func diodeStart(done []layout.Exported, overlap time.Duration, now time.Time) uint64 {
+	if overlap == 0 {
+		overlap = DefaultOverlap
+	}
+	i := lossesAllowed
+	if len(done) <= i {
+		return 0
+	}
+	for i < len(done)-1 && done[i].At.Time().After(now.Add(-overlap)) {
+		i++
+	}
+	return done[i].Seq
+}
+
+// trimLedger drops the exports that no increment starts at any more. What it
+// keeps, prune keeps.
+func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
+	done := exportedOf(out)
+	from := diodeStart(done, stream.Overlap, now)
+	if stream.Return == Receipts {
+		for _, name := range destinationsOf(out, stream) {
+			if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {
+				from = min(from, a.Seq)
+			}
+		}
+	}
+	out.Exports = slices.DeleteFunc(out.Exports, func(e layout.Exported) bool {
+		return e.Epoch != out.Epoch || e.Seq < from
+	})
+	if len(out.Exports) > maxExports {
+		out.Exports = out.Exports[:maxExports]
+	}
+}
