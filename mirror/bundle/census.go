@@ -34,6 +34,9 @@ func (v *volume) unlisted(name string) bool {
 	return false
 }
 
+// unlistedFiles is how many files unlisted can report of one volume.
+const unlistedFiles = 4
+
 // Census holds every volume that is here to the header: VOLUME.jsonl is the
 // one that the header names, and every file that it names, of its size, is
 // there, and nothing else, of whatever kind. It reads no payload. The first
@@ -82,14 +85,14 @@ func (v *volume) declare(ctx context.Context, want Volume) error {
 func readVolumeLines(r io.Reader, want Volume) ([]declared, error) {
 	var files []declared
 	total := int64(0)
-	lim := lineLimits{lines: want.Files, line: maxVolumeLine, plain: int64(want.Files) * maxVolumeLine}
+	lim := lineLimits{lines: want.Files + 1, line: maxVolumeLine, plain: int64(want.Files+1) * maxVolumeLine}
 	err := eachLine(r, lim, func(line []byte) error {
 		l, err := parseVolumeLine(line)
 		if err != nil {
 			return err
 		}
-		if l.Size > want.Bytes-total {
-			return &Error{Code: CodeCount, Reason: fmt.Sprintf("goes beyond the %d bytes of the volume", want.Bytes)}
+		if len(files) == want.Files || l.Size > want.Bytes-total {
+			return &Error{Code: CodeCount, Reason: fmt.Sprintf("goes beyond the %d files of %d bytes of the header", want.Files, want.Bytes)}
 		}
 		total += l.Size
 		files = append(files, declared{Line: l})
@@ -206,10 +209,14 @@ func (v *volume) line(name string) *declared {
 // walk looks at everything on the medium below the volume.
 func (v *volume) walk(ctx context.Context) error {
 	folders := []string{"."}
+	rest := len(v.files) + len(v.folders) + unlistedFiles
 	for len(folders) > 0 {
 		dir := folders[len(folders)-1]
 		folders = folders[:len(folders)-1]
 		err := v.list(ctx, dir, func(name string, info fs.FileInfo) error {
+			if rest--; rest < 0 { // a damaged folder can go round in circles
+				return v.refuse(CodeUndeclared, printable(name), "comes after more names than the volume has", nil)
+			}
 			if v.folders[name] && info.IsDir() {
 				folders = append(folders, name)
 				return nil

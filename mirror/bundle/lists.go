@@ -133,7 +133,7 @@ func (b *Bundle) readList(ctx context.Context, v *volume, name string, want Coun
 		return err
 	}
 	defer f.close()
-	return f.settle(readCounted(f, want, lineLimits{lines: want.Count, line: longest, plain: b.opt.MaxPlain}, do))
+	return f.settle(readCounted(f, want, lineLimits{lines: want.Count + 1, line: longest, plain: b.opt.MaxPlain}, do))
 }
 
 func readCounted(r io.Reader, want CountedRef, lim lineLimits, do func([]byte) error) error {

@@ -57,7 +57,7 @@ func (m *medium) unreadable(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return m.refuse(CodeIncomplete, name, "is missing", err)
 	}
-	return m.refuse(CodeMedium, name, "cannot be read", err)
+	return m.refuse(CodeMedium, name, "an error of the drive or the file system", err)
 }
 
 // open opens a regular file and returns it with its size.

@@ -16,7 +16,7 @@ const MaxSignature = 64 << 10
 const signatureEnding = ".asc"
 
 // ReadOptions bounds what a bundle may cost to read. To exceed one is a
-// refusal with CodeLimit. Every object costs up to 400 bytes of memory.
+// refusal with CodeLimit. Every object costs up to 500 bytes of memory.
 type ReadOptions struct {
 	MaxFiles     int   // files in all volumes, shipped objects, and required ones, each; 0 is 2 million
 	MaxLines     int   // updates in the catalog, and notices; 0 is 10 million

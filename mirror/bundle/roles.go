@@ -57,6 +57,9 @@ type Error struct {
 // Error returns where, code, reason and cause in one line.
 func (e *Error) Error() string {
 	text := "bundle refused (" + string(e.Code) + "): "
+	if e.Code == CodeMedium {
+		text = "medium cannot be read: "
+	}
 	if e.Where != "" {
 		text += e.Where + ": "
 	}
