@@ -99,7 +99,7 @@ func (c *Content) plan(opt PlanOptions) (*Plan, error) {
 	for _, r := range c.Rotations {
 		opt.Each += opt.onDisk(int64(len(r.Document))) + opt.onDisk(int64(len(r.Signature)))
 	}
-	opt.First += opt.onDisk(int64(len(c.Generation.Document))) + opt.onDisk(maxSignatures) + opt.onDisk(0)
+	opt.First += opt.onDisk(int64(len(c.Generation.Document))) + opt.onDisk(signatureCost)
 	for _, o := range pinned {
 		opt.First += opt.onDisk(o.size) + opt.Cluster + entryCost // its own shard folder, at worst
 	}

@@ -77,8 +77,11 @@ const (
 	lineCost = 640
 	// A line in entries.jsonl.zst: a digest does not compress.
 	entryCost = 128
-	// Header, signatures, README, and the ends of lists.
-	baseCost = MaxHeader
+	// Header, its signatures, README, and the ends of lists: 256 volumes make a
+	// header of 40 KiB.
+	baseCost = 64 << 10
+	// The signatures of a document by sixty people.
+	signatureCost = 16 << 10
 )
 
 // NewPlan packs objects into volumes, the largest first, each into the first

@@ -105,6 +105,7 @@ func (w *Writer) Write(ctx context.Context, dir string, c *Content) (*Written, e
 		}
 	}
 	made := &Written{Dir: p.Dir, Name: p.Name, Header: p.Header, Digest: layout.DigestOf(p.Header), Copied: p.Copied, Kept: p.Kept}
+	made.Finished = !isPartial(p.Dir)
 	if len(w.Signers) == 0 {
 		return made, nil
 	}
@@ -261,7 +262,8 @@ func (j *job) begin() error {
 	return j.mkdir(j.folder)
 }
 
-// mine makes sure that what is signed in the folder is what was recorded.
+// mine makes sure that what is signed in the folder is what was recorded. What
+// is damaged there is made again; signatures that are, their signers give again.
 func (j *job) mine() error {
 	volumes, err := volumesIn(j.t, j.folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -271,18 +273,37 @@ func (j *job) mine() error {
 		return err
 	}
 	for _, v := range volumes {
-		if _, err := j.t.lstat(v + "/" + HeaderSigFile); errors.Is(err, fs.ErrNotExist) {
+		sig, err := readSignatureFile(j.t, v+"/"+HeaderSigFile)
+		if err != nil {
+			return err
+		}
+		if len(sig) == 0 {
 			continue
 		}
 		header, err := readSmall(j.t, v+"/"+HeaderFile, MaxHeader)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err == nil && !bytes.Equal(header, j.c.Recorded) {
+		if j.isOther(header) {
 			return fmt.Errorf("%s: %w", v, ErrOtherHeader)
+		}
+		if _, err := readSignatures(sig); err == nil {
+			continue
+		}
+		if err := j.t.remove(v + "/" + HeaderSigFile); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// isOther reports whether a signed header is whole and not the recorded one.
+func (j *job) isOther(header []byte) bool {
+	if j.c.Recorded == nil {
+		return true
+	}
+	_, err := ParseHeader(header)
+	return err == nil && !bytes.Equal(header, j.c.Recorded)
 }
 
 // need returns the bytes that a plan takes on a file system that hands out

@@ -10,12 +10,8 @@ import (
 	"slices"
 )
 
-// maxSignatures is the largest file of signatures in bytes, maxSigners how many
-// it may hold.
-const (
-	maxSignatures = 64 << 10
-	maxSigners    = 64
-)
+// maxSigners is how many signatures one document may have.
+const maxSigners = 64
 
 const (
 	armorBegin = "-----BEGIN PGP SIGNATURE-----"
@@ -55,8 +51,8 @@ func joinSignatures(files ...[]byte) ([]byte, error) {
 		raw = append(raw, s.packet...)
 	}
 	doc := writeArmor(raw)
-	if len(doc) > maxSignatures {
-		return nil, fmt.Errorf("signatures of %d bytes, more than %d", len(doc), maxSignatures)
+	if len(doc) > MaxSignature {
+		return nil, fmt.Errorf("signatures of %d bytes, more than %d", len(doc), MaxSignature)
 	}
 	return doc, nil
 }
@@ -95,8 +91,8 @@ func crc24(raw []byte) uint32 {
 // readSignatures returns the packets of all armored blocks of a file; an empty
 // file has none.
 func readSignatures(file []byte) ([]signaturePacket, error) {
-	if len(file) > maxSignatures {
-		return nil, fmt.Errorf("signatures of %d bytes, more than %d", len(file), maxSignatures)
+	if len(file) > MaxSignature {
+		return nil, fmt.Errorf("signatures of %d bytes, more than %d", len(file), MaxSignature)
 	}
 	var all []signaturePacket
 	rest := bytes.TrimSpace(file)

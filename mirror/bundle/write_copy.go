@@ -16,7 +16,7 @@ import (
 
 const (
 	defaultWorkers = 4
-	writeBuffer     = 512 << 10 // bytes
+	writeBuffer    = 512 << 10 // bytes
 )
 
 // payload is one file to be copied whole, whose digest is known.
@@ -39,10 +39,10 @@ func (j *job) copyAll(ctx context.Context) error {
 	for range workers {
 		buffers <- make([]byte, writeBuffer)
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	start := func(do func(buffer []byte) error) bool {
-		if ctx.Err() != nil {
+		if running.Err() != nil {
 			return false
 		}
 		group.Go(func() error {
@@ -54,13 +54,13 @@ func (j *job) copyAll(ctx context.Context) error {
 	}
 	for i := range j.plan.placed {
 		o := &j.plan.placed[i]
-		if !start(func(b []byte) error { return j.object(ctx, o, b) }) {
+		if !start(func(b []byte) error { return j.object(running, o, b) }) {
 			break
 		}
 	}
 	for _, t := range j.c.Tools {
 		p := payload{path: j.volume(1) + "/tools/" + t.Name, ref: t.ObjectRef, open: t.Open}
-		if !start(func(b []byte) error { return j.copy(ctx, p, b) }) {
+		if !start(func(b []byte) error { return j.copy(running, p, b) }) {
 			break
 		}
 	}

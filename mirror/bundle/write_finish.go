@@ -47,7 +47,7 @@ func (w *Writer) finish(ctx context.Context, dir string) (made *Written, err err
 	if err != nil {
 		return nil, err
 	}
-	h, err := decodeOwnHeader(doc)
+	h, err := ParseHeader(doc)
 	if err != nil {
 		return nil, err
 	}

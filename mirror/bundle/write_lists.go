@@ -53,14 +53,14 @@ func (j *job) header(h *Header) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode header: %w", err)
 	}
-	if len(doc) > MaxHeader {
-		return nil, fmt.Errorf("the header has %d bytes, more than %d", len(doc), MaxHeader)
+	if _, err := ParseHeader(doc); err != nil {
+		return nil, fmt.Errorf("no reader would take this header: %w", err)
 	}
 	if j.c.Recorded != nil && !bytes.Equal(doc, j.c.Recorded) {
 		return nil, fmt.Errorf("this content: %w", ErrOtherHeader)
 	}
 	for i, v := range h.Volumes {
-		if most := j.w.Options.VolumeSize; most > 0 && v.Bytes+int64(len(doc))+maxSignatures > most {
+		if most := j.w.Options.VolumeSize; most > 0 && v.Bytes+int64(len(doc))+signatureCost > most {
 			return nil, fmt.Errorf("volume %d has %d bytes and its header, more than %d", v.Index, v.Bytes, most)
 		}
 		if err := writeSmall(j.t, j.volume(i+1)+"/"+HeaderFile, doc); err != nil {
@@ -122,6 +122,9 @@ func (j *job) generationSignature(root string) error {
 	there, err := readSignatureFile(j.t, root+"/"+GenerationSigFile)
 	if err != nil {
 		return err
+	}
+	if _, err := readSignatures(there); err != nil {
+		there = nil // damaged
 	}
 	if len(there) == 0 && len(j.c.Generation.Signature) == 0 {
 		return nil

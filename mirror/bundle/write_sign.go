@@ -3,7 +3,6 @@ package bundle
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,7 +100,7 @@ func commonHeader(t target, volumes []string) ([]byte, error) {
 
 // signGeneration adds a signature to the generation, where volume 1 is there.
 func signGeneration(t target, volumes []string, header []byte, s Signer, at time.Time) error {
-	h, err := decodeOwnHeader(header)
+	h, err := ParseHeader(header)
 	if err != nil {
 		return err
 	}
@@ -137,22 +136,9 @@ func signGeneration(t target, volumes []string, header []byte, s Signer, at time
 
 // readSignatureFile returns a file of signatures, empty where there is none.
 func readSignatureFile(t target, name string) ([]byte, error) {
-	sig, err := readSmall(t, name, maxSignatures)
+	sig, err := readSmall(t, name, MaxSignature)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return sig, err
-}
-
-// decodeOwnHeader parses a header that this side wrote. It is no check of one
-// that came over a gap.
-func decodeOwnHeader(doc []byte) (*Header, error) {
-	h := new(Header)
-	if err := json.Unmarshal(doc, h); err != nil {
-		return nil, fmt.Errorf("%s: %w", HeaderFile, err)
-	}
-	if h.Format != FormatBundle || h.Version != Version {
-		return nil, fmt.Errorf("%s has format %q and version %d, want %q and %d", HeaderFile, clip(h.Format), h.Version, FormatBundle, Version)
-	}
-	return h, nil
 }
