@@ -13,13 +13,15 @@ type answer struct {
 	w      http.ResponseWriter
 	ctl    *http.ResponseController
 	r      *http.Request
+	root   string // what stands before path: "", or "/rings/test"
+	path   string // of the request, in the view that answers
 	watch  watch
 	status int   // 0 until the header is sent
 	sent   int64 // bytes of the body
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request, stall time.Duration) *answer {
-	a := &answer{w: w, ctl: http.NewResponseController(w), r: r}
+	a := &answer{w: w, ctl: http.NewResponseController(w), r: r, path: r.URL.Path}
 	a.watch.stall, a.watch.conn, a.watch.cut = stall, connOf(r.Context()), a.cut
 	a.watch.start()
 	return a
@@ -85,6 +87,7 @@ func (a *answer) busy(after time.Duration, text string) {
 
 // redirect sends the client to the canonical spelling of a path of the view.
 func (a *answer) redirect(path string) {
+	path = a.root + path
 	to := url.URL{Path: path, RawQuery: a.r.URL.RawQuery}
 	a.header().Set("Location", to.String())
 	a.fail(http.StatusMovedPermanently, "The folder is at "+path)

@@ -76,16 +76,8 @@ var pageFuncs = template.FuncMap{
 
 // serveListing answers with one page of a folder, as HTML or JSON.
 func serveListing(a *answer, v *View, at place) {
-	list := v.list(at, a.r.URL.Query().Get("after"))
-	if wantsJSON(a.r) {
-		a.json(list)
-		return
-	}
-	a.html(listingPage, struct {
-		Listing
-		Crumbs []crumb
-		After  bool
-	}{list, crumbs(at.path), a.r.URL.Query().Get("after") != ""})
+	at.path = a.root + at.path
+	sendListing(a, v.list(at, a.r.URL.Query().Get("after")))
 }
 
 // list makes the page that begins after the entry of that name; the name of a

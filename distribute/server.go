@@ -27,6 +27,7 @@ type Server struct {
 	DrainTime      time.Duration // for running downloads when Run is told to stop; 0: 30 s
 
 	view    atomic.Pointer[View]
+	rings   atomic.Pointer[[]Ring]
 	once    sync.Once
 	slots   chan struct{}
 	metrics *metrics
@@ -46,9 +47,13 @@ const (
 )
 
 // Swap makes v the view of all requests that begin from now on and returns the
-// one before, or nil. Requests that are running end with the view that they
-// began with; the objects of that view must stay in the source until then.
-func (s *Server) Swap(v *View) *View { return s.view.Swap(v) }
+// one before, or nil; below /rings/ each ring is served with its own view.
+// Requests that are running end with the view that they began with; the objects
+// of that view must stay in the source until then.
+func (s *Server) Swap(v *View, rings ...Ring) *View {
+	s.rings.Store(&rings)
+	return s.view.Swap(v)
+}
 
 // Handler returns the handler of all paths. It needs a server that calls it
 // for plain HTTP/1.1 or TLS; Run is one.
@@ -152,12 +157,22 @@ func (s *Server) route(path string) (class, func(*answer)) {
 		return classProbe, s.serveReady
 	case "metrics":
 		return classProbe, s.serveMetrics
-	case "objects":
-		return classObject, s.withView(s.serveObject)
-	case "content":
-		return classContent, s.withView(s.serveWSUS)
+	case "rings":
+		return s.routeRing(path)
 	}
-	return classTree, s.withView(s.serveTree)
+	kind, handle := s.routeView(first)
+	return kind, s.withView(handle)
+}
+
+// routeView finds what answers for a path of a view that begins so.
+func (s *Server) routeView(first string) (class, func(*answer, *View)) {
+	switch strings.ToLower(first) {
+	case "objects":
+		return classObject, s.serveObject
+	case "content":
+		return classContent, s.serveWSUS
+	}
+	return classTree, s.serveTree
 }
 
 // withView gives a request the view that it keeps to its end.
@@ -173,7 +188,7 @@ func (s *Server) withView(handle func(*answer, *View)) func(*answer) {
 }
 
 func (s *Server) serveTree(a *answer, v *View) {
-	at, ok := v.find(a.r.URL.Path)
+	at, ok := v.find(a.path)
 	if !ok {
 		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
 		return
@@ -182,7 +197,7 @@ func (s *Server) serveTree(a *answer, v *View) {
 		s.serveContent(a, v, at.file)
 		return
 	}
-	if !strings.HasSuffix(a.r.URL.Path, "/") {
+	if !strings.HasSuffix(a.path, "/") {
 		a.redirect(at.path)
 		return
 	}
@@ -191,7 +206,7 @@ func (s *Server) serveTree(a *answer, v *View) {
 
 // serveObject answers /objects/sha256/<64 hex>, for objects of the view alone.
 func (s *Server) serveObject(a *answer, v *View) {
-	if d, ok := objectPath(a.r.URL.Path); ok {
+	if d, ok := objectPath(a.path); ok {
 		if v.isRevoked(d) {
 			a.fail(http.StatusGone, "This file was taken back.")
 			return
@@ -216,7 +231,7 @@ func objectPath(path string) (layout.Digest, bool) {
 // serveWSUS answers /Content/<XX>/<SHA1>.<ext>, where XX repeats the last two
 // digits of the SHA-1, as WSUS lays out its own store.
 func (s *Server) serveWSUS(a *answer, v *View) {
-	if d, ext, ok := wsusPath(a.r.URL.Path); ok {
+	if d, ext, ok := wsusPath(a.path); ok {
 		if f := v.content(d, ext); f != nil {
 			s.serveContent(a, v, f)
 			return

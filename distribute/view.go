@@ -13,9 +13,9 @@ import (
 
 // ViewMeta says which edition of the catalog a view shows.
 type ViewMeta struct {
-	State      uint64           `json:"state"`      // number of the state that publishes it
+	State      uint64           `json:"state"`      // number of the state whose catalog it shows
 	Generation uint64           `json:"generation"` // number of the newest generation in it, for people
-	Digest     layout.Digest    `json:"digest"`     // of the generation, or of the state where several are united
+	Digest     layout.Digest    `json:"digest"`     // the same for everything that shows the same
 	Created    layout.Time      `json:"created"`    // of the generation
 	Revoked    []layout.Revoked `json:"revoked"`    // answered with 410 in every view
 }

@@ -49,6 +49,8 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Keep:    noneIfZero(c.Prune.Keep),
 		Log:     a.logger(&c.Log),
 		Judge:   keptJudge(c, s.trust),
+		Rings:   c.Rings.Names,
+		Land:    c.LandRing(),
 	}}
 	err = j.connect(c, show)
 	if err == nil && publishes {
@@ -201,6 +203,9 @@ func actor(c *config.Config) string {
 
 // explain gives the error of a job its exit status and the next command.
 func explain(err error) error {
+	if senseless, ok := errors.AsType[*mirror.RingError](err); ok {
+		return explainRing(senseless)
+	}
 	switch {
 	case errors.Is(err, mirror.ErrLocked):
 		return withHint(withCode(exitLocked, err), "wait until it has ended, then the same command again")

@@ -109,13 +109,27 @@ func (s *site) mustNewest(ctx context.Context) (*edition, error) {
 	return e, err
 }
 
-// updates yields what hosts are given: the updates of the edition without those
-// that are held back. An error comes last, and then the rest counts for nothing.
+// updates yields the updates of the edition without those that are held back
+// from all rings. An error comes last, and then the rest counts for nothing.
 func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update, error] {
 	held := make(map[string]bool)
 	for _, h := range e.state.HeldBack {
-		held[h.Update] = true
+		held[h.Update] = held[h.Update] || h.Ring == ""
 	}
+	return func(yield func(*layout.Update, error) bool) {
+		for u, err := range s.everyUpdate(ctx, e) {
+			if err == nil && held[u.ID] {
+				continue
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// everyUpdate is updates with those that are held back.
+func (s *site) everyUpdate(ctx context.Context, e *edition) iter.Seq2[*layout.Update, error] {
 	return func(yield func(*layout.Update, error) bool) {
 		catalog, err := s.reader.Catalog(ctx, e.generation)
 		if err != nil {
@@ -124,9 +138,6 @@ func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update
 		}
 		defer catalog.Close() // it was only read
 		for u, err := range catalog.Updates() {
-			if err == nil && held[u.ID] {
-				continue
-			}
 			if !yield(u, err) || err != nil {
 				return
 			}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,14 +15,11 @@ import (
 	"patchferry/distribute"
 )
 
-// viewFile is the local index of the catalog in the work directory.
-const viewFile = "view.index"
-
 // followEvery is how often a server looks for a new state.
 const followEvery = time.Second
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var listen, ring string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Hand updates to hosts over HTTP",
@@ -36,7 +30,10 @@ a second; requests that are running end with the catalog they began with. Source
 that do not answer for too long are told of once an hour (hooks.on_stale).
 
 Sockets that systemd hands over are used in place of the address. SIGTERM lets
-running downloads finish for the drain time and is exit status 0.`,
+running downloads finish for the drain time and is exit status 0.
+
+Hosts get what the last ring shows, or --ring; below /rings/NAME/ every ring has
+the same paths (docs/rings.md). What is held back is 404, what was revoked 410.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own := make(map[string]string)
@@ -47,16 +44,21 @@ running downloads finish for the drain time and is exit status 0.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), &l.Config)
+			return a.serve(cmd.Context(), &l.Config, ring)
 		},
 	}
+	ringFlag(cmd, &ring, "the `RING` that is served at the root; by default the last")
 	cmd.Flags().StringVar(&listen, "listen", "", "`ADDRESS` to listen on, host:port, in place of the configured one")
 	return cmd
 }
 
 // serve runs until it is told to stop.
-func (a *app) serve(ctx context.Context, c *config.Config) error {
-	s, err := a.openService(ctx, c)
+func (a *app) serve(ctx context.Context, c *config.Config, ring string) error {
+	root, err := chosenRing(c, ring)
+	if err != nil {
+		return err
+	}
+	s, err := a.openService(ctx, c, root)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ type service struct {
 
 // openService loads the newest edition, so that an untrusted store is refused
 // at once, and begins to listen.
-func (a *app) openService(ctx context.Context, c *config.Config) (*service, error) {
+func (a *app) openService(ctx context.Context, c *config.Config, root string) (*service, error) {
 	site, err := openSite(c)
 	if err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ func (a *app) openService(ctx context.Context, c *config.Config) (*service, erro
 	if c.Log.Access == nil || *c.Log.Access {
 		server.Access = log
 	}
-	s := &service{follower: follower{site: site, server: server, index: c.WorkFile(viewFile), log: log}}
+	s := &service{follower: follower{site: site, server: server, work: c.Path(c.Work), rings: c.Rings.Names, root: root, log: log}}
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.follow(ctx); err != nil {
 		return nil, errors.Join(err, site.Close())
@@ -189,99 +191,4 @@ func reachable(addr net.Addr) string {
 		return addr.String()
 	}
 	return net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
-}
-
-// follower keeps a server on the newest edition.
-type follower struct {
-	site   *site
-	server *distribute.Server
-	index  string // the file that makes the next start fast
-	log    *slog.Logger
-	shown  distribute.Key // what the server shows
-}
-
-// watch looks for new states until ctx is done. What goes wrong is logged, once,
-// and the server goes on with what it has.
-func (f *follower) watch(ctx context.Context) {
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
-	said := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := f.follow(ctx)
-		switch {
-		case err == nil:
-			said = ""
-		case ctx.Err() == nil && err.Error() != said:
-			said = err.Error()
-			f.log.Error("follow the store", "err", err)
-		}
-	}
-}
-
-// follow swaps the view where there is a newer edition.
-func (f *follower) follow(ctx context.Context) error {
-	e, err := f.site.newest(ctx)
-	if err != nil || e == nil {
-		return err
-	}
-	meta := distribute.ViewMeta{
-		State:      e.state.Number,
-		Generation: e.generation.Number,
-		Digest:     e.ref.Document.SHA256,
-		Created:    e.generation.Created,
-		Revoked:    e.generation.Revocations,
-	}
-	if meta.Key() == f.shown {
-		return nil
-	}
-	start := time.Now()
-	view, err := readView(f.index, meta.Key())
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			f.log.Info("rebuild the index", "path", f.index, "err", err)
-		}
-		notices, err := f.site.notices(ctx, e)
-		if err != nil {
-			return err
-		}
-		if view, err = distribute.BuildView(meta, f.site.updates(ctx, e), bulletinFolders(notices)...); err != nil {
-			return fmt.Errorf("index generation %d: %w", meta.Generation, err)
-		}
-		if err := writeView(f.index, view); err != nil {
-			f.log.Warn("keep the index", "path", f.index, "err", err)
-		}
-	}
-	f.server.Swap(view)
-	f.shown = meta.Key()
-	f.log.Info("serve generation", "generation", meta.Generation, "elapsed", time.Since(start))
-	return nil
-}
-
-func readView(name string, key distribute.Key) (*distribute.View, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // it was only read
-	return distribute.ReadView(f, key)
-}
-
-// writeView replaces the index file. It is not synced: a torn one is found by
-// its checksum and made again.
-func writeView(name string, v *distribute.View) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".view-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = v.WriteTo(tmp)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
 }

@@ -21,8 +21,9 @@ type showReport struct {
 	Paths      []string       `json:"paths"` // of the files in the catalog tree, in the order of update.files
 	// AnnouncedBy has the bulletins in force that name the update, the surest
 	// first; Due the deadline that counts among theirs and the update's own.
-	AnnouncedBy []announcedBy `json:"announced_by,omitempty"`
-	Due         dueFrom       `json:"due,omitzero"`
+	AnnouncedBy []announcedBy  `json:"announced_by,omitempty"`
+	Due         dueFrom        `json:"due,omitzero"`
+	Rings       []updateInRing `json:"rings,omitempty"` // how it stands in each, where rings are used
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -31,19 +32,20 @@ func (a *app) showCommand() *cobra.Command {
 		Short: "Show everything known of an update, with evidence",
 		Long: `Show the updates that UPDATE names: an id (SOURCE:NATIVE), or a KB number, with or
 without the letters (KB824146, Q311967, 824146), of which there may be several;
-with its files and what vouches for each, the bulletins that announce it, and
-until when to deploy it.`,
+with its files and what vouches for each, the bulletins that announce it, until when
+to deploy it, and which rings have it: who promoted, held or revoked it, when and why.`,
 		Example: "  patchferry show xp:0f343b0931126a20\n  patchferry show KB824146 --json",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withSite(cmd, func(s *site, c *config.Config) error {
-				return a.show(cmd.Context(), s, c.Deadlines.Layout(), args[0])
+				return a.show(cmd.Context(), s, c, args[0])
 			})
 		},
 	}
 }
 
-func (a *app) show(ctx context.Context, s *site, deadlines layout.Deadlines, name string) error {
+func (a *app) show(ctx context.Context, s *site, c *config.Config, name string) error {
+	deadlines := c.Deadlines.Layout()
 	e, err := s.mustNewest(ctx)
 	if err != nil {
 		return err
@@ -52,17 +54,24 @@ func (a *app) show(ctx context.Context, s *site, deadlines layout.Deadlines, nam
 	if err != nil {
 		return err
 	}
+	stands, err := s.stands(ctx, c, e.state, name)
+	if err != nil {
+		return err
+	}
 	said := announcing(notices)
 	var found []showReport
-	for u, err := range s.updates(ctx, e) {
+	for u, err := range s.everyUpdate(ctx, e) {
 		if err != nil {
 			return fmt.Errorf("read the catalog: %w", err)
 		}
-		if named(u, name) {
+		if u.Is(name) {
 			r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
 			r.AnnouncedBy, r.Due = said.announced(deadlines, u), said.dueOfUpdate(deadlines, u)
 			for i := range u.Files {
 				r.Paths = append(r.Paths, u.Files[i].Path(u))
+			}
+			if r.Rings, err = stands.of(ctx, u); err != nil {
+				return err
 			}
 			found = append(found, r)
 		}
@@ -77,15 +86,6 @@ func (a *app) show(ctx context.Context, s *site, deadlines layout.Deadlines, nam
 		}
 	}
 	return nil
-}
-
-// named reports whether name is the id or the KB number of u.
-func named(u *layout.Update, name string) bool {
-	if u.ID == name {
-		return true
-	}
-	number := strings.TrimLeft(strings.ToUpper(name), "KBQ")
-	return number != "" && u.KB == number
 }
 
 func (a *app) printUpdate(r showReport, another bool) error {
@@ -118,6 +118,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 		row("hardware", strings.Join(u.Driver.HardwareIDs, " "))
 	}
 	printDue(row, &r)
+	printRings(row, r.Rings)
 	row("folder", u.Folder)
 	for i := range u.Files {
 		printFile(row, &u.Files[i])

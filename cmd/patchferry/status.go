@@ -25,6 +25,7 @@ type statusReport struct {
 	Generation uint64         `json:"generation,omitempty"`
 	Created    layout.Time    `json:"created,omitzero"`
 	Counts     *layout.Counts `json:"counts,omitempty"`
+	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
 	Stale      bool           `json:"stale"`        // of some source
@@ -44,7 +45,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
-each source last answered. Exit status 20 when a source has not answered for longer
+each source last answered; where rings are used, what each shows and what waits in
+the ring before it. Exit status 20 when a source has not answered for longer
 than the key stale allows.
 
 With --due also what is to be deployed until when, what is overdue first: what
@@ -106,7 +108,8 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
-	return r, nil
+	r.Rings, err = j.site.ringReports(ctx, c, e.state)
+	return r, err
 }
 
 // sourceReports says how each source stands.
@@ -130,6 +133,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "files\t%d, of these %d held\n", r.Counts.Files, r.Counts.Held)
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
+	printRingReports(w, r.Rings, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
 	}

@@ -16,13 +16,14 @@ import (
 
 // treeOptions are the flags of tree.
 type treeOptions struct {
-	to           string
+	to, ring     string
 	copy, dryRun bool
 }
 
 // treeReport is the last line of tree with --json (docs/json.md).
 type treeReport struct {
 	Dir        string `json:"dir"`
+	Ring       string `json:"ring"`
 	Generation uint64 `json:"generation"`
 	DryRun     bool   `json:"dry_run,omitempty"`
 	distribute.TreeCounts
@@ -35,7 +36,8 @@ func (a *app) treeCommand() *cobra.Command {
 		Short: "Make the catalog tree as hard links, for SMB shares and media",
 		Long: `Make the catalog tree in DIR, or bring it up to date: hard links of the store's
 objects, which take no room, or with --copy copies, for another file system.
-Share it read-only: whoever writes to a link damages the store.
+Share it read-only: whoever writes to a link damages the store. It has what the
+last ring shows, or --ring, without what is held back or was revoked.
 
 It removes only what an earlier run made and the catalog no longer has, and writes
 over nothing. A file that is in the way is named and left alone (exit status 3).`,
@@ -45,13 +47,17 @@ over nothing. A file that is in the way is named and left alone (exit status 3).
 			if o.to == "" {
 				return withHint(usageError("tree needs --to DIR"), "patchferry tree --to DIR")
 			}
-			return a.withSite(cmd, func(s *site, _ *config.Config) error {
+			return a.withSite(cmd, func(s *site, c *config.Config) (err error) {
+				if o.ring, err = chosenRing(c, o.ring); err != nil {
+					return err
+				}
 				return a.tree(cmd.Context(), s, o)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "`DIR`ectory of the tree; made where it is missing")
+	ringFlag(cmd, &o.ring, "make what this `RING` shows; by default the last")
 	f.BoolVar(&o.copy, "copy", false, "copy files, checking each, in place of linking them")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done and change nothing")
 	return cmd
@@ -62,7 +68,7 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	if err != nil {
 		return fmt.Errorf("find %s: %w", o.to, err)
 	}
-	e, err := s.mustNewest(ctx)
+	shown, err := s.ringShown(ctx, o.ring)
 	if err != nil {
 		return err
 	}
@@ -73,18 +79,18 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	if !o.copy {
 		t.Links = s.store
 	}
-	notices, err := s.notices(ctx, e)
+	notices, err := s.ringNotices(ctx, shown)
 	if err != nil {
 		return err
 	}
-	counts, err := t.Make(ctx, s.updates(ctx, e), bulletinFolders(notices)...)
+	counts, err := t.Make(ctx, withoutRevoked(shown.Updates(ctx), shown.Revoked), bulletinFolders(notices)...)
 	if err = errors.Join(err, failed); err != nil {
 		if errors.Is(err, syscall.EXDEV) {
 			return withHint(fmt.Errorf("%s is not on the store's file system: %w", dir, err), "patchferry tree --to %s --copy", o.to)
 		}
 		return err
 	}
-	r := treeReport{Dir: dir, Generation: e.generation.Number, DryRun: o.dryRun, TreeCounts: counts}
+	r := treeReport{Dir: dir, Ring: o.ring, Generation: viewMeta(shown).Generation, DryRun: o.dryRun, TreeCounts: counts}
 	if err := a.printTree(r); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func (l *Loaded) check() error {
 	c.limits()
 	c.deadlines()
 	c.hooks()
+	c.rings()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	Sources        []Source  `toml:"source"`
 	Serve          Serve     `toml:"serve"`
 	Prune          Prune     `toml:"prune"`
+	Rings          Rings     `toml:"rings"`
 	Deadlines      Deadlines `toml:"deadlines"`
 	Hooks          Hooks     `toml:"hooks"`
 
@@ -130,6 +131,7 @@ func Default() Config {
 		},
 		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
+		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 	}

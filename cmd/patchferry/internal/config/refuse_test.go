@@ -72,6 +72,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"severity", "[deadlines]\ncritcal = { within = \"24h\" }", 2, "deadlines.critcal", "did you mean deadlines.critical"},
 		{"hook that hangs", "[hooks]\ntimeout = \"0s\"", 2, "hooks.timeout", "more than 0"},
 		{"arguments of no hook", "[hooks]\non_publish = [\"\", \"-v\"]", 2, "hooks.on_publish", "the first word is empty"},
+		{"no ring", "[rings]\nnames = []", 2, "rings.names", "allowed: 1 to 8 names"},
+		{"name of a ring", "[rings]\nnames = [\"Test\"]", 2, "rings.names", "lower-case letters"},
+		{"ring twice", "[rings]\nnames = [\"a\", \"a\"]", 2, "rings.names", "stands there twice"},
+		{"land nowhere", "[rings]\nland = \"a\"", 2, "rings.land", "allowed: test, pilot, production"},
 		{"not TOML", "role = \n", 1, "", ""},
 		{"key twice", "role = \"near\"\nrole = \"near\"", 2, "", ""},
 	}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"patchferry/distribute"
+	"patchferry/layout"
+	"patchferry/mirror/trusted"
+)
+
+// The local indexes of what rings show, in the work directory: that of the ring
+// at the root, and those of others that show something else.
+const (
+	viewFile     = "view.index"
+	ringViewFile = "view-%s.index"
+)
+
+// follower keeps a server on the newest state: one view for each ring, shared
+// by rings that show the same.
+type follower struct {
+	site   *site
+	server *distribute.Server
+	work   string   // the folder of the indexes that make the next start fast
+	rings  []string // to be served
+	root   string   // of these, what hosts get that ask for none
+	log    *slog.Logger
+	state  uint64                      // that the server shows
+	shown  map[string]*distribute.View // by ring
+}
+
+// watch looks for new states until ctx is done. What goes wrong is logged, once,
+// and the server goes on with what it has.
+func (f *follower) watch(ctx context.Context) {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := f.follow(ctx)
+		switch {
+		case err == nil:
+			said = ""
+		case ctx.Err() == nil && err.Error() != said:
+			said = err.Error()
+			f.log.Error("follow the store", "err", err)
+		}
+	}
+}
+
+// follow swaps the views where there is a newer state. A view is made again only
+// where what the ring shows has changed.
+func (f *follower) follow(ctx context.Context) error {
+	state, err := f.site.reader.Newest(ctx)
+	if err != nil {
+		return fmt.Errorf("read the log of states: %w", err)
+	}
+	if state == nil || state.Number == f.state || len(state.Positions()) == 0 {
+		return nil
+	}
+	next := make(map[string]*distribute.View)
+	served := make([]distribute.Ring, 0, len(f.rings))
+	for _, ring := range f.rings {
+		shown, err := f.site.reader.Shown(ctx, state, ring)
+		if err != nil {
+			return fmt.Errorf("read what ring %s shows: %w", ring, err)
+		}
+		if next[ring], err = f.view(ctx, ring, shown, next); err != nil {
+			return err
+		}
+		served = append(served, distribute.Ring{Name: ring, View: next[ring]})
+	}
+	f.server.Swap(next[f.root], served...)
+	f.state, f.shown = state.Number, next
+	return nil
+}
+
+// view returns the view of what a ring shows: one that is at hand, that of the
+// index of an earlier run, or a new one.
+func (f *follower) view(ctx context.Context, ring string, shown *trusted.Shown, made map[string]*distribute.View) (*distribute.View, error) {
+	for _, views := range []map[string]*distribute.View{made, f.shown} {
+		for _, v := range views {
+			if v.Meta().Digest == shown.Digest {
+				return v, nil
+			}
+		}
+	}
+	start := time.Now()
+	meta := viewMeta(shown)
+	index := f.indexOf(ring)
+	view, err := readView(index, meta.Key())
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.log.Info("rebuild the index", "path", index, "err", err)
+		}
+		if view, err = f.build(ctx, meta, shown); err != nil {
+			return nil, fmt.Errorf("index what ring %s shows: %w", ring, err)
+		}
+		if err := writeView(index, view); err != nil {
+			f.log.Warn("keep the index", "path", index, "err", err)
+		}
+	}
+	f.log.Info("serve generation", "ring", ring, "generation", meta.Generation, "elapsed", time.Since(start))
+	return view, nil
+}
+
+func (f *follower) build(ctx context.Context, meta distribute.ViewMeta, shown *trusted.Shown) (*distribute.View, error) {
+	notices, err := f.site.ringNotices(ctx, shown)
+	if err != nil {
+		return nil, err
+	}
+	return distribute.BuildView(meta, shown.Updates(ctx), bulletinFolders(notices)...)
+}
+
+func (f *follower) indexOf(ring string) string {
+	if ring == f.root {
+		return filepath.Join(f.work, viewFile)
+	}
+	return filepath.Join(f.work, fmt.Sprintf(ringViewFile, ring))
+}
+
+// viewMeta says which edition of the catalog a ring shows.
+func viewMeta(shown *trusted.Shown) distribute.ViewMeta {
+	meta := distribute.ViewMeta{State: shown.Ring.State, Digest: shown.Digest, Revoked: shown.Revoked}
+	if g := shown.Newest(); g != nil {
+		meta.Generation, meta.Created = g.Number, g.Created
+	}
+	return meta
+}
+
+// ringNotices returns what publishers announced, as the generations of a ring
+// have it.
+func (s *site) ringNotices(ctx context.Context, shown *trusted.Shown) ([]*layout.Notice, error) {
+	var all []*layout.Notice
+	for _, g := range shown.Generations {
+		for n, err := range s.reader.Notices(ctx, g) {
+			if err != nil {
+				return nil, fmt.Errorf("read what publishers announced: %w", err)
+			}
+			all = append(all, n)
+		}
+	}
+	return all, nil
+}
+
+func readView(name string, key distribute.Key) (*distribute.View, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	return distribute.ReadView(f, key)
+}
+
+// writeView replaces the index file. It is not synced: a torn one is found by
+// its checksum and made again.
+func writeView(name string, v *distribute.View) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".view-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = v.WriteTo(tmp)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}
