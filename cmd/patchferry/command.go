@@ -45,6 +45,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.demoCommand(),
 		a.initCommand(),
 		a.syncCommand(),
+		a.importCommand(),
+		a.bundleCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),
