@@ -1,5 +1,5 @@
 // Package configs holds the commented example configurations. The program
-// writes Near for whoever runs init near.
+// writes Near for whoever runs init near, and Far for init far.
 package configs
 
 import _ "embed" // for the examples
@@ -8,3 +8,8 @@ import _ "embed" // for the examples
 //
 //go:embed near.toml
 var Near string
+
+// Far is the example for a far side, relative to its own directory.
+//
+//go:embed far.toml
+var Far string

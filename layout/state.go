@@ -109,13 +109,21 @@ type Position struct {
 	Generation SignedRef `json:"generation"`
 }
 
-// Stream is how far a far side has followed one stream of an origin.
+// Stream is how far a far side has followed one stream of an origin: its
+// high-water mark, and what is in force. Origin and ID are binding from the
+// first bundle on.
 type Stream struct {
-	ID       string   `json:"id"`
-	Epoch    uint32   `json:"epoch"`
-	Seq      uint64   `json:"seq"`
-	Header   Digest   `json:"header"`
-	Position Position `json:"position"`
+	ID       string     `json:"id"`     // UUID of the stream
+	Origin   string     `json:"origin"` // UUID of the near side
+	Name     string     `json:"name"`   // as the origin calls the stream
+	Epoch    uint32     `json:"epoch"`
+	Seq      uint64     `json:"seq"`
+	Header   Digest     `json:"header"`                 // of the bundle's HEADER.json
+	Created  Time       `json:"created"`                // when the bundle was made
+	Next     Time       `json:"expected_next,omitzero"` // when the next one is due
+	Accepted Time       `json:"accepted"`               // when it was imported here
+	Position Position   `json:"position"`
+	Kept     []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
 }
 
 // Outbound is what a near side sent in one stream, and what it knows to have

@@ -48,7 +48,7 @@ func (m *Mirror) kept(ctx context.Context, s *layout.State) (own, others []layou
 		}
 	}
 	for _, stream := range s.Streams {
-		others = append(others, stream.Position)
+		others = append(append(others, stream.Position), stream.Kept...)
 	}
 	shown, err := m.keptForRings(ctx, s)
 	if err != nil {

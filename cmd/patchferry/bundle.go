@@ -13,10 +13,10 @@ import (
 func (a *app) bundleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Look after the transfer bundles that were exported",
+		Short: "Look at transfer bundles, check them, and keep track of those exported",
 	}
 	group(cmd)
-	cmd.AddCommand(a.bundleListCommand(), a.bundleConfirmCommand())
+	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleListCommand(), a.bundleConfirmCommand())
 	return cmd
 }
 

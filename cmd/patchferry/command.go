@@ -46,6 +46,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.initCommand(),
 		a.syncCommand(),
 		a.exportCommand(),
+		a.importCommand(),
 		a.bundleCommand(),
 		a.serveCommand(),
 		a.showCommand(),

@@ -19,6 +19,7 @@ import (
 const (
 	onBulletin = "on_bulletin"
 	onPublish  = "on_publish"
+	onImport   = "on_import"
 	onStale    = "on_stale"
 	prePublish = "pre_publish"
 )
@@ -69,6 +70,8 @@ func (h *hooks) program(event string) config.Program {
 		return h.config.Hooks.OnBulletin
 	case onPublish:
 		return h.config.Hooks.OnPublish
+	case onImport:
+		return h.config.Hooks.OnImport
 	case onStale:
 		return h.config.Hooks.OnStale
 	case prePublish:

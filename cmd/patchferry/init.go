@@ -24,10 +24,10 @@ func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Set up a new mirror",
-		Long:  "Set up a new mirror. The far side comes in a later release.",
+		Long:  "Set up a new mirror: a near side, which has the Internet, or a far side, to which everything is carried.",
 	}
 	group(cmd)
-	cmd.AddCommand(a.initNearCommand())
+	cmd.AddCommand(a.initNearCommand(), a.initFarCommand())
 	return cmd
 }
 

@@ -45,8 +45,8 @@ func readTrust(c *config.Config) (*verify.Trust, error) {
 // keyDir is the operator's directory of public keys.
 func keyDir(c *config.Config) verify.KeyDir { return verify.KeyDir{Path: c.Path(c.Keys)} }
 
-// signers are the keys of a near side: origin signs generations, site the log
-// of states.
+// signers are the keys of a side: origin signs generations, and only a near
+// side has it; site the log of states, and receipts.
 type signers struct {
 	origin, site *verify.SecretKey
 }
@@ -75,8 +75,10 @@ func (a *app) openSigners(ctx context.Context, c *config.Config) (signers, error
 	}
 	var s signers
 	var err error
-	if s.origin, err = open(originKey); err != nil {
-		return s, err
+	if c.Role != config.Far {
+		if s.origin, err = open(originKey); err != nil {
+			return s, err
+		}
 	}
 	s.site, err = open(siteKey)
 	return s, err

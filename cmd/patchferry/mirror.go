@@ -30,7 +30,7 @@ import (
 type job struct {
 	*mirror.Mirror
 	site   *site
-	client *upstream.Client
+	client *upstream.Client // nil on a far side
 }
 
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
@@ -52,7 +52,12 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Rings:   c.Rings.Names,
 		Land:    c.LandRing(),
 	}}
-	err = j.connect(c, show)
+	if show != nil {
+		j.Progress = show.event
+	}
+	if c.Role != config.Far { // a far side has nobody to ask, and nothing to ask with
+		err = j.connect(c, show)
+	}
 	if err == nil && publishes {
 		err = a.sign(ctx, c, j)
 	}
@@ -72,7 +77,7 @@ func (j *job) connect(c *config.Config, show *display) (err error) {
 		return err
 	}
 	if show != nil {
-		j.Progress, j.client.Progress = show.event, show.arrived
+		j.client.Progress = show.arrived
 	}
 	for i := range c.Sources {
 		if !c.Sources[i].IsEnabled() {
@@ -101,14 +106,18 @@ func (a *app) sign(ctx context.Context, c *config.Config, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.Origin = keys.origin
+	if keys.origin != nil { // not an interface that holds nothing
+		j.Origin = keys.origin
+	}
 	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c)}
 	return nil
 }
 
 // Close ends idle connections and lets the store go.
 func (j *job) Close() error {
-	j.client.Close()
+	if j.client != nil {
+		j.client.Close()
+	}
 	return j.site.Close()
 }
 
@@ -206,7 +215,12 @@ func explain(err error) error {
 	if senseless, ok := errors.AsType[*mirror.RingError](err); ok {
 		return explainRing(senseless)
 	}
+	if refusal, ok := errors.AsType[*mirror.ImportError](err); ok && refusal.Next != "" {
+		err = withHint(err, "%s", refusal.Next)
+	}
 	switch {
+	case errors.Is(err, mirror.ErrAlready):
+		return withCode(exitAlready, err)
 	case errors.Is(err, mirror.ErrLocked):
 		return withHint(withCode(exitLocked, err), "wait until it has ended, then the same command again")
 	case errors.Is(err, mirror.ErrAltered):

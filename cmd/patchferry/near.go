@@ -26,6 +26,9 @@ type site struct {
 	mark   *store.Mark
 	reader *trusted.Reader
 	trust  *verify.Trust // what reader believes in
+	// judge judges documents that came over a gap by the keys and pins of this
+	// side; nil where they were judged here when they came.
+	judge func(source string, profile verify.Profile) *verify.Judge
 }
 
 // openSite opens the store for reading, with the pins and the high-water mark.
@@ -45,7 +48,11 @@ func openSite(c *config.Config) (*site, error) {
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	return &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}, nil
+	s := &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}
+	if c.Role == config.Far {
+		s.judge = keptJudge(c, trust)
+	}
+	return s, nil
 }
 
 // withSite opens the store of the configuration for a command that only reads.
@@ -78,9 +85,9 @@ func (s *site) Close() error { return errors.Join(s.store.Close(), s.mark.Close(
 
 // edition is what the newest state publishes.
 type edition struct {
-	state      *trusted.State
-	generation *layout.Generation
-	ref        layout.SignedRef
+	state       *trusted.State
+	generation  *layout.Generation   // the one that was made last
+	generations []*layout.Generation // all of them, that one first: a far side has one of every stream
 }
 
 // newest returns the edition in force, or nil where nothing was published yet.
@@ -89,22 +96,25 @@ func (s *site) newest(ctx context.Context) (*edition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the log of states: %w", err)
 	}
-	if state == nil || state.Generation == nil {
+	if state == nil || len(state.Positions()) == 0 {
 		return nil, nil
 	}
-	ref := state.Generation.Generation
-	generation, err := s.reader.Generation(ctx, ref)
+	all, err := s.reader.Published(ctx, state)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog's generation: %w", err)
 	}
-	return &edition{state: state, generation: generation, ref: ref}, nil
+	return &edition{state: state, generation: all[0], generations: all}, nil
 }
 
 // mustNewest is newest for commands that need an edition.
 func (s *site) mustNewest(ctx context.Context) (*edition, error) {
 	e, err := s.newest(ctx)
 	if err == nil && e == nil {
-		return nil, withHint(errors.New("nothing was published yet"), "patchferry sync")
+		next := "patchferry sync"
+		if s.judge != nil {
+			next = "patchferry import DIR"
+		}
+		return nil, withHint(errors.New("nothing was published yet"), "%s", next)
 	}
 	return e, err
 }
@@ -115,6 +125,13 @@ func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update
 	held := make(map[string]bool)
 	for _, h := range e.state.HeldBack {
 		held[h.Update] = held[h.Update] || h.Ring == ""
+	}
+	if e.state.Generation == nil {
+		for _, g := range e.generations {
+			for _, h := range g.HeldBack {
+				held[h.Update] = true
+			}
+		}
 	}
 	return func(yield func(*layout.Update, error) bool) {
 		for u, err := range s.everyUpdate(ctx, e) {
@@ -130,17 +147,5 @@ func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update
 
 // everyUpdate is updates with those that are held back.
 func (s *site) everyUpdate(ctx context.Context, e *edition) iter.Seq2[*layout.Update, error] {
-	return func(yield func(*layout.Update, error) bool) {
-		catalog, err := s.reader.Catalog(ctx, e.generation)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer catalog.Close() // it was only read
-		for u, err := range catalog.Updates() {
-			if !yield(u, err) || err != nil {
-				return
-			}
-		}
-	}
+	return s.reader.Union(ctx, e.generations)
 }

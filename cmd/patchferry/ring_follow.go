@@ -141,16 +141,7 @@ func viewMeta(shown *trusted.Shown) distribute.ViewMeta {
 // ringNotices returns what publishers announced, as the generations of a ring
 // have it.
 func (s *site) ringNotices(ctx context.Context, shown *trusted.Shown) ([]*layout.Notice, error) {
-	var all []*layout.Notice
-	for _, g := range shown.Generations {
-		for n, err := range s.reader.Notices(ctx, g) {
-			if err != nil {
-				return nil, fmt.Errorf("read what publishers announced: %w", err)
-			}
-			all = append(all, n)
-		}
-	}
-	return all, nil
+	return s.announced(ctx, shown.Generations)
 }
 
 func readView(name string, key distribute.Key) (*distribute.View, error) {

@@ -35,6 +35,9 @@ what was begun is resumed by the same command.`,
 			if err != nil {
 				return err
 			}
+			if l.Role == config.Far {
+				return withHint(usageError("this is a far side, which has nobody to ask"), "patchferry import DIR")
+			}
 			if opt.Only, err = enabledSources(l, args); err != nil {
 				return err
 			}

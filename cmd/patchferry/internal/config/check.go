@@ -24,6 +24,7 @@ func (l *Loaded) check() error {
 	c.hooks()
 	c.rings()
 	c.streams()
+	c.far()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}
@@ -187,9 +188,6 @@ func validName(s string) bool {
 
 // warn notes what is allowed but does not do what it seems to.
 func (l *Loaded) warn(env map[string]string) {
-	if len(l.Hooks.OnImport) > 0 {
-		l.Warnings = append(l.Warnings, "hooks.on_import is set, but this release imports nothing: transfer bundles come later")
-	}
 	known := map[string]bool{
 		"PATCHFERRY_CONFIG":  true,
 		"PATCHFERRY_REQUIRE": true, "PATCHFERRY_CORPORA": true, // read by tests
@@ -213,7 +211,7 @@ func (l *Loaded) warn(env map[string]string) {
 		}
 		l.Warnings = append(l.Warnings, w)
 	}
-	if len(l.Sources) == 0 {
+	if len(l.Sources) == 0 && l.Role != Far {
 		l.Warnings = append(l.Warnings, "there is no [[source]]: sync has nothing to do")
 	}
 	for i := range l.Sources {

@@ -20,6 +20,7 @@ import (
 // them against the directory of the configuration file.
 type Config struct {
 	Role           Role      `toml:"role"`
+	Name           string    `toml:"name"`
 	Store          string    `toml:"store"`
 	Work           string    `toml:"work"`
 	Keys           string    `toml:"keys"`
@@ -36,6 +37,7 @@ type Config struct {
 	Serve          Serve     `toml:"serve"`
 	Prune          Prune     `toml:"prune"`
 	Rings          Rings     `toml:"rings"`
+	Origin         Origins   `toml:"origin"`
 	Deadlines      Deadlines `toml:"deadlines"`
 	Hooks          Hooks     `toml:"hooks"`
 	Streams        []Stream  `toml:"stream"`
@@ -132,6 +134,7 @@ func Default() Config {
 		},
 		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
+		Origin:    Origins{Threshold: 1},
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},

@@ -51,7 +51,8 @@ type field struct {
 
 func (c *Config) fields() []field {
 	fields := []field{
-		{"role", &c.Role, "The side of the air gap this machine stands on: near (with the Internet). The far side comes in a later release."},
+		{"role", &c.Role, "The side of the air gap this machine stands on: near (with the Internet) or far (with nothing)."},
+		{"name", &c.Name, "The name of this site. A far side must have one: transfer bundles may be for it alone, and its receipts bear it."},
 		{"store", &c.Store, "The store's directory, as a path or a file:// URL. Everything that is mirrored lives there."},
 		{"work", &c.Work, "A directory for journals, locks, indexes and the high-water mark. Keep it on a local disk, and never in the store: what it remembers guards against a store that was set back."},
 		{"keys", &c.Keys, "The directory of the signing keys (site.key, origin.key) and of the pins, which say whose signatures count."},
@@ -82,6 +83,7 @@ func (c *Config) fields() []field {
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
 	)
 	fields = append(fields, c.Rings.fields()...)
+	fields = append(fields, c.Origin.fields()...)
 	fields = append(fields, c.Deadlines.fields()...)
 	return append(fields, c.Hooks.fields()...)
 }

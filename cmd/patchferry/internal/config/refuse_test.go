@@ -20,7 +20,7 @@ func TestLoadRefuses(t *testing.T) {
 		line          int
 		key, problem  string
 	}{
-		{"role", `role = "middle"`, 1, "role", `"middle" is not allowed; allowed: near`},
+		{"role", `role = "middle"`, 1, "role", `"middle" is not allowed; allowed: near, far`},
 		{"progress", "\nprogress = \"much\"", 2, "progress", "allowed: auto, bar, lines, json, none"},
 		{"log level", "[log]\nlevel = \"all\"", 2, "log.level", "allowed: debug, info, warn, error"},
 		{"log format", "log.format = \"xml\"", 1, "log.format", "allowed: auto, text, json"},

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,7 +15,7 @@ import (
 // The words that a configuration may use. Each type refuses all other words
 // when it is read.
 type (
-	// Role is the side of the air gap this machine stands on: near.
+	// Role is the side of the air gap this machine stands on: near or far.
 	Role string
 	// Progress is how long work is shown: auto, bar, lines, json or none.
 	Progress string
@@ -31,12 +30,15 @@ type (
 	Trust string
 )
 
+// The sides of the air gap.
+const (
+	Near = "near" // has the Internet
+	Far  = "far"  // has nothing but what is carried to it
+)
+
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (v *Role) UnmarshalText(b []byte) error {
-	if string(b) == "far" {
-		return errors.New(`"far" is not built yet: this release has the near side only; allowed: near`)
-	}
-	return word(v, b, "near")
+	return word(v, b, Near, Far)
 }
 
 // UnmarshalText implements encoding.TextUnmarshaler.

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"patchferry/mirror/bundle"
+)
+
+func (a *app) bundleInspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect DIR…",
+		Short: "Show what the header of a transfer bundle says, checking nothing",
+		Long: `Show what the header of the transfer bundle in DIR says. It needs neither a store nor
+a configuration. Nothing is checked: whatever it shows anybody may have written;
+patchferry bundle verify checks it.`,
+		Args: arguments(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b, err := bundle.Open(cmd.Context(), args, nil, bundle.ReadOptions{})
+			if err != nil {
+				return explainBundle(err)
+			}
+			defer b.Close() // it was only read
+			return a.printBundle(b.Inspect())
+		},
+	}
+}
+
+// printBundle shows what is known of a bundle.
+func (a *app) printBundle(r *bundle.Report) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	h := r.Header
+	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...), 0))
+	}
+	row("bundle", "%s, %s", r.Name, h.Kind)
+	row("made", "%s by %s", h.Created, h.Tool)
+	row("stream", "%s (%s) of origin %s", h.StreamName, h.Stream, h.Origin)
+	if len(h.Audience) > 0 {
+		row("for", "%s", strings.Join(h.Audience, ", "))
+	}
+	row("generation", "%d, %s of %s", h.Generation.Number, plural(h.Objects, "object", "objects"), humanize.Bytes(uint64(h.Bytes)))
+	row("shipped", "%s; %d required from before", plural(h.Entries.Count, "object", "objects"), h.Requires.Count)
+	row("volumes", "%d of %d here", len(r.Present), len(h.Volumes))
+	row("header", "%s", r.Digest)
+	row("state root", "%s", h.StateRoot)
+	switch {
+	case r.Verified:
+		row("signed by", "%s", strings.Join(r.Signers, ", "))
+		row("checked", "%s, %s", plural(r.Files, "file", "files"), humanize.Bytes(uint64(r.Bytes)))
+	default:
+		row("signed by", "not checked: patchferry bundle verify DIR")
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package config
+
+import "strconv"
+
+// Origins says when the signatures of a near side count on a far side.
+type Origins struct {
+	Threshold int `toml:"threshold"`
+}
+
+// maxThreshold is how many signatures may be demanded at most.
+const maxThreshold = 16
+
+func (o *Origins) fields() []field {
+	return []field{
+		{"origin.threshold", &o.Threshold, "How many of the certificates that are pinned as origins must have signed a transfer bundle. For the far side."},
+	}
+}
+
+// far holds a far side to what it is: it has a name, by which near sides
+// address it, and nothing to dial.
+func (c *checker) far() {
+	if n := c.l.Origin.Threshold; n < 1 || n > maxThreshold {
+		c.fail("origin.threshold", strconv.Itoa(n), "allowed: 1 to %d", maxThreshold)
+	}
+	if c.l.Name != "" && !validName(c.l.Name) {
+		c.fail("name", strconv.Quote(c.l.Name), "allowed: lower-case letters, digits and hyphens, a letter or digit first, at most 32")
+	}
+	if c.l.Role != Far {
+		return
+	}
+	if c.l.Name == "" {
+		c.fail("name", "", "is missing: a far side has a name, by which near sides address transfer bundles to it")
+	}
+	if len(c.l.Sources) > 0 {
+		c.fail("source[0].name", strconv.Quote(c.l.Sources[0].Name), "a far side has no sources: all that it has is carried to it in transfer bundles")
+	}
+}

@@ -1,0 +1,181 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"patchferry/layout"
+	"patchferry/layout/store"
+	"patchferry/mirror/bundle"
+)
+
+// finish checks the whole bundle in its quarantine, and publishes it.
+func (i *importing) finish(ctx context.Context, q *quarantine) error {
+	b, err := bundle.Open(ctx, []string{q.dir}, i.verifier(), i.opt.Limits)
+	if err != nil {
+		return err
+	}
+	defer b.Close() // it was only read
+	if err := b.Waiting(); err != nil {
+		return err
+	}
+	if err := b.Census(ctx); err != nil {
+		return err
+	}
+	if err := b.Load(ctx); err != nil {
+		return err
+	}
+	i.report.Ignored = b.Inspect().IgnoredKeys
+	if !i.judged {
+		if err := i.judgeBulletins(ctx, b); err != nil {
+			return err
+		}
+	}
+	if err := i.checkClosure(ctx, b); err != nil {
+		return err
+	}
+	gen, doc, sig, err := b.Generation()
+	if err != nil {
+		return err
+	}
+	if i.opt.Before != nil {
+		if err := i.opt.Before(ctx, &ProposedImport{Bundle: i.report.Bundle, Dir: q.dir, Generation: gen}); err != nil {
+			return err
+		}
+	}
+	if err := i.putObjects(ctx, q, b); err != nil {
+		return err
+	}
+	position, err := i.putGeneration(ctx, gen, doc, sig)
+	if err != nil {
+		return err
+	}
+	if err := i.publish(ctx, position); err != nil {
+		return err
+	}
+	i.report.Counts = &gen.Counts
+	if err := q.clear(); err != nil {
+		i.m.log().Warn("clear the quarantine", "path", q.dir, "err", err)
+	}
+	return nil
+}
+
+// putObjects lets what the bundle ships into the store: the one door, behind
+// which every byte was hashed on its way into the quarantine.
+func (i *importing) putObjects(ctx context.Context, q *quarantine, b *bundle.Bundle) error {
+	var fresh counter
+	jobs, running := errgroup.WithContext(ctx)
+	jobs.SetLimit(importCopies)
+	for e := range b.Entries() {
+		jobs.Go(func() error {
+			if i.held(running, e.SHA256, e.Size) {
+				return nil
+			}
+			put := i.putWhole
+			if len(e.Segments) > 0 {
+				put = i.putJoined
+			}
+			if err := put(running, q, b, e); err != nil {
+				return fmt.Errorf("admit object %s: %w", e.SHA256, err)
+			}
+			fresh.add(1, e.Size)
+			i.m.report(Event{Kind: EventFile, Bytes: e.Size, File: e.SHA256.String()})
+			return nil
+		})
+	}
+	err := jobs.Wait()
+	i.report.Objects = fresh.n
+	return err
+}
+
+// putWhole puts an object that is one file of the quarantine.
+func (i *importing) putWhole(ctx context.Context, q *quarantine, _ *bundle.Bundle, e bundle.Entry) error {
+	f, err := os.Open(filepath.Join(q.dir, q.volume(e.Volume), filepath.FromSlash(e.Path)))
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	return i.m.Store.Put(ctx, e.SHA256, e.Size, f)
+}
+
+// putJoined joins an object of its segments, hashing it as a whole, and puts
+// it.
+func (i *importing) putJoined(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
+	f, err := os.CreateTemp(filepath.Dir(filepath.Dir(q.dir)), store.TempPrefix+"joined-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // the object is a link or a copy
+	err = b.CopyObject(ctx, e, f)
+	if err == nil {
+		err = i.m.Store.Put(ctx, e.SHA256, e.Size, f)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// putGeneration puts the generation and its signatures, byte for byte.
+func (i *importing) putGeneration(ctx context.Context, gen *layout.Generation, doc, sig []byte) (layout.Position, error) {
+	position := layout.Position{Number: gen.Number, Created: gen.Created}
+	var err error
+	if position.Generation.Document, err = i.m.Writer.PutDocument(ctx, doc); err != nil {
+		return position, fmt.Errorf("put generation %d: %w", gen.Number, err)
+	}
+	if position.Generation.Signature, err = i.m.Writer.PutDocument(ctx, sig); err != nil {
+		return position, fmt.Errorf("put the signatures of generation %d: %w", gen.Number, err)
+	}
+	return position, nil
+}
+
+// publish writes the one state that publishes the bundle: the generation, the
+// high-water mark of its stream, and the ring in which it lands.
+func (i *importing) publish(ctx context.Context, position layout.Position) error {
+	state, err := i.m.Writer.Publish(ctx, i.state, func(s *layout.State) error {
+		if s.Prune != nil {
+			return errors.New("a prune began meanwhile; the same command again")
+		}
+		if err := i.stream(s.Streams); err != nil {
+			return err
+		}
+		if _, err := i.follows(s.Streams); err != nil {
+			return err
+		}
+		i.m.land(s)
+		i.advance(s, position)
+		s.Why = "import " + i.report.Bundle
+		return nil
+	})
+	if state != nil {
+		i.report.State = state.Number
+		if len(state.Rings) > 0 {
+			i.report.Ring = i.m.landing()
+		}
+		i.m.report(Event{Kind: EventPublish, Count: int(position.Number)})
+	}
+	if err != nil {
+		return fmt.Errorf("publish %s: %w", i.report.Bundle, err)
+	}
+	return nil
+}
+
+// advance moves the stream of the bundle up in a state.
+func (i *importing) advance(s *layout.State, position layout.Position) {
+	if s.Streams == nil {
+		s.Streams = make(map[string]layout.Stream)
+	}
+	next := layout.Stream{
+		ID: i.h.Stream, Origin: i.h.Origin, Name: i.h.StreamName, Epoch: i.h.Epoch, Seq: i.h.Seq, Header: i.header,
+		Created: i.h.Created, Next: i.h.ExpectedNext, Accepted: layout.At(i.m.now()), Position: position,
+	}
+	if before, known := s.Streams[i.h.Stream]; known {
+		next.Kept = append([]layout.Position{before.Position}, before.Kept...)
+		next.Kept = slices.DeleteFunc(next.Kept, func(p layout.Position) bool { return p == position })
+		next.Kept = next.Kept[:min(len(next.Kept), keptGenerations-1)]
+	}
+	s.Streams[i.h.Stream] = next
+}
