@@ -116,7 +116,7 @@ func inWords(e *bundle.Error) string {
 func nextAfter(code bundle.Code) string {
 	switch code {
 	case bundle.CodeDigest, bundle.CodeSize, bundle.CodeIncomplete, bundle.CodeMedium:
-		return "copy the bundle again, or have it written again: patchferry bundle again SEQ --to DIR on the near side"
+		return "copy the bundle again; if the medium itself is bad, have the near side export once more: patchferry export --full --to DIR"
 	case bundle.CodeUndeclared:
 		return "copy the bundle's own folder to a clean medium, and nothing else"
 	case bundle.CodeVersion:
