@@ -101,6 +101,15 @@ func (i *importing) putWhole(ctx context.Context, q *quarantine, _ *bundle.Bundl
 		return err
 	}
 	defer f.Close() // it was only read
+	return i.adopt(ctx, e, f)
+}
+
+// adopt puts a file that is durable. The quarantine is kept until the state is
+// published that makes the object durable, too.
+func (i *importing) adopt(ctx context.Context, e bundle.Entry, f *os.File) error {
+	if a, ok := i.m.Store.(store.Adopter); ok {
+		return a.Adopt(ctx, e.SHA256, e.Size, f)
+	}
 	return i.m.Store.Put(ctx, e.SHA256, e.Size, f)
 }
 

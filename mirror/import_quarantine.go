@@ -148,7 +148,7 @@ func (q *quarantine) copy(ctx context.Context, index int, folder string, f bundl
 	if err := q.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
 	}
-	out, err := q.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	out, err := q.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
 	}
