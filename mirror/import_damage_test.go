@@ -29,7 +29,9 @@ var damages = []struct {
 	do   func(t *testing.T, object string)
 }{
 	{"flipped", func(t *testing.T, object string) { flip(t, object, 100) }},
-	{"cut short", func(t *testing.T, object string) { must(t, errors.Join(os.Chmod(object, 0o600), os.Truncate(object, 100))) }},
+	{"cut short", func(t *testing.T, object string) {
+		must(t, errors.Join(os.Chmod(object, 0o600), os.Truncate(object, 100)))
+	}},
 	{"removed", func(t *testing.T, object string) { must(t, os.Remove(object)) }},
 	{"another beside it", func(t *testing.T, object string) { must(t, os.WriteFile(object+"x", nil, 0o600)) }},
 	{"list flipped", func(t *testing.T, object string) {

@@ -278,4 +278,3 @@ func TestT21EveryWriteOfAnImportMayFail(t *testing.T) {
 		}
 	}
 }
-
