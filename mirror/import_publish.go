@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,10 @@ import (
 
 // finish checks the whole bundle in its quarantine, and publishes it.
 func (i *importing) finish(ctx context.Context, q *quarantine) error {
+	return i.spoilt(q, i.finishWhole(ctx, q))
+}
+
+func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 	b, err := bundle.Open(ctx, []string{q.dir}, i.verifier(), i.opt.Limits)
 	if err != nil {
 		return err
@@ -94,8 +99,15 @@ func (i *importing) putObjects(ctx context.Context, q *quarantine, b *bundle.Bun
 	return err
 }
 
-// putWhole puts an object that is one file of the quarantine.
-func (i *importing) putWhole(ctx context.Context, q *quarantine, _ *bundle.Bundle, e bundle.Entry) error {
+// putWhole puts an object that is one file of the quarantine. It was hashed on
+// its way there; where it has lain since an earlier run, or a hook had it in
+// its hands, it is hashed once more.
+func (i *importing) putWhole(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
+	if q.kept.Load() || i.opt.Before != nil {
+		if err := b.CopyObject(ctx, e, io.Discard); err != nil {
+			return err
+		}
+	}
 	f, err := os.Open(filepath.Join(q.dir, q.volume(e.Volume), filepath.FromSlash(e.Path)))
 	if err != nil {
 		return err
@@ -116,11 +128,11 @@ func (i *importing) adopt(ctx context.Context, e bundle.Entry, f *os.File) error
 // putJoined joins an object of its segments, hashing it as a whole, and puts
 // it.
 func (i *importing) putJoined(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
-	f, err := os.CreateTemp(filepath.Dir(filepath.Dir(q.dir)), store.TempPrefix+"joined-*")
+	f, err := os.CreateTemp(q.dir, partPrefix+"*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // the object is a link or a copy
+	defer os.Remove(f.Name()) // the object is a link or a copy; sweepParts removes what stays
 	err = b.CopyObject(ctx, e, f)
 	if err == nil {
 		err = i.m.Store.Put(ctx, e.SHA256, e.Size, f)
