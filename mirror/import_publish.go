@@ -65,7 +65,7 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	i.report.Counts = &gen.Counts
-	if err := q.clear(); err != nil {
+	if err := errors.Join(b.Close(), q.clear()); err != nil {
 		i.m.log().Warn("clear the quarantine", "path", q.dir, "err", err)
 	}
 	return nil
