@@ -46,7 +46,7 @@ type quarantine struct {
 	fs    store.FS // of the folder
 	dir   string   // its absolute path
 	parts atomic.Int64
-	kept  atomic.Bool // something in it was brought by an earlier run
+	kept  atomic.Bool // something in it was brought by an earlier run, or a hook had it
 }
 
 // quarantineName returns the folder of a bundle below the stage.
