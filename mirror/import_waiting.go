@@ -46,9 +46,9 @@ type Quarantined struct {
 	Status     string        `json:"status"`            // begun, waiting, partial, refused, failed
 	Code       bundle.Code   `json:"code,omitempty"`
 	Reason     string        `json:"reason,omitempty"`
-	At         layout.Time   `json:"at"`    // when it was last tried
+	At         layout.Time   `json:"at"`             // when it was last tried
 	Until      layout.Time   `json:"until,omitzero"` // when it may be removed; zero: not before a later bundle of its stream is imported
-	Bytes      int64         `json:"bytes"` // in quarantine
+	Bytes      int64         `json:"bytes"`          // in quarantine
 	Dir        string        `json:"dir"`
 }
 

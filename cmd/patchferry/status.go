@@ -30,8 +30,8 @@ type statusReport struct {
 	Sources    []sourceReport `json:"sources"`
 
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
-	Stale      bool           `json:"stale"`        // of some source
-	Due        []duty         `json:"due,omitzero"` // with --due
+	Stale      bool                 `json:"stale"`                // of some source
+	Due        []duty               `json:"due,omitzero"`         // with --due
 }
 
 // sourceReport is one source of a statusReport.

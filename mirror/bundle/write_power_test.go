@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -68,12 +69,20 @@ func differing(want, got map[string]string) string {
 	return strings.Join(names, "\n")
 }
 
-// every returns the step in which operations are gone through.
-func every() int {
+// points returns the operations at which a disk is made to fail, of so many:
+// with TEST_FULL=1 each of them; else some, other ones in each run.
+func points(total int) iter.Seq[int] {
+	step := 5
 	if testing.Short() {
-		return 7
+		step = 20
 	}
-	return 1
+	if os.Getenv("TEST_FULL") == "1" {
+		step = 1
+	}
+	return func(yield func(int) bool) {
+		for at := rand.IntN(step); at < total && yield(at); at += step {
+		}
+	}
 }
 
 // TestT21MediumLosesPower takes the power from the medium after each operation
@@ -89,7 +98,7 @@ func TestT21MediumLosesPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := filesBelow(t, whole.Path())
-	for after := 0; after < whole.Operations(); after += every() {
+	for after := range points(whole.Operations()) {
 		rng := rand.New(rand.NewPCG(3, uint64(after)))
 		for name, keep := range map[string]func() bool{
 			"all of it lost": func() bool { return false },
@@ -134,7 +143,7 @@ func TestT21KilledThenMediumLosesPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := filesBelow(t, whole.Path())
-	for after := 0; after < whole.Operations(); after += every() {
+	for after := range points(whole.Operations()) {
 		p.recorded = nil
 		disk := p.disk(t.TempDir(), after)
 		if err := p.write(disk); !errors.Is(err, faulty.ErrPowerLost) {
