@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"patchferry/mirror"
+	"patchferry/mirror/bundle"
+	"patchferry/verify"
 )
 
 // quarantined returns the folder in which a bundle of f waits; there is one.
@@ -77,12 +79,13 @@ func TestDamagedQuarantine(t *testing.T) {
 func (f *far) again(dir string, opt mirror.ImportOptions) {
 	f.t.Helper()
 	_, err := f.Import(f.t.Context(), []string{dir}, opt)
-	if refusal, refused := errors.AsType[*mirror.ImportError](err); refused {
-		f.t.Errorf("the bundle is refused for what became of its copy: %v", refusal)
-	}
 	if err != nil && !errors.Is(err, mirror.ErrAlready) {
-		if !strings.Contains(err.Error(), "the same command again") {
-			f.t.Errorf("got %v, want it to say what to do", err)
+		spoilt, ok := errors.AsType[*mirror.ImportError](err)
+		if !ok || spoilt.Code != bundle.CodeMedium || !strings.Contains(spoilt.Reason, "in quarantine: ") || !strings.Contains(spoilt.Next, "the same command again") {
+			f.t.Errorf("got %v, want it to say that the copy is spoilt, and what to do", err)
+		}
+		if errors.Is(err, verify.ErrUntrusted) {
+			f.t.Errorf("the bundle is refused for what became of its copy: %v", err)
 		}
 		if _, err := f.Import(f.t.Context(), []string{dir}, opt); err != nil {
 			f.t.Errorf("the same command again: %v", err)

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -52,9 +53,13 @@ func onDisk(t testing.TB, w *wire) (*far, *faulty.Disk) {
 	dir, err := store.CreateDirFS(disk)
 	must(t, err)
 	t.Cleanup(func() { _ = dir.Close() })
-	f.moved(dir, filepath.Join(t.TempDir(), "mark"))
+	f.moved(dir, f.markPath())
 	return f, disk
 }
+
+// markPath is where the far side keeps its high-water mark, which is on another
+// disk.
+func (f *far) markPath() string { return filepath.Join(f.Work, "..", "mark") }
 
 // moved puts the far side on another folder.
 func (f *far) moved(dir *store.Dir, mark string) {
@@ -64,19 +69,26 @@ func (f *far) moved(dir *store.Dir, mark string) {
 }
 
 // reopened is the far side after a loss of power: what is left of its disk is
-// in left.
+// in left, and its mark is as it was.
 func (f *far) reopened(left string) *far {
 	f.t.Helper()
 	again := *f
 	m := *f.Mirror
 	again.Mirror = &m
-	again.Work = f.t.TempDir()
+	again.Work = filepath.Join(f.t.TempDir(), "work")
+	mark, err := os.ReadFile(f.markPath())
+	if err == nil {
+		err = os.WriteFile(again.markPath(), mark, 0o600)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		f.t.Fatal(err)
+	}
 	disk, err := faulty.NewDisk(left, -1)
 	must(f.t, err)
 	dir, err := store.OpenDirFS(disk)
 	must(f.t, err)
 	f.t.Cleanup(func() { _ = dir.Close() })
-	again.moved(dir, filepath.Join(f.t.TempDir(), "mark"))
+	again.moved(dir, again.markPath())
 	return &again
 }
 
@@ -126,12 +138,20 @@ func (f *far) published(want map[layout.Digest]int64) {
 	}
 }
 
-// every returns the step in which operations are gone through.
-func every() int {
+// points returns the operations at which a disk is made to fail, of so many:
+// with TEST_FULL=1 each of them; else some, other ones in each run.
+func points(total int) iter.Seq[int] {
+	step := 5
 	if testing.Short() {
-		return 7
+		step = 20
 	}
-	return 1
+	if os.Getenv("TEST_FULL") == "1" {
+		step = 1
+	}
+	return func(yield func(int) bool) {
+		for at := rand.IntN(step); at < total && yield(at); at += step {
+		}
+	}
 }
 
 // importOperations returns how many operations of a disk an import takes, and
@@ -155,7 +175,7 @@ func TestT21ImportLosesPower(t *testing.T) {
 	if total < 150 {
 		t.Fatalf("an import makes %d operations, too few to be the whole of it", total)
 	}
-	for after := 0; after <= total; after += every() {
+	for after := range points(total + 1) {
 		f, disk := onDisk(t, w)
 		disk.StopAfter(after)
 		_, err := f.Import(t.Context(), []string{dir}, mirror.ImportOptions{Destination: "plant"})
@@ -182,7 +202,7 @@ func TestT21KilledImportLosesPower(t *testing.T) {
 	w := inVolumes(t)
 	dir := w.send()
 	total, want := importOperations(t, w, dir)
-	for after := 0; after < total; after += 2 * every() {
+	for after := range points(total) {
 		f, disk := onDisk(t, w)
 		disk.StopAfter(after)
 		if _, err := f.Import(t.Context(), []string{dir}, mirror.ImportOptions{Destination: "plant"}); err == nil {
@@ -191,7 +211,7 @@ func TestT21KilledImportLosesPower(t *testing.T) {
 		disk.StopAfter(-1)
 		again, err := store.OpenDirFS(disk)
 		must(t, err)
-		f.moved(again, filepath.Join(t.TempDir(), "mark"))
+		f.moved(again, f.markPath())
 		_, err = f.Import(t.Context(), []string{dir}, mirror.ImportOptions{Destination: "plant"})
 		if err != nil && !errors.Is(err, mirror.ErrAlready) {
 			t.Fatalf("killed after operation %d, then again: %v", after, err)
@@ -237,7 +257,7 @@ func TestT21WaitingVolumesOutliveALossOfPower(t *testing.T) {
 		}
 		dir, err := store.OpenDirFS(disk)
 		must(t, err)
-		f.moved(dir, filepath.Join(t.TempDir(), "mark"))
+		f.moved(dir, f.markPath())
 	}
 }
 

@@ -50,6 +50,7 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	if i.opt.Before != nil {
+		q.kept.Store(true) // whoever is asked has it in his hands
 		if err := i.opt.Before(ctx, &ProposedImport{Bundle: i.report.Bundle, Dir: q.dir, Generation: gen}); err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (i *importing) putObjects(ctx context.Context, q *quarantine, b *bundle.Bun
 // its way there; where it has lain since an earlier run, or a hook had it in
 // its hands, it is hashed once more.
 func (i *importing) putWhole(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
-	if q.kept.Load() || i.opt.Before != nil {
+	if q.kept.Load() {
 		if err := b.CopyObject(ctx, e, io.Discard); err != nil {
 			return err
 		}
@@ -172,6 +173,7 @@ func (i *importing) publish(ctx context.Context, position layout.Position) error
 		return nil
 	})
 	if state != nil {
+		i.state = state
 		i.report.State = state.Number
 		if len(state.Rings) > 0 {
 			i.report.Ring = i.m.landing()

@@ -43,7 +43,7 @@ type quarantine struct {
 	fs    store.FS // of the folder, open
 	dir   string   // its absolute path
 	parts atomic.Int64
-	kept  atomic.Bool // something in it was brought by an earlier run
+	kept  atomic.Bool // something in it was brought by an earlier run, or a hook had it
 }
 
 // quarantineName returns the folder of a bundle below the stage.

@@ -40,9 +40,17 @@ func (i *importing) space(ctx context.Context, q *quarantine) error {
 	return nil
 }
 
+const (
+	spaceUnit   = 4 << 10  // in which disks hand out space
+	publishCost = 64 << 10 // bytes of a generation, its signatures, a state and folders
+)
+
+func spaceOf(size int64) int64 { return (size + spaceUnit - 1) / spaceUnit * spaceUnit }
+
 // need returns the bytes that have yet to be written: files that are not here,
 // and once more those that are joined of several.
 func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err error) {
+	need = publishCost
 	for _, index := range i.b.Present() {
 		files, err := i.b.Files(index)
 		if err != nil {
@@ -54,14 +62,14 @@ func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err er
 		begun := err == nil
 		for _, f := range files {
 			if strings.HasPrefix(f.Path, "segments/") {
-				need += f.Size
+				need += spaceOf(f.Size)
 			}
 			if begun {
 				_, err = q.fs.Stat(folder + "/" + f.Path)
 			}
 			here := whole || begun && err == nil
 			if !here && !i.held(ctx, f.SHA256, f.Size) {
-				need += f.Size
+				need += spaceOf(f.Size)
 			}
 		}
 	}

@@ -46,9 +46,9 @@ type Quarantined struct {
 	Status     string        `json:"status"`            // begun, waiting, partial, refused, failed
 	Code       bundle.Code   `json:"code,omitempty"`
 	Reason     string        `json:"reason,omitempty"`
-	At         layout.Time   `json:"at"`    // when it was last tried
-	Until      layout.Time   `json:"until"` // when it may be removed; zero: not before a later bundle of its stream is imported
-	Bytes      int64         `json:"bytes"` // in quarantine
+	At         layout.Time   `json:"at"`             // when it was last tried
+	Until      layout.Time   `json:"until,omitzero"` // when it may be removed; zero: not before a later bundle of its stream is imported
+	Bytes      int64         `json:"bytes"`          // in quarantine
 	Dir        string        `json:"dir"`
 }
 
@@ -64,10 +64,14 @@ func (q *quarantine) note(n Quarantined) error {
 	return q.write(noteFile, func(w io.Writer) error { _, err := w.Write(append(doc, '\n')); return err })
 }
 
-// end notes how an import ended that published nothing. That it could not be
-// noted ends nothing: the quarantine is then one of an import that was killed.
+// end notes how an import ended that published nothing, and after one that did
+// removes what has lost its place in the stream. That this failed ends nothing:
+// the quarantine is then one of an import that was killed.
 func (q *quarantine) end(err error) {
 	if err == nil || errors.Is(err, ErrAlready) {
+		if failed := q.i.m.sweepQuarantine(q.i.state); failed != nil {
+			q.i.m.log().Warn("tidy up the quarantine", "err", failed)
+		}
 		return
 	}
 	outcome := &ImportReport{}
@@ -99,23 +103,12 @@ func (i *importing) spoilt(q *quarantine, err error) error {
 	if failed != nil {
 		return errors.Join(err, q.failed(".", failed))
 	}
-	if !q.kept.Load() && i.opt.Before == nil {
+	if !q.kept.Load() {
 		return err
 	}
-	return &SpoiltError{Bundle: i.report.Bundle, Dir: q.dir, Reason: inWords(bad)}
-}
-
-// SpoiltError says that what was in quarantine had been changed there; it was
-// removed, and nothing was published.
-type SpoiltError struct {
-	Bundle string
-	Dir    string // the quarantine
-	Reason string
-}
-
-// Error implements error.
-func (e *SpoiltError) Error() string {
-	return fmt.Sprintf("import %s: its copy in quarantine (%s) was changed since it was checked, and was removed: %s; the same command again copies it anew", e.Bundle, e.Dir, e.Reason)
+	// Not what err is: nobody refuses the bundle for what became of its copy.
+	return &ImportError{Code: bundle.CodeMedium, Reason: fmt.Sprintf("its copy in quarantine: %s: %s", q.dir, inWords(bad)),
+		Next: "what was changed there since it was checked was removed; look after the disk, or after the program that changed it, then the same command again copies it anew"}
 }
 
 // Quarantine returns the bundles of which something is in quarantine, oldest

@@ -17,12 +17,16 @@ import (
 	"patchferry/mirror/bundle"
 )
 
-// crossingKills is how often export and import are killed each.
+// crossingKills is how often export and import are killed each; 200 times with
+// TEST_FULL=1.
 func crossingKills() int {
-	if testing.Short() || raced {
-		return 20
+	switch {
+	case os.Getenv("TEST_FULL") == "1":
+		return 200
+	case testing.Short(), raced:
+		return 10
 	}
-	return 200
+	return 50
 }
 
 // TestT21ExportKilledAnywhere kills the real process while it exports, and runs
