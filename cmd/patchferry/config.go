@@ -124,7 +124,7 @@ do what it seems to is a warning.`,
 			for _, w := range l.Warnings {
 				a.note("warning: %s", w)
 			}
-			return a.printf("%s: no errors, %d sources, %d warnings\n", l.File, len(l.Sources), len(l.Warnings))
+			return a.printf("%s: no errors, %s, %s\n", l.File, plural(len(l.Sources), "source", "sources"), plural(len(l.Warnings), "warning", "warnings"))
 		},
 	}
 }
