@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -95,8 +96,14 @@ func explainBundle(err error) error {
 	if waiting, ok := errors.AsType[*bundle.WaitingError](err); ok {
 		return withCode(exitPart, fmt.Errorf("what is here is right; %w", waiting))
 	}
-	if many, ok := errors.AsType[*bundle.AmbiguousError](err); ok {
-		return withCode(exitUsage, many)
+	return explainMany(err)
+}
+
+// explainMany says what to do about a medium with several bundles.
+func explainMany(err error) error {
+	many, ok := errors.AsType[*bundle.AmbiguousError](err)
+	if !ok {
+		return err
 	}
-	return err
+	return withHint(withCode(exitUsage, err), "name the folder of the next one, as in %s", filepath.Join(many.Dir, many.Bundles[len(many.Bundles)-1]))
 }
