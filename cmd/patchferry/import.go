@@ -68,7 +68,10 @@ func (a *app) importBundle(ctx context.Context, c *config.Config, dirs []string,
 	if r.Status == mirror.StatusImported {
 		h.imported(ctx, r)
 	}
-	return explain(errors.Join(explainMany(err), a.printImport(r)))
+	if r.Bundle == "" { // none was opened
+		err = explainMedium(err)
+	}
+	return explain(errors.Join(err, a.printImport(r)))
 }
 
 func (a *app) printImport(r *mirror.ImportReport) error {
