@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -107,10 +110,25 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
 		Tool: "patchferry " + currentBuild().Version,
 	}
-	if f.to != "" {
-		opt.To, err = filepath.Abs(f.to)
+	if f.to == "" {
+		return opt, nil
 	}
-	return opt, err
+	if opt.To, err = filepath.Abs(f.to); err != nil {
+		return opt, fmt.Errorf("find %s: %w", f.to, err)
+	}
+	return opt, checkDirectory(opt.To)
+}
+
+// checkDirectory finds before the work that a medium is not there.
+func checkDirectory(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(usageError("export to %s: there is no such directory", dir), "mount the medium, or mkdir -p %s; then the same command", shellWord(dir))
+	}
+	if err == nil && !info.IsDir() {
+		return usageError("export to %s: it is no directory", dir)
+	}
+	return err // that it cannot be looked at, and why
 }
 
 // streamOf returns a stream of the configuration as mirror knows it.
