@@ -69,7 +69,7 @@ func (d *demo) copyFile(m machine, from, to string) error {
 // initFar sets up the far side, which believes the origin whose fingerprint is
 // typed, and then the publisher.
 func (d *demo) initFar(ctx context.Context) error {
-	ring, err := verify.ReadKeyFile(filepath.Join(d.disk, originFile))
+	ring, err := verify.ReadKeyFile(filepath.Join(d.near.dir, "keys", originFile))
 	if err != nil {
 		return err
 	}
