@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -71,6 +70,9 @@ func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) e
 	if err != nil {
 		return err
 	}
+	if err := checkMedium(opt.To); err != nil {
+		return err
+	}
 	show := a.newDisplay(c.Progress)
 	if f.dryRun {
 		show = nil
@@ -110,25 +112,10 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
 		Tool: "patchferry " + currentBuild().Version,
 	}
-	if f.to == "" {
-		return opt, nil
+	if f.to != "" {
+		opt.To, err = filepath.Abs(f.to)
 	}
-	if opt.To, err = filepath.Abs(f.to); err != nil {
-		return opt, fmt.Errorf("find %s: %w", f.to, err)
-	}
-	return opt, checkDirectory(opt.To)
-}
-
-// checkDirectory finds before the work that a medium is not there.
-func checkDirectory(dir string) error {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return withHint(usageError("export to %s: there is no such directory", dir), "mount the medium, or mkdir -p %s; then the same command", shellWord(dir))
-	}
-	if err == nil && !info.IsDir() {
-		return usageError("export to %s: it is no directory", dir)
-	}
-	return err // that it cannot be looked at, and why
+	return opt, err
 }
 
 // streamOf returns a stream of the configuration as mirror knows it.
@@ -190,4 +177,20 @@ func explainExport(err error) error {
 		return withHint(err, "make %s of space, or --to another medium; --dry-run says how much each --volume-size takes", humanize.Bytes(uint64(space.Need-space.Free)))
 	}
 	return explain(err)
+}
+
+// checkMedium finds before the work that a medium is not there. A dry run needs
+// none.
+func checkMedium(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(usageError("export to %s: there is no such directory", dir), "mount the medium, or mkdir -p %s; then the same command", shellWord(dir))
+	}
+	if err == nil && !info.IsDir() {
+		return usageError("export to %s: it is no directory", dir)
+	}
+	return err // that it cannot be looked at, and why
 }
