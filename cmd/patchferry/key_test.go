@@ -56,11 +56,11 @@ func makeKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fingerprintIn is "fingerprint FILE": it sets $FPR to the fingerprint of the
+// readOut is "readout FILE": it sets $FPR to the fingerprint of the
 // key in a file, as it would be read out by telephone.
-func fingerprintIn(ts *testscript.TestScript, neg bool, args []string) {
+func readOut(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: fingerprint FILE")
+		ts.Fatalf("usage: readout FILE")
 	}
 	ring, err := verify.ReadKeyFile(ts.MkAbs(args[0]))
 	ts.Check(err)
