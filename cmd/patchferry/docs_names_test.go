@@ -54,6 +54,30 @@ func TestDocsNamesAreFound(t *testing.T) {
 	}
 }
 
+// TestDocsExamples finds that every command that does something shows how it is
+// typed, in words that exist.
+func TestDocsExamples(t *testing.T) {
+	root := commandTree()
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		if cmd.Name() == "help" || cmd.Name() == "completion" { // cobra's own
+			return
+		}
+		for _, below := range cmd.Commands() {
+			look(below)
+		}
+		if cmd.Example == "" && !cmd.HasSubCommands() {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		for _, line := range shownCommands("```\n" + cmd.Example + "\n```\n") {
+			for _, problem := range notOurs(root, line) {
+				t.Errorf("%s: its example %q: %s", cmd.CommandPath(), line, problem)
+			}
+		}
+	}
+	look(root)
+}
+
 var (
 	codeIn     = regexp.MustCompile("(?ms)^```.*?^```|`[^`\n]+`")
 	commandIn  = regexp.MustCompile(`(?m)(?:^|[ \x60/])patchferry ((?:[^;|&#()<>\x60\n]|'[^'\n]*')+)`)

@@ -22,9 +22,10 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "init",
-		Short: "Set up a new mirror",
-		Long:  "Set up a new mirror: a near side, which has the Internet, or a far side, to which everything is carried.",
+		Use:     "init",
+		Short:   "Set up a new mirror",
+		Example: "  patchferry init near --dir mirror\n  patchferry init far --dir mirror --name plant --origin-key origin.asc --fingerprint 'C374 0FC5 69A6 …'",
+		Long:    "Set up a new mirror: a near side, which has the Internet, or a far side, to which everything is carried.",
 	}
 	group(cmd)
 	cmd.AddCommand(a.initNearCommand(), a.initFarCommand())
