@@ -16,7 +16,6 @@ import (
 	"patchferry/layout/store"
 	"patchferry/mirror"
 	"patchferry/mirror/bundle"
-	"patchferry/mirror/trusted"
 	"patchferry/verify"
 )
 
@@ -124,6 +123,7 @@ func (w *wire) content(without []layout.Digest) *bundle.Content {
 type far struct {
 	*mirror.Mirror
 	t     testing.TB
+	root  string // of everything
 	dir   *store.Dir
 	key   *verify.SecretKey
 	pins  *verify.Pins // of bulletins
@@ -135,36 +135,7 @@ type far struct {
 func newFar(t testing.TB, w *wire) *far {
 	t.Helper()
 	f := &far{t: t, now: w.now.Add(time.Hour), pins: w.pins, keys: w.keys}
-	root := t.TempDir()
-	var err error
-	if f.dir, err = store.CreateDir(filepath.Join(root, "store")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.dir.Close() })
-	if f.key, err = verify.GenerateKey("far site", w.now.Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	pins := &verify.Pins{}
-	err = errors.Join(
-		pins.Add(verify.Pin{Fingerprint: f.key.Fingerprint(), Purpose: verify.PurposeSite}),
-		pins.Add(verify.Pin{Fingerprint: w.key.Fingerprint(), Purpose: verify.PurposeOrigin}),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock := func() time.Time { return f.now }
-	f.trust = &verify.Trust{Keys: verify.MergeKeyrings(f.key.Public(), w.key.Public()), Pins: pins, Clock: clock}
-	mark, err := store.OpenMark(filepath.Join(root, "mark"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mark.Close() })
-	f.Mirror = &mirror.Mirror{Store: f.dir, Work: filepath.Join(root, "work"), Clock: clock, Land: "test"}
-	f.Trusted = &trusted.Reader{Store: f.dir, Trust: f.trust, Mark: mark}
-	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: clock}
-	f.Judge = func(source string, profile verify.Profile) *verify.Judge {
-		return &verify.Judge{Keys: f.keys, Pins: f.pins, Profile: profile, Source: source, Clock: clock}
-	}
+	f.setUp(w.key)
 	return f
 }
 

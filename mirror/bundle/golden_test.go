@@ -32,6 +32,7 @@ func goldens() []golden {
 		{"good-full", fullBundle, []string{"origin"}},
 		{"good-volumes", volumesBundle, []string{"origin", "second"}},
 		{"good-catalog-only", catalogOnlyBundle, []string{"origin"}},
+		{small, smallBundle, []string{"origin"}},
 	}
 }
 
@@ -72,6 +73,15 @@ func catalogOnlyBundle(t *testing.T, _ string, s *sample) *bundle.Writer {
 	t.Helper()
 	*s = *newSample(t, testKey(t, "origin"), sampleOptions{required: []int{1, 1000}})
 	s.content.Header.Bundle, s.content.Header.Kind = "33333333-2222-4333-8444-555555555555", bundle.CatalogOnly
+	return &bundle.Writer{}
+}
+
+// smallBundle is what bad bundles are compared with that are refused for their
+// position.
+func smallBundle(t *testing.T, _ string, s *sample) *bundle.Writer {
+	t.Helper()
+	*s = *newSample(t, testKey(t, "origin"), sampleOptions{sizes: []int{200}})
+	smallContent(s.content)
 	return &bundle.Writer{}
 }
 
@@ -124,7 +134,7 @@ func TestGolden(t *testing.T) {
 func makeKeys(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(bundles, "keys")
-	for _, name := range []string{"origin", "second"} {
+	for _, name := range []string{"origin", "second", "stranger"} {
 		if _, err := os.Stat(filepath.Join(dir, name+".secret.asc")); err == nil || !*update {
 			continue
 		}
