@@ -76,7 +76,7 @@ type importing struct {
 func (m *Mirror) Import(ctx context.Context, dirs []string, opt ImportOptions) (*ImportReport, error) {
 	i := &importing{m: m, opt: opt, report: &ImportReport{DryRun: opt.DryRun}}
 	if !opt.DryRun {
-		unlock, err := m.lock("import")
+		unlock, err := m.take()
 		if err != nil {
 			return i.report, err
 		}
@@ -102,6 +102,9 @@ func (i *importing) run(ctx context.Context, dirs []string) error {
 	if err := i.place(ctx); err != nil {
 		return i.leave(err)
 	}
+	if !i.opt.DryRun {
+		i.m.hold("import") // what is imported already was found without a write
+	}
 	if err := i.b.Census(ctx); err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (i *importing) run(ctx context.Context, dirs []string) error {
 	if err := q.fill(ctx); err != nil {
 		return err
 	}
-	return i.finish(ctx, q)
+	return q.spoilt(i.finish(ctx, q))
 }
 
 // leave removes what an import left that was killed right after it published.

@@ -66,6 +66,17 @@ func (q *quarantine) clear() error {
 	return os.RemoveAll(q.dir)
 }
 
+// spoilt removes a quarantine that does not hold what was copied into it, as a
+// bad disk or somebody leaves it: then the same command brings the bundle anew.
+func (q *quarantine) spoilt(err error) error {
+	bad, ok := errors.AsType[*bundle.Error](err)
+	if !ok || bad.Code == bundle.CodeMedium {
+		return err
+	}
+	return &ImportError{Code: bad.Code, Reason: "in quarantine: " + inWords(bad), Err: errors.Join(err, q.clear()),
+		Next: "what was copied here is damaged and was removed; look after the disk, then the same command again"}
+}
+
 func (q *quarantine) volume(index int) string { return bundle.VolumeName(index, len(q.i.h.Volumes)) }
 
 // has reports whether a whole volume is here.
