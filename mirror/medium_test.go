@@ -18,7 +18,9 @@ import (
 // command finishes.
 func TestT20MediumChanges(t *testing.T) {
 	volume := func(name string) func(*wire, string) string {
-		return func(_ *wire, dir string) string { return filepath.Join(dir, "vol-001-of-001", filepath.FromSlash(name)) }
+		return func(_ *wire, dir string) string {
+			return filepath.Join(dir, "vol-001-of-001", filepath.FromSlash(name))
+		}
 	}
 	object := func(w *wire, dir string) string { return w.object(dir) }
 	spoil := func(t *testing.T, name string) { flip(t, name, 100) }
