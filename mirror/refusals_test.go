@@ -25,7 +25,7 @@ const bundles = "../testdata/bundles"
 type golden struct {
 	name, after string
 	code        bundle.Code // "-": imported
-	exit        string
+	exit, words string
 }
 
 // goldens returns the golden bundles of one row of the table of refusals.
@@ -38,8 +38,8 @@ func goldens(t *testing.T, row string) []golden {
 	var all []golden
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
-		if len(fields) == 4 && strings.HasPrefix(fields[0], row+"-") {
-			all = append(all, golden{fields[0], fields[1], bundle.Code(fields[2]), fields[3]})
+		if len(fields) == 5 && strings.HasPrefix(fields[0], row+"-") {
+			all = append(all, golden{fields[0], fields[1], bundle.Code(fields[2]), fields[3], fields[4]})
 		}
 	}
 	if len(all) == 0 {
@@ -100,6 +100,9 @@ func (g golden) imports(t *testing.T) {
 		class := map[string]error{"3": mirror.ErrPartial, "4": verify.ErrUntrusted}[g.exit]
 		if refusal.Code != g.code || r.Code != g.code || !errors.Is(err, class) {
 			t.Errorf("dry run %v: got %v (%s in the report), want %s", dry, err, r.Code, g.code)
+		}
+		if g.words != "-" && !strings.Contains(err.Error(), g.words) {
+			t.Errorf("dry run %v: got %v, want it to say %q", dry, err, g.words)
 		}
 		if refusal.Next == "" {
 			t.Errorf("dry run %v: %v: nothing says what to do", dry, err)

@@ -114,11 +114,11 @@ func goldenRow(t *testing.T, row string) {
 	rows := 0
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
-		if len(fields) != 4 || !strings.HasPrefix(fields[0], row+"-") {
+		if len(fields) != 5 || !strings.HasPrefix(fields[0], row+"-") {
 			continue
 		}
 		rows++
-		name, after, code := fields[0], fields[1], fields[2]
+		name, after, code, words := fields[0], fields[1], fields[2], fields[4]
 		exit, err := strconv.Atoi(fields[3])
 		if err != nil {
 			t.Fatal(err)
@@ -138,6 +138,9 @@ func goldenRow(t *testing.T, row string) {
 			}
 			if string(report.Code) != code {
 				t.Errorf("got code %q, want %q: %+v", report.Code, code, e)
+			}
+			if words != "-" && !strings.Contains(e.Error, words) {
+				t.Errorf("it says %q, want %q", e.Error, words)
 			}
 			if now := statesOf(t, far); now != states {
 				t.Errorf("it published state %d", now)

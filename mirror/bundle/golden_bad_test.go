@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ type bad struct {
 	after string // the bundle that the far side imported before
 	code  string // of the refusal; "-" where it is imported
 	exit  int    // of patchferry import
+	words string // of the refusal; "-": any
 	make  func(t *testing.T) *parcel
 }
 
@@ -30,7 +32,8 @@ const expectedHead = `# What an import says of each bundle of the folder bad, an
 # after: imported before, by the same far side; -: it has imported nothing yet.
 # The far side is called plant, pins keys/origin.asc as its origin and
 # keys/second.asc for bulletins.
-# bundle	after	code	exit
+# words: in what it says; -: any.
+# bundle	after	code	exit	words
 `
 
 const small = "good-small"
@@ -79,29 +82,37 @@ func badBytes() []bad {
 	add := func(name string) func(*testing.T) *parcel {
 		return plainParcel(func(p *parcel) { p.volumes[0][name] = []byte("!\n") })
 	}
+	segment := func(change func(p *parcel, name string)) func(*testing.T) *parcel {
+		return shaped(parcelOptions{sampleOptions: sampleOptions{sizes: []int{3000}}, plan: bundle.PlanOptions{MaxFile: 2000, Cluster: 1}}, func(p *parcel) {
+			change(p, slices.Max(slices.Collect(maps.Keys(p.volumes[0]))))
+		})
+	}
 	return []bad{
-		{"T01-object-flipped", "-", "digest", 4, onTheWay("objects/", flip)},
-		{"T01-catalog-flipped", "-", "digest", 4, onTheWay(bundle.CatalogFile, flip)},
-		{"T01-entries-flipped", "-", "digest", 4, onTheWay(bundle.EntriesFile, flip)},
-		{"T01-volume-list-flipped", "-", "digest", 4, onTheWay(bundle.VolumeFile, flip)},
-		{"T01-readme-flipped", "-", "digest", 4, onTheWay(bundle.ReadmeFile, flip)},
-		{"T02-object-cut-short", "-", "size", 4, onTheWay("objects/", cut)},
-		{"T02-object-extended", "-", "size", 4, onTheWay("objects/", extend)},
-		{"T02-generation-extended", "-", "size", 4, onTheWay(bundle.GenerationFile, extend)},
-		{"T03-object-missing", "-", "incomplete", 3, remove("objects/")},
-		{"T03-readme-missing", "-", "incomplete", 3, remove(bundle.ReadmeFile)},
-		{"T03-volume-missing", "-", "waiting", 3, shaped(twoVolumes(), func(p *parcel) { p.volumes[1] = nil })},
-		{"T04-file-at-the-root", "-", "undeclared", 4, add("autorun.inf")},
-		{"T04-file-among-objects", "-", "undeclared", 4, add("objects/ab/x")},
-		{"T05-header-edited", "-", "signature", 4, onTheWay(bundle.HeaderFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"seq": 1`), []byte(`"seq": 9`), 1) })},
-		{"T05-signature-stripped", "-", "signature", 4, plainParcel(func(p *parcel) { delete(p.volumes[0], bundle.HeaderSigFile) })},
-		{"T05-signature-of-another-header", "-", "signature", 4, func(t *testing.T) *parcel {
+		{"T01-segment-flipped", "-", "digest", 4, "/0002 has other bytes than were signed", segment(func(p *parcel, name string) { p.change(name, flip) })},
+		{"T02-segment-cut-short", "-", "size", 4, "/0002 has 999 bytes, want 1000", segment(func(p *parcel, name string) { p.change(name, cut) })},
+		{"T03-segment-missing", "-", "incomplete", 3, "/0002 is missing", segment(func(p *parcel, name string) { delete(p.volumes[0], name) })},
+		{"T01-object-flipped", "-", "digest", 4, "has other bytes than were signed", onTheWay("objects/", flip)},
+		{"T01-catalog-flipped", "-", "digest", 4, "catalog/catalog.jsonl.zst has other bytes than were signed", onTheWay(bundle.CatalogFile, flip)},
+		{"T01-entries-flipped", "-", "digest", 4, "catalog/entries.jsonl.zst has other bytes than were signed", onTheWay(bundle.EntriesFile, flip)},
+		{"T01-volume-list-flipped", "-", "digest", 4, "VOLUME.jsonl has other bytes than were signed", onTheWay(bundle.VolumeFile, flip)},
+		{"T01-readme-flipped", "-", "digest", 4, "README.txt has other bytes than were signed", onTheWay(bundle.ReadmeFile, flip)},
+		{"T02-object-cut-short", "-", "size", 4, "has 199 bytes, want 200", onTheWay("objects/", cut)},
+		{"T02-object-extended", "-", "size", 4, "has 201 bytes, want 200", onTheWay("objects/", extend)},
+		{"T02-generation-extended", "-", "size", 4, "catalog/generation.json has 500 bytes, want 499", onTheWay(bundle.GenerationFile, extend)},
+		{"T03-object-missing", "-", "incomplete", 3, "is missing", remove("objects/")},
+		{"T03-readme-missing", "-", "incomplete", 3, "README.txt is missing", remove(bundle.ReadmeFile)},
+		{"T03-volume-missing", "-", "waiting", 3, "waiting for 1 of 2 volumes: 2", shaped(twoVolumes(), func(p *parcel) { p.volumes[1] = nil })},
+		{"T04-file-at-the-root", "-", "undeclared", 4, "autorun.inf is a file that the volume does not name", add("autorun.inf")},
+		{"T04-file-among-objects", "-", "undeclared", 4, "objects/ab is a directory that the volume does not name", add("objects/ab/x")},
+		{"T05-header-edited", "-", "signature", 4, "is not signed by the keys that are trusted", onTheWay(bundle.HeaderFile, func(b []byte) []byte { return bytes.Replace(b, []byte(`"seq": 1`), []byte(`"seq": 9`), 1) })},
+		{"T05-signature-stripped", "-", "signature", 4, "is not signed: HEADER.json.asc is missing", plainParcel(func(p *parcel) { delete(p.volumes[0], bundle.HeaderSigFile) })},
+		{"T05-signature-of-another-header", "-", "signature", 4, "is not signed by the keys that are trusted", func(t *testing.T) *parcel {
 			p, other := newParcel(t, parcelOptions{}), newParcel(t, parcelOptions{edit: func(c *bundle.Content) { c.Header.Seq = 2 }})
 			p.volumes[0][bundle.HeaderSigFile] = other.volumes[0][bundle.HeaderSigFile]
 			return p
 		}},
-		{"T05-generation-signature-stripped", "-", "signature", 4, remove(bundle.GenerationSigFile)},
-		{"T12-volume-of-another-bundle", "-", "digest", 4, func(t *testing.T) *parcel {
+		{"T05-generation-signature-stripped", "-", "signature", 4, "is not signed: catalog/generation.json.asc is missing", remove(bundle.GenerationSigFile)},
+		{"T12-volume-of-another-bundle", "-", "digest", 4, "vol-002-of-002/HEADER.json is of another bundle", func(t *testing.T) *parcel {
 			opt := twoVolumes()
 			p := newParcel(t, opt)
 			opt.edit = func(c *bundle.Content) { c.Header.Seq = 2 }
@@ -123,15 +134,15 @@ func badSigners() []bad {
 		})
 	}
 	return []bad{
-		{"T06-key-unknown", "-", "key", 4, by("stranger", func(*parcel) {})},
-		{"T06-bulletin-key", "-", "key", 4, by("second", func(*parcel) {})},
-		{"T08-version-0", "-", "version", 4, sealed(func(h *bundle.Header) { h.Version = 0 })},
-		{"T08-newer-reader-needed", "-", "version", 4, sealed(func(h *bundle.Header) { h.Version, h.MinReader = 2, 2 })},
-		{"T08-critical-unknown", "-", "version", 4, sealed(func(h *bundle.Header) { h.Critical = []string{"seq", "escrow"} })},
-		{"T09-for-others", "-", "audience", 4, sealed(func(h *bundle.Header) { h.Audience = []string{"harbour"} })},
-		{"T18-key-inside", "-", "key", 4, by("stranger", func(p *parcel) { p.keyInside() })},
-		{"T18-key-ignored", "-", "-", 0, plainParcel(func(p *parcel) { p.keyInside(); p.seal() })},
-		{"T19-rotation-without-the-old-key", "-", "key", 4, by("stranger", func(p *parcel) {
+		{"T06-key-unknown", "-", "key", 4, "is not in the keyring", by("stranger", func(*parcel) {})},
+		{"T06-bulletin-key", "-", "key", 4, "for origin", by("second", func(*parcel) {})},
+		{"T08-version-0", "-", "version", 4, "has version 0", sealed(func(h *bundle.Header) { h.Version = 0 })},
+		{"T08-newer-reader-needed", "-", "version", 4, "needs a reader of version 2, this one has 1", sealed(func(h *bundle.Header) { h.Version, h.MinReader = 2, 2 })},
+		{"T08-critical-unknown", "-", "version", 4, "needs a reader that understands \"escrow\"", sealed(func(h *bundle.Header) { h.Critical = []string{"seq", "escrow"} })},
+		{"T09-for-others", "-", "audience", 4, "it is for [\"harbour\"], and this is \"plant\"", sealed(func(h *bundle.Header) { h.Audience = []string{"harbour"} })},
+		{"T18-key-inside", "-", "key", 4, "-", by("stranger", func(p *parcel) { p.keyInside() })},
+		{"T18-key-ignored", "-", "-", 0, "-", plainParcel(func(p *parcel) { p.keyInside(); p.seal() })},
+		{"T19-rotation-without-the-old-key", "-", "key", 4, "-", by("stranger", func(p *parcel) {
 			origin, stranger := testKey(p.t, "origin"), testKey(p.t, "stranger")
 			var armored strings.Builder
 			if err := stranger.WritePublic(&armored); err != nil {
@@ -176,23 +187,23 @@ func badPositions() []bad {
 	}
 	other := layout.DigestOf([]byte("another header"))
 	return []bad{
-		{"T09-another-stream", small, "audience", 4, after(func(h *bundle.Header, _ bundle.Before) {
+		{"T09-another-stream", small, "audience", 4, "which is not followed here", after(func(h *bundle.Header, _ bundle.Before) {
 			h.Stream, h.Prev = "99999999-8888-4777-8666-000000000000", nil
 		})},
-		{"T09-another-origin", small, "audience", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Origin = "aaaaaaaa-bbbb-4ccc-8ddd-000000000000" })},
-		{"T10-rollback", small, "rollback", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Seq, h.Prev = 4, nil })},
-		{"T10-lower-epoch", small, "rollback", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Epoch, h.Seq, h.Prev = 1, 9, nil })},
-		{"T10-equivocation", small, "equivocation", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Seq, h.Prev = 5, nil })},
-		{"T10-fork", small, "fork", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Prev = &bundle.Before{Epoch: 2, Seq: 5, Header: other} })},
-		{"T10-fast-forward", small, "position", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Seq = 10_006 })},
-		{"T10-higher-epoch", small, "position", 4, after(func(h *bundle.Header, _ bundle.Before) { h.Epoch, h.Seq, h.Prev = 3, 1, nil })},
-		{"T11-missing-base", "-", "missing-base", 3, func(t *testing.T) *parcel {
+		{"T09-another-origin", small, "audience", 4, "belongs to the origin", after(func(h *bundle.Header, _ bundle.Before) { h.Origin = "aaaaaaaa-bbbb-4ccc-8ddd-000000000000" })},
+		{"T10-rollback", small, "rollback", 4, "it is number 4, and number 5 was accepted here", after(func(h *bundle.Header, _ bundle.Before) { h.Seq, h.Prev = 4, nil })},
+		{"T10-lower-epoch", small, "rollback", 4, "it is of epoch 1, and epoch 2 was accepted here", after(func(h *bundle.Header, _ bundle.Before) { h.Epoch, h.Seq, h.Prev = 1, 9, nil })},
+		{"T10-equivocation", small, "equivocation", 4, "another bundle with the number 5 was accepted here", after(func(h *bundle.Header, _ bundle.Before) { h.Seq, h.Prev = 5, nil })},
+		{"T10-fork", small, "fork", 4, "number 6 does not follow number 5 as it was accepted here", after(func(h *bundle.Header, _ bundle.Before) { h.Prev = &bundle.Before{Epoch: 2, Seq: 5, Header: other} })},
+		{"T10-fast-forward", small, "position", 4, "it is number 10006, a fast-forward of more than 10000 from number 5", after(func(h *bundle.Header, _ bundle.Before) { h.Seq = 10_006 })},
+		{"T10-higher-epoch", small, "position", 4, "it begins epoch 3 after epoch 2, which the operator must accept", after(func(h *bundle.Header, _ bundle.Before) { h.Epoch, h.Seq, h.Prev = 3, 1, nil })},
+		{"T11-missing-base", "-", "missing-base", 3, "1 object that it builds on never came here", func(t *testing.T) *parcel {
 			return newParcel(t, parcelOptions{sampleOptions: sampleOptions{required: []int{77}}, edit: func(c *bundle.Content) {
 				c.Header.Seq, c.Header.Kind, c.Header.SinceSeq = 3, bundle.Incremental, 2
 				c.Header.Prev = &bundle.Before{Epoch: 1, Seq: 2, Header: other}
 			}})
 		}},
-		{"T23-made-in-the-future", "-", "position", 4, sealed(func(h *bundle.Header) {
+		{"T23-made-in-the-future", "-", "position", 4, "it was made on 2126-11-22T12:00:00Z, in the future", sealed(func(h *bundle.Header) {
 			h.Created, h.ExpectedNext = layout.At(bundledAt.AddDate(100, 0, 0)), layout.Time{}
 		})},
 	}
@@ -202,12 +213,12 @@ func badPositions() []bad {
 // stands in the list alone, which is refused before the medium is looked at.
 func badPaths() []bad {
 	var all []bad
-	for _, c := range []struct{ name, path string }{
-		{"parent", "keys/../../x"}, {"absolute", "/etc/passwd"}, {"drive-letter", "c:/x"}, {"unc", `\\server\share`}, {"nul", "keys/a\x00b"},
-		{"colon", "keys/a:b"}, {"trailing-dot", "keys/a."}, {"trailing-blank", "keys/a "}, {"device", "keys/nul.txt"}, {"case-collision", "readme.TXT"},
-		{"overlong", "keys/" + strings.Repeat("a", 65)},
+	for _, c := range []struct{ name, path, words string }{
+		{"parent", "keys/../../x", "has the component \"..\""}, {"absolute", "/etc/passwd", "is not relative"}, {"drive-letter", "c:/x", "has other characters than a-z"}, {"unc", `\\server\share`, "has other characters than a-z"}, {"nul", "keys/a\x00b", "has other characters than a-z"},
+		{"colon", "keys/a:b", "has other characters than a-z"}, {"trailing-dot", "keys/a.", "which not every file system can keep"}, {"trailing-blank", "keys/a ", "has other characters than a-z"}, {"device", "keys/nul.txt", "which not every file system can keep"}, {"case-collision", "readme.TXT", "has other characters than a-z"},
+		{"overlong", "keys/" + strings.Repeat("a", 65), "has a component of more than 64 characters"},
 	} {
-		all = append(all, bad{"T13-" + c.name, "-", "path", 4, plainParcel(func(p *parcel) {
+		all = append(all, bad{"T13-" + c.name, "-", "path", 4, c.words, plainParcel(func(p *parcel) {
 			p.lines = func(lines []string) []string {
 				return append(lines, string(marshal(p.t, bundle.Line{Path: c.path, SHA256: layout.DigestOf(nil)})))
 			}
@@ -236,42 +247,42 @@ func badLists() []bad {
 		})
 	}
 	return []bad{
-		{"T14-entries-of-one-line", "-", "limit", 4, plainParcel(func(p *parcel) { p.list(bundle.EntriesFile, zeros(p.t)); p.seal() })},
-		{"T14-required-of-one-line", "-", "limit", 4, plainParcel(func(p *parcel) { p.list(bundle.RequiresFile, zeros(p.t)); p.header.Requires.Count = 1; p.seal() })},
-		{"T14-catalog-of-one-line", "-", "limit", 4, func(t *testing.T) *parcel {
+		{"T14-entries-of-one-line", "-", "limit", 4, "entries.jsonl.zst line 1 has more than", plainParcel(func(p *parcel) { p.list(bundle.EntriesFile, zeros(p.t)); p.seal() })},
+		{"T14-required-of-one-line", "-", "limit", 4, "requires.txt.zst line 1 has more than", plainParcel(func(p *parcel) { p.list(bundle.RequiresFile, zeros(p.t)); p.header.Requires.Count = 1; p.seal() })},
+		{"T14-catalog-of-one-line", "-", "limit", 4, "catalog.jsonl.zst line 1 has more than", func(t *testing.T) *parcel {
 			return newParcel(t, parcelOptions{sampleOptions: sampleOptions{catalog: zeros(t)}})
 		}},
-		{"T14-a-thousand-million-entries", "-", "limit", 4, sealed(func(h *bundle.Header) { h.Entries.Count = 1e9 })},
-		{"T14-a-thousand-million-updates", "-", "limit", 4, plainParcel(func(p *parcel) {
+		{"T14-a-thousand-million-entries", "-", "limit", 4, "announces a list of 1000000000 objects", sealed(func(h *bundle.Header) { h.Entries.Count = 1e9 })},
+		{"T14-a-thousand-million-updates", "-", "limit", 4, "has 1000000000 lines, more than", plainParcel(func(p *parcel) {
 			p.generation(func(g *layout.Generation) { g.Counts.Updates = 1e9 })
 			p.seal()
 		})},
-		{"T15-member-twice", "-", "format", 4, member(`"seq":1`)},
-		{"T15-bytes-after-the-header", "-", "format", 4, plainParcel(func(p *parcel) {
+		{"T15-member-twice", "-", "format", 4, "member \"seq\" stands twice", member(`"seq":1`)},
+		{"T15-bytes-after-the-header", "-", "format", 4, "not one whole JSON object", plainParcel(func(p *parcel) {
 			p.doc = func(b []byte) []byte { return append(b, "{}"...) }
 			p.seal()
 		})},
-		{"T15-path-twice", "-", "format", 4, plainParcel(func(p *parcel) {
+		{"T15-path-twice", "-", "format", 4, "names \"keys/empty\" twice", plainParcel(func(p *parcel) {
 			p.volumes[0]["keys/empty"] = nil
 			p.lines = func(lines []string) []string { return twice("keys/empty")(lines) }
 			p.seal()
 		})},
-		{"T15-one-digest-with-two-sizes", "-", "format", 4, func(t *testing.T) *parcel {
+		{"T15-one-digest-with-two-sizes", "-", "format", 4, "has 200 bytes in one place and 201 in another", func(t *testing.T) *parcel {
 			return newParcel(t, parcelOptions{sampleOptions: sampleOptions{twoSizes: true}})
 		}},
-		{"T15-required-in-capitals", "-", "format", 4, plain(bundle.RequiresFile, strings.Repeat("AB", 32)+" 1\n", 1)},
-		{"T16-an-entry-more", "-", "count", 4, sealed(func(h *bundle.Header) { h.Entries.Count++; h.Objects++ })},
-		{"T16-bytes-of-entries", "-", "count", 4, sealed(func(h *bundle.Header) { h.Entries.Bytes++; h.Bytes++ })},
-		{"T16-state-root", "-", "count", 4, sealed(func(h *bundle.Header) { h.StateRoot[0]++ })},
-		{"T16-a-file-less", "-", "count", 4, plainParcel(func(p *parcel) {
+		{"T15-required-in-capitals", "-", "format", 4, "requires.txt.zst line 1 is not <sha256> <size>", plain(bundle.RequiresFile, strings.Repeat("AB", 32)+" 1\n", 1)},
+		{"T16-an-entry-more", "-", "count", 4, "has 2 lines; the header says 3", sealed(func(h *bundle.Header) { h.Entries.Count++; h.Objects++ })},
+		{"T16-bytes-of-entries", "-", "count", 4, "entries.jsonl.zst has 371 bytes; the header says 372", sealed(func(h *bundle.Header) { h.Entries.Bytes++; h.Bytes++ })},
+		{"T16-state-root", "-", "count", 4, "; the header says 7 with", sealed(func(h *bundle.Header) { h.StateRoot[0]++ })},
+		{"T16-a-file-less", "-", "count", 4, "goes beyond the 6 files", plainParcel(func(p *parcel) {
 			p.seal()
 			p.resign(func(h *bundle.Header) { h.Volumes[0].Files-- })
 		})},
-		{"T16-updates-of-the-generation", "-", "count", 4, plainParcel(func(p *parcel) {
+		{"T16-updates-of-the-generation", "-", "count", 4, "has 1 lines; the header says 2", plainParcel(func(p *parcel) {
 			p.generation(func(g *layout.Generation) { g.Counts.Updates++ })
 			p.seal()
 		})},
-		{"T16-objects-that-the-catalog-does-not-name", "-", "count", 4, func(t *testing.T) *parcel {
+		{"T16-objects-that-the-catalog-does-not-name", "-", "count", 4, "the catalog refers to objects with the state root", func(t *testing.T) *parcel {
 			return newParcel(t, parcelOptions{sampleOptions: sampleOptions{unnamed: 50}})
 		}},
 	}
@@ -296,8 +307,8 @@ func badBulletins() []bad {
 		}
 	}
 	return []bad{
-		{"T17-bulletin-altered", "-", "bulletin", 4, with(func(o, s []byte) ([]byte, []byte) { return bytes.Replace(o, []byte("MS08"), []byte("MS09"), 1), s })},
-		{"T17-signature-malformed", "-", "bulletin", 4, with(func(o, _ []byte) ([]byte, []byte) { return o, []byte("its signature\n") })},
+		{"T17-bulletin-altered", "-", "bulletin", 4, "the document bulletins:ms08-067 is bad", with(func(o, s []byte) ([]byte, []byte) { return bytes.Replace(o, []byte("MS08"), []byte("MS09"), 1), s })},
+		{"T17-signature-malformed", "-", "bulletin", 4, "the document bulletins:ms08-067 is malformed", with(func(o, _ []byte) ([]byte, []byte) { return o, []byte("its signature\n") })},
 	}
 }
 
@@ -306,7 +317,7 @@ func expected() string {
 	var b strings.Builder
 	b.WriteString(expectedHead)
 	for _, c := range bads() {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\n", c.name, c.after, c.code, c.exit)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\n", c.name, c.after, c.code, c.exit, c.words)
 	}
 	return b.String()
 }

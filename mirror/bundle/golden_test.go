@@ -240,3 +240,31 @@ func TestOthersRefuseSpoiltGolden(t *testing.T) {
 		})
 	}
 }
+
+// beyondScript are the rows, or single bundles, that only an import can refuse:
+// it knows its own name, what it accepted before, which publishers it trusts and
+// what a catalog is.
+func beyondScript() []string {
+	return []string{
+		"T09-", "T10-", "T11-", "T17-", "T18-key-ignored", "T23-", "T14-a-thousand-million-updates", "T14-catalog-of-one-line",
+		"T15-one-digest-with-two-sizes", "T16-updates-of-the-generation", "T16-objects-that-the-catalog-does-not-name",
+	}
+}
+
+// TestOthersRefuseBad runs the script over the bad bundles.
+func TestOthersRefuseBad(t *testing.T) {
+	judges(t, "gpg", "jq", "sha256sum", "zstd")
+	for _, c := range bads() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			beyond := slices.ContainsFunc(beyondScript(), func(row string) bool { return strings.HasPrefix(c.name, row) })
+			out, err := script(t, filepath.Join(bundles, "bad", c.name))
+			switch {
+			case beyond && (err != nil || !strings.HasSuffix(out, "good\n")):
+				t.Errorf("got %v, and it was thought right as far as a script can see:\n%s", err, out)
+			case !beyond && (err == nil || !strings.Contains(out, "refused: ")):
+				t.Errorf("got %v, want a refusal:\n%s", err, out)
+			}
+		})
+	}
+}
