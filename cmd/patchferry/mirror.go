@@ -219,6 +219,9 @@ func explain(err error) error {
 	if refusal, ok := errors.AsType[*mirror.ImportError](err); ok && refusal.Next != "" {
 		err = withHint(err, "%s", refusal.Next)
 	}
+	if space, ok := errors.AsType[*mirror.SpaceError](err); ok {
+		return withHint(err, "make space on the disk of %s, then the same command again", space.Dir)
+	}
 	switch {
 	case errors.Is(err, mirror.ErrAlready):
 		return withCode(exitAlready, err)
