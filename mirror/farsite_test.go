@@ -16,6 +16,7 @@ import (
 	"patchferry/layout/store"
 	"patchferry/mirror"
 	"patchferry/mirror/bundle"
+	"patchferry/mirror/trusted"
 	"patchferry/verify"
 )
 
@@ -32,6 +33,7 @@ type wire struct {
 	signer []bundle.Signer
 	edit   func(*bundle.Content) // changes the next bundle
 	volume int64                 // size of a volume; 0 is no limit
+	plan   bundle.PlanOptions    // besides
 }
 
 func newWire(t testing.TB) *wire {
@@ -51,7 +53,10 @@ func (w *wire) send(without ...layout.Digest) string {
 	if w.edit != nil {
 		w.edit(c)
 	}
-	writer := &bundle.Writer{Source: w.Store, Signers: w.signer, Options: bundle.PlanOptions{VolumeSize: w.volume}}
+	writer := &bundle.Writer{Source: w.Store, Signers: w.signer, Options: w.plan}
+	if w.volume > 0 {
+		writer.Options.VolumeSize = w.volume
+	}
 	made, err := writer.Write(w.t.Context(), w.t.TempDir(), c)
 	if err != nil {
 		w.t.Fatal(err)
@@ -137,6 +142,20 @@ func newFar(t testing.TB, w *wire) *far {
 	f := &far{t: t, now: w.now.Add(time.Hour), pins: w.pins, keys: w.keys}
 	f.setUp(w.key)
 	return f
+}
+
+// use puts the far side on a store.
+func (f *far) use(st store.Store, markPath string) {
+	f.t.Helper()
+	mark, err := store.OpenMark(markPath)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = mark.Close() })
+	f.Store, f.Clock = st, mark.Clock(func() time.Time { return f.now })
+	f.trust.Clock = f.Clock
+	f.Trusted = &trusted.Reader{Store: st, Trust: f.trust, Mark: mark}
+	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: f.Clock}
 }
 
 // take imports bundles that must be accepted.

@@ -19,7 +19,7 @@ import (
 )
 
 // everyFlip is set where there is time for all flips (.ci/full).
-const everyFlip = "PATCHFERRY_EVERY_FLIP"
+const everyFlip = "TEST_FULL"
 
 // flipped is bits of one byte of one file.
 type flipped struct {

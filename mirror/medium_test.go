@@ -130,7 +130,7 @@ func TestT20QuarantineChanges(t *testing.T) {
 			}
 			flip(t, kept[0], 100)
 			e := f.refuse(mirror.ImportOptions{}, dir)
-			if !strings.Contains(e.Error(), "in quarantine: ") || !strings.Contains(e.Next, "the same command again") {
+			if e.Code != bundle.CodeMedium || !strings.Contains(e.Error(), "in quarantine: ") || !strings.Contains(e.Next, "the same command again") {
 				t.Errorf("got %v; next: %s", e, e.Next)
 			}
 			f.take(dir)

@@ -13,7 +13,6 @@ import (
 	"patchferry/layout/store"
 	"patchferry/mirror"
 	"patchferry/mirror/bundle"
-	"patchferry/mirror/trusted"
 	"patchferry/verify"
 )
 
@@ -203,17 +202,10 @@ func (f *far) setUp(origin *verify.SecretKey, more ...*verify.SecretKey) {
 	for _, key := range more {
 		rings = append(rings, key.Public())
 	}
-	mark, err := store.OpenMark(filepath.Join(f.root, "mark"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mark.Close() })
-	clock := mark.Clock(func() time.Time { return f.now })
-	f.trust = &verify.Trust{Keys: verify.MergeKeyrings(rings...), Pins: pins, Clock: clock}
-	f.Mirror = &mirror.Mirror{Store: f.dir, Work: filepath.Join(f.root, "work"), Clock: clock, Land: "test"}
-	f.Trusted = &trusted.Reader{Store: f.dir, Trust: f.trust, Mark: mark}
-	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: clock}
+	f.Mirror = &mirror.Mirror{Work: filepath.Join(f.root, "work"), Land: "test"}
+	f.trust = &verify.Trust{Keys: verify.MergeKeyrings(rings...), Pins: pins}
+	f.use(f.dir, filepath.Join(f.root, "mark"))
 	f.Judge = func(source string, profile verify.Profile) *verify.Judge {
-		return &verify.Judge{Keys: f.keys, Pins: f.pins, Profile: profile, Source: source, Clock: clock}
+		return &verify.Judge{Keys: f.keys, Pins: f.pins, Profile: profile, Source: source, Clock: f.Clock}
 	}
 }

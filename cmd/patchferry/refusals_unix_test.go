@@ -42,31 +42,15 @@ func copyOfSmall(t *testing.T) (volume string) {
 	return filepath.Join(dir, "main-e002-s000005", "vol-001-of-001")
 }
 
-// askedSite is a far side that asks a program before it publishes.
-type askedSite struct {
-	t      *testing.T
-	dir    string
-	config []byte // without hooks
-}
-
-func newAskedSite(t *testing.T) *askedSite {
+// asks makes a shell script the program that a site asks before an import
+// publishes.
+func asks(t *testing.T, dir, script string) {
 	t.Helper()
-	return &askedSite{t: t, dir: goldenFar(t)}
-}
-
-// prePublish makes a shell script the program that is asked before an import
-// publishes; it runs in the folder of the site.
-func (s *askedSite) prePublish(script, more string) {
-	s.t.Helper()
-	must(s.t, os.WriteFile(filepath.Join(s.dir, "ask.sh"), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
-	name := filepath.Join(s.dir, "patchferry.toml")
-	if s.config == nil {
-		text, err := os.ReadFile(name)
-		must(s.t, err)
-		s.config = text
-	}
-	text := fmt.Sprintf("%s\n[hooks]\npre_publish = \"ask.sh\"\n%s\n", s.config, more)
-	must(s.t, os.WriteFile(name, []byte(text), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "ask.sh"), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	name := filepath.Join(dir, "patchferry.toml")
+	text, err := os.ReadFile(name)
+	must(t, err)
+	must(t, os.WriteFile(name, append(text, "\n[hooks]\npre_publish = \"ask.sh\"\n"...), 0o600))
 }
 
 // untouched demands that nothing was published, and that no object is in the
@@ -133,54 +117,28 @@ func TestT17UnpinnedBulletin(t *testing.T) {
 // TestT20MediumChanges changes the medium after a dry run has found it right,
 // and after an import has copied it.
 func TestT20MediumChanges(t *testing.T) {
-	far := newAskedSite(t)
+	far := goldenFar(t)
 	volume := copyOfSmall(t)
-	mustRun(t, far.dir, exitDone, "import", "--dry-run", volume)
+	mustRun(t, far, exitDone, "import", "--dry-run", volume)
 	name := filepath.Join(volume, filepath.FromSlash(smallObject))
 	right, err := os.ReadFile(name)
 	must(t, err)
 	spoilt := bytes.Clone(right)
 	spoilt[100] ^= 1
 	must(t, os.WriteFile(name, spoilt, 0o600))
-	report, e := refusal(t, far.dir, exitUntrusted, volume)
+	report, e := refusal(t, far, exitUntrusted, volume)
 	if report.Code != bundle.CodeDigest || !strings.Contains(e.Error, "has other bytes than were signed") {
 		t.Errorf("got %s: %s", report.Code, e.Error)
 	}
-	untouched(t, far.dir)
+	untouched(t, far)
 
 	must(t, os.WriteFile(name, right, 0o600))
-	far.prePublish(fmt.Sprintf("for f in '%s'/*.* '%s'; do echo spoilt >>\"$f\"; done", volume, name), "")
-	mustRun(t, far.dir, exitDone, "import", volume)
-	mustRun(t, far.dir, exitDone, "audit")
+	asks(t, far, fmt.Sprintf("for f in '%s'/*.* '%s'; do echo spoilt >>\"$f\"; done", volume, name))
+	mustRun(t, far, exitDone, "import", volume)
+	mustRun(t, far, exitDone, "audit")
 	if now, err := os.ReadFile(name); err != nil || bytes.Equal(now, right) {
 		t.Errorf("the medium was not changed (%v)", err)
 	}
-}
-
-// TestT22TwoImports finds another import at work, and says which.
-func TestT22TwoImports(t *testing.T) {
-	far := newAskedSite(t)
-	far.prePublish("echo >asked; cat answer", "")
-	asked, answer := filepath.Join(far.dir, "asked"), filepath.Join(far.dir, "answer")
-	must(t, errors.Join(syscall.Mkfifo(asked, 0o600), syscall.Mkfifo(answer, 0o600)))
-	medium := filepath.Join(goldenBundles, "good-small")
-	first := make(chan result, 1)
-	go func() { first <- runIn(t.Context(), far.dir, "import", medium) }()
-	_, err := os.ReadFile(asked) // the first one has the lock
-	must(t, err)
-	states := snapshot(t, filepath.Join(far.dir, "store"))
-	_, e := refusal(t, far.dir, exitLocked, medium)
-	if !strings.Contains(e.Error, "locked by import (process ") || !strings.Contains(e.Hint, "the same command again") {
-		t.Errorf("it says %q; next: %q", e.Error, e.Hint)
-	}
-	if after := snapshot(t, filepath.Join(far.dir, "store")); after != states {
-		t.Errorf("the second import wrote:\n%s", after)
-	}
-	must(t, os.WriteFile(answer, nil, 0o600))
-	if r := <-first; r.code != exitDone {
-		t.Errorf("the first import exits %d: %s", r.code, r.stderr)
-	}
-	mustRun(t, far.dir, exitAlready, "import", medium)
 }
 
 // TestT23ClockSetBack brings a bundle whose key is good by the clock of the
@@ -277,30 +235,5 @@ func TestT24RevokedByTheSameWrite(t *testing.T) {
 	}
 	if got != http.StatusGone {
 		t.Errorf("revoked: %d, want 410", got)
-	}
-}
-
-// TestT26Hook asks a program that refuses, and one that hangs: the bundle stays
-// in quarantine, and the same command goes on from there.
-func TestT26Hook(t *testing.T) {
-	medium := filepath.Join(goldenBundles, "good-small")
-	for _, tt := range []struct{ name, script, more, words string }{
-		{"fails", "echo virus found; exit 1", "", "it said: virus found"},
-		{"hangs", "sleep 3600", `timeout = "300ms"`, "ran longer than 300ms and was ended"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			far := newAskedSite(t)
-			far.prePublish(tt.script, tt.more)
-			report, e := refusal(t, far.dir, exitFailed, medium)
-			if report.Status != mirror.StatusFailed || !strings.Contains(e.Error, tt.words) || !strings.Contains(e.Hint, "the same command tries again") {
-				t.Errorf("status %s; it says %q; next: %q", report.Status, e.Error, e.Hint)
-			}
-			untouched(t, far.dir)
-			far.prePublish("exit 0", "")
-			report, _ = refusal(t, far.dir, exitDone, medium)
-			if report.Copied != 0 || report.Kept == 0 {
-				t.Errorf("the second run copied %d files and kept %d, want 0 copied", report.Copied, report.Kept)
-			}
-		})
 	}
 }
