@@ -87,15 +87,15 @@ func (b bindings) replace(text string) string {
 }
 
 // compare finds the lines that are shown in an answer, in their order; other
-// lines may stand between them. What matches is bound.
+// lines may stand between them, and columns be wider. What matches is bound.
 func (b bindings) compare(shown []string, answer string) error {
 	lines := strings.Split(answer, "\n")
 	at := 0
 	for _, want := range shown {
-		if want = strings.TrimRight(want, " "); want == "" || want == "…" {
+		if want = narrow(want); want == "" || want == "…" {
 			continue
 		}
-		i := slices.IndexFunc(lines[at:], func(line string) bool { return b.match(want, strings.TrimRight(line, " \r")) })
+		i := slices.IndexFunc(lines[at:], func(line string) bool { return b.match(want, narrow(line)) })
 		if i < 0 {
 			return fmt.Errorf("it does not say %q, or not at this place", want)
 		}
@@ -103,6 +103,9 @@ func (b bindings) compare(shown []string, answer string) error {
 	}
 	return nil
 }
+
+// narrow leaves one blank between words.
+func narrow(line string) string { return strings.Join(strings.Fields(line), " ") }
 
 // match compares one line, and binds what it learns.
 func (b bindings) match(shown, line string) bool {
@@ -154,6 +157,7 @@ func TestGuideIsHeldToItsWords(t *testing.T) {
 		{"missing", []string{"a"}, "b\n", true},
 		{"a part of a line", []string{"imported"}, "imported main\n", true},
 		{"sizes and times differ", []string{"12 kB at 2026-01-01T00:00:00Z"}, "1.4 MB at 2030-12-31T10:00:00Z\n", false},
+		{"columns are wider", []string{"ok    clock  right"}, "  ok clock    right\n", false},
 		{"numbers do not", []string{"12 files"}, "13 files\n", true},
 		{"a fingerprint, twice the same", []string{"origin " + paper, "again " + paper}, "origin " + here + "\nagain " + here + "\n", false},
 		{"a fingerprint in its other form", []string{"origin " + paper, "by " + strings.ReplaceAll(paper, " ", "")},
