@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/mirror/upstream"
 	"patchferry/verify"
 )
 
@@ -34,13 +35,18 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Check clock, disk, store, keys, pins and ports",
 		Long: `Look at everything that a mirror stands on, and say what is wrong with it and what
 to do. It writes a small file to the store's stage and to the work directory, and
-removes it. With --online it also looks up the hosts of the sources. Exit status 1
-when a check fails.`,
+removes it. With --online it also looks up the hosts of the sources, on a near side.
+Exit status 1 when a check fails.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
 			if err != nil {
 				return err
+			}
+			if online {
+				if err := needNear(&l.Config, "it looks up no names", "patchferry doctor"); err != nil {
+					return err
+				}
 			}
 			return a.printFindings(a.examine(cmd.Context(), l, online))
 		},
@@ -102,7 +108,7 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 		findings = append(findings, checkKeyEnds(trust, time.Now())...)
 	}
 	if online {
-		findings = append(findings, checkHosts(ctx, c)...)
+		findings = append(findings, a.checkHosts(ctx, c)...)
 	}
 	return findings
 }
@@ -245,7 +251,12 @@ func checkListen(ctx context.Context, c *config.Config) finding {
 }
 
 // checkHosts looks up the hosts that sources name.
-func checkHosts(ctx context.Context, c *config.Config) []finding {
+func (a *app) checkHosts(ctx context.Context, c *config.Config) []finding {
+	client, err := newClient(c, a.logger(&c.Log))
+	if err != nil {
+		return []finding{{Check: "sources", Result: "fail", Detail: err.Error(), Next: hintOf(err)}}
+	}
+	defer client.Close()
 	var findings []finding
 	seen := make(map[string]bool)
 	for i := range c.Sources {
@@ -264,17 +275,20 @@ func checkHosts(ctx context.Context, c *config.Config) []finding {
 				continue
 			}
 			seen[host] = true
-			findings = append(findings, checkHost(ctx, s.Name, host))
+			findings = append(findings, checkHost(ctx, client, s.Name, host))
 		}
 	}
 	return findings
 }
 
-func checkHost(ctx context.Context, source, host string) finding {
+func checkHost(ctx context.Context, client *upstream.Client, source, host string) finding {
 	f := finding{Check: "source " + source, Result: "ok"}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	addresses, err := client.Lookup(ctx, host)
+	if err == nil && len(addresses) == 0 {
+		err = errors.New("it has no address")
+	}
 	if err != nil {
 		f.Result, f.Detail, f.Next = "fail", err.Error(), "check the name, and this machine's DNS"
 		return f
