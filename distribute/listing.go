@@ -161,8 +161,17 @@ type Start struct {
 	Generation uint64      `json:"generation"`
 	Created    layout.Time `json:"created,omitzero"`
 	Counts     ViewCounts  `json:"counts"`
-	Entries    []Entry     `json:"entries"` // the folders of the catalog tree
+	Entries    []Entry     `json:"entries"`           // the folders of the catalog tree
+	Rings      []Entry     `json:"rings,omitempty"`   // the folders of the rings
+	Streams    []Stream    `json:"streams,omitempty"` // that bring the catalog over a gap
+	// ClockBehind is how many seconds this machine's clock lies before the newest
+	// transfer bundle that was accepted.
+	ClockBehind int64 `json:"clock_behind,omitempty"`
+	stale       []Stream
 }
+
+// Stale returns the streams that are overdue, for the page.
+func (s Start) Stale() []Stream { return s.stale }
 
 // serveStart answers / and nothing below it: an empty segment is no folder.
 func (s *Server) serveStart(a *answer, v *View) {
@@ -171,7 +180,11 @@ func (s *Server) serveStart(a *answer, v *View) {
 		return
 	}
 	list := v.list(place{path: "/", folder: &v.folders[0]}, "")
-	start := Start{Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries}
+	supply := s.supply()
+	start := Start{
+		Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries, Rings: s.ringEntries(),
+		Streams: supply.Streams, ClockBehind: int64(supply.ClockBehind.Seconds()), stale: supply.Stale(),
+	}
 	if wantsJSON(a.r) {
 		a.json(start)
 		return

@@ -156,7 +156,7 @@ func reportOf(c *ringChange) *RingReport {
 
 func planOn(ctx context.Context, state *trusted.State, plan func(context.Context, *trusted.State) (*ringChange, error)) (*ringChange, error) {
 	if state == nil || len(state.Positions()) == 0 {
-		return nil, senseless("patchferry sync", "nothing was published yet")
+		return nil, senseless("patchferry sync, or on a far side patchferry import DIR", "nothing was published yet")
 	}
 	return plan(ctx, state)
 }

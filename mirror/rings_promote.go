@@ -96,7 +96,7 @@ func (m *Mirror) sourceOf(p *Promotion) error {
 // toFill says how a ring that shows nothing comes to show something.
 func (m *Mirror) toFill(ring string) string {
 	if ring == m.landing() {
-		return "patchferry sync"
+		return "patchferry sync, or on a far side patchferry import DIR"
 	}
 	if at, err := m.place(ring); err == nil && at > 0 {
 		return "patchferry promote " + ring

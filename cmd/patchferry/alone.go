@@ -44,6 +44,22 @@ func needNear(c *config.Config, why, next string) error {
 	return withHint(usageError("this is a far side: %s", why), "%s", next)
 }
 
+// refill is the command that brings what is new to this side.
+func refill(c *config.Config) string {
+	if c.Role == config.Far {
+		return "patchferry import DIR, with the next transfer bundle"
+	}
+	return "patchferry sync"
+}
+
+// initCommand is the command that sets this side up.
+func initCommand(c *config.Config) string {
+	if c.Role == config.Far {
+		return "patchferry init far --dir DIR --name SITE --origin-key FILE --fingerprint FPR"
+	}
+	return "patchferry init near --dir DIR"
+}
+
 // newClient makes the one thing in this program that looks up names and opens
 // connections, for whoever asks publishers. A far side has none.
 func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {

@@ -89,10 +89,12 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	for _, w := range l.Warnings {
 		findings = append(findings, finding{Check: "configuration", Result: "warn", Detail: w})
 	}
+	now := time.Now()
+	status, err := a.status(ctx, c, now)
 	findings = append(findings,
-		checkClock(currentBuild(), time.Now()),
+		checkClock(currentBuild(), now, time.Duration(status.ClockBehind)*time.Second),
 		checkKeys(c),
-		a.checkStore(ctx, c),
+		checkStore(c, &status, err, now),
 		checkWrites("store", filepath.Join(c.StorePath(), "stage"), c.StorePath()),
 		checkWrites("work", c.Path(c.Work), c.Path(c.Work)),
 		checkApart(c),
@@ -102,6 +104,7 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	if c.TLS.Cert != "" {
 		findings = append(findings, checkCertificate(c, time.Now()))
 	}
+	findings = append(findings, checkStreams(c, status.Streams)...)
 	findings = append(findings, checkHooks(c)...)
 	if trust, err := readTrust(c); err == nil { // else checkKeys says why
 		findings = append(findings, checkBulletinPins(c, trust.Pins)...)
@@ -113,9 +116,10 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	return findings
 }
 
-// checkClock compares the clock with the day this program was built from: every
-// signature and every evidence carries a time.
-func checkClock(b build, now time.Time) finding {
+// checkClock compares the clock with the day this program was built from, and with
+// the newest transfer bundle that was accepted, which it is behind by so much:
+// every signature and every evidence carries a time.
+func checkClock(b build, now time.Time, behind time.Duration) finding {
 	f := finding{Check: "clock", Result: "ok", Detail: now.UTC().Format(time.RFC3339)}
 	built, err := time.Parse(time.RFC3339, b.Time)
 	if err != nil {
@@ -125,6 +129,11 @@ func checkClock(b build, now time.Time) finding {
 		f.Result = "fail"
 		f.Detail += " lies before this program was made"
 		f.Next = "set the clock"
+	}
+	if behind > 0 {
+		f.Result = "fail"
+		f.Detail += ", " + clockWords(behind)
+		f.Next = "set the clock; if it is right, that of the near side is wrong"
 	}
 	return f
 }
@@ -139,11 +148,15 @@ func checkKeys(c *config.Config) finding {
 	for _, p := range []verify.Purpose{verify.PurposeSite, verify.PurposeOrigin} {
 		if len(trust.Pins.For(p)) == 0 {
 			f.Detail = fmt.Sprintf("no key is pinned for %s: nothing can be read", p)
-			f.Next = "patchferry init near --dir DIR makes keys and pins"
+			f.Next = initCommand(c) + " makes keys and pins"
 			return f
 		}
 	}
-	for _, name := range []string{originKey, siteKey} {
+	names := []string{originKey, siteKey}
+	if c.Role == config.Far { // which makes no generations
+		names = names[1:]
+	}
+	for _, name := range names {
 		info, err := os.Stat(c.KeyFile(name + ".key"))
 		if err != nil {
 			f.Result, f.Detail = "warn", fmt.Sprintf("%v: this machine cannot publish", err)
@@ -159,20 +172,37 @@ func checkKeys(c *config.Config) finding {
 	return f
 }
 
-func (a *app) checkStore(ctx context.Context, c *config.Config) finding {
+// checkStore says what a status found.
+func checkStore(c *config.Config, r *statusReport, err error, now time.Time) finding {
 	f := finding{Check: "store", Result: "fail"}
-	r, err := a.status(ctx, c, time.Now())
 	switch {
 	case err != nil:
 		f.Detail, f.Next = err.Error(), hintOf(err)
 	case r.State == 0:
-		f.Result, f.Detail, f.Next = "warn", "nothing was published yet", "patchferry sync"
-	case r.At.Time().After(time.Now().Add(time.Hour)):
+		f.Result, f.Detail, f.Next = "warn", "nothing was published yet", refill(c)
+	case r.At.Time().After(now.Add(time.Hour)):
 		f.Detail, f.Next = fmt.Sprintf("state %d is dated %s, in the future", r.State, r.At), "set the clock"
 	default:
 		f.Result, f.Detail = "ok", fmt.Sprintf("state %d, generation %d", r.State, r.Generation)
 	}
 	return f
+}
+
+// checkStreams says of each stream that is followed whether it is overdue.
+func checkStreams(c *config.Config, streams []streamReport) []finding {
+	var findings []finding
+	for i := range streams {
+		r := &streams[i]
+		f := finding{Check: "stream " + oneLine(r.Name, 40), Result: "ok", Detail: r.Bundle + " is the newest"}
+		if !r.Next.IsZero() {
+			f.Detail += fmt.Sprintf("; the next one is due on %s", r.Next)
+		}
+		if r.Stale {
+			f.Result, f.Next = "warn", refill(c)
+		}
+		findings = append(findings, f)
+	}
+	return findings
 }
 
 // checkWrites makes a file in from, durably, links it to the folder to, and

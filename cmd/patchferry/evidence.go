@@ -71,7 +71,7 @@ func (a *app) evidence(ctx context.Context, s *site, names []string, o evidenceO
 	p := &mirror.Prover{Reader: s.reader, Trust: s.trust}
 	found, err := p.Find(ctx, names...)
 	if errors.Is(err, mirror.ErrNoEdition) {
-		return withHint(err, "patchferry sync")
+		return withHint(err, "%s", s.refill)
 	}
 	if err != nil {
 		return err

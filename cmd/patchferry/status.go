@@ -28,8 +28,12 @@ type statusReport struct {
 	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
-	Stale      bool           `json:"stale"`        // of some source
-	Due        []duty         `json:"due,omitzero"` // with --due
+	Streams    []streamReport `json:"streams,omitempty"` // that are followed, on a far side
+	Stale      bool           `json:"stale"`             // of some source, or stream
+	// ClockBehind is how many seconds the system's clock lies before the newest
+	// bundle that was accepted; 0 where it does not.
+	ClockBehind int64  `json:"clock_behind,omitempty"`
+	Due         []duty `json:"due,omitzero"` // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -45,9 +49,12 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
-each source last answered; where rings are used, what each shows and what waits in
-the ring before it. Exit status 20 when a source has not answered for longer
-than the key stale allows.
+each source last answered; on a far side, how far it has followed each stream, and
+when the next transfer bundle is due; where rings are used, what each shows and what
+waits in the ring before it. Exit status 20 when a source has not answered for longer
+than the key stale allows, or a transfer bundle is overdue. The time is that of the
+system's clock, but no earlier than the newest bundle was made: a clock behind
+that is said.
 
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
@@ -78,7 +85,7 @@ that are still to come are listed, the rest is counted; --all and --json list th
 				err = a.printStatus(r, now, all)
 			}
 			if err == nil && r.Stale {
-				return withHint(withCode(exitStale, errors.New("stale: a source has not answered for too long")), "patchferry sync")
+				return staleError(&l.Config)
 			}
 			return err
 		},
@@ -87,6 +94,15 @@ that are still to come are listed, the rest is counted; --all and --json list th
 	cmd.Flags().BoolVar(&all, "all", false, "with --due: also bulletins that name no update of the catalog")
 	cmd.Flags().StringVar(&within, "within", "", "with --due: only what is due in this `TIME`, as in 14d, 2w, 1mo, or overdue")
 	return cmd
+}
+
+// staleError says what is stale on this side.
+func staleError(c *config.Config) error {
+	what := "stale: a source has not answered for too long"
+	if c.Role == config.Far {
+		what = "stale: a transfer bundle is overdue; what is here is served all the same"
+	}
+	return withHint(withCode(exitStale, errors.New(what)), "%s", refill(c))
 }
 
 // status gathers what is known without asking anybody.
@@ -108,6 +124,10 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
+	r.Streams, r.ClockBehind = streamReports(&e.state.State, now), int64(clockBehind(&e.state.State, now)/time.Second)
+	for _, s := range r.Streams {
+		r.Stale = r.Stale || s.Stale
+	}
 	r.Rings, err = j.site.ringReports(ctx, c, e.state)
 	return r, err
 }
@@ -133,6 +153,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "files\t%d, of these %d held\n", r.Counts.Files, r.Counts.Held)
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
+	printStreams(w, &r, now)
 	printRingReports(w, r.Rings, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")

@@ -93,7 +93,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 	}
 	h.synced(ctx, j, report, synced)
 	if !opt.DryRun && ctx.Err() == nil {
-		if err := h.stale(ctx, sourceReports(j, c, time.Now())); err != nil {
+		if err := h.stale(ctx, sourceReports(j, c, time.Now()), nil); err != nil {
 			j.Log.Error("look for silent sources", "err", err)
 		}
 	}
