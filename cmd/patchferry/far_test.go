@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -199,4 +200,101 @@ func TestFarSideClock(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFarSidePins carries a bulletin to a far side that knows nothing of its
+// publisher: it announces nothing until its key is pinned here, and nothing again
+// when the pin is taken away. The pins of the near side do not count.
+func TestFarSidePins(t *testing.T) {
+	g := newGap(t)
+	msrc := g.msrc.Fingerprint().String()
+	g.says(g.far, exitDone, "its key is not pinned here", "import", g.export())
+	silent := func(verdict string) {
+		t.Helper()
+		g.says(g.far, exitDone, "announces nothing: mail:ms26-010.txt@", "bulletin", "list")
+		g.says(g.far, exitDone, verdict, "bulletin", "list")
+		g.says(g.far, exitDone, "nothing is due", "status", "--due")
+		g.says(g.far, exitDone, `"notices":1,"silent":1,`, "audit", "--json")
+		if r := g.on(g.far, "show", "KB835732"); strings.Contains(r.stdout, "announced by") {
+			t.Errorf("show says\n%s", r.stdout)
+		}
+	}
+	heard := func() {
+		t.Helper()
+		g.says(g.far, exitDone, "MS26-010  Critical", "bulletin", "list")
+		g.says(g.far, exitDone, "valid", "bulletin", "list", "--verdict", "valid")
+		g.says(g.far, exitDone, "2026-03-04", "status", "--due")
+		g.says(g.far, exitDone, "announced by", "show", "KB835732")
+		g.says(g.far, exitDone, `"notices":1,"silent":0,`, "audit", "--json")
+	}
+	silent("unknown-key")
+	g.on(g.far, "key", "add", filepath.Join(g.near, "msrc.asc"))
+	silent("unpinned")
+	g.on(g.far, "key", "pin", msrc, "--purpose", "bulletin")
+	heard()
+	g.on(g.far, "key", "remove", msrc, "--purpose", "bulletin")
+	silent("unpinned")
+
+	// The near side takes its pin away, and the far side has its own.
+	g.on(g.near, "key", "remove", msrc, "--purpose", "bulletin")
+	g.on(g.near, "sync")
+	g.on(g.far, "import", g.export())
+	silent("unpinned")
+	g.on(g.far, "key", "pin", msrc, "--purpose", "bulletin")
+	heard()
+}
+
+// TestFarSideAlteredDocument carries a document whose signature nobody could
+// judge when it came. With the publisher's key it is found to be altered.
+func TestFarSideAlteredDocument(t *testing.T) {
+	g := newGap(t)
+	other := g.key("other")
+	mail, err := other.ClearSign([]byte(strings.ReplaceAll(mailText, "MS26-010", "MS26-011")), madeAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.write(filepath.Join(g.near, "mail", "ms26-011.txt"), bytes.Replace(mail, []byte("could run"), []byte("cannot run"), 1))
+	g.on(g.near, "sync")
+	g.on(g.far, "import", g.export())
+	g.says(g.far, exitDone, `"notices":2,"silent":2,`, "audit", "--json")
+	g.on(g.far, "key", "add", filepath.Join(g.near, "other.asc"))
+	g.on(g.far, "key", "pin", other.Fingerprint().String(), "--purpose", "bulletin")
+	g.says(g.far, exitFailed, "here it is bad", "audit")
+	g.says(g.far, exitFailed, "next: on the near side patchferry audit, to find out who altered it", "audit")
+	g.says(g.far, exitDone, "bad", "bulletin", "list", "--verdict", "bad")
+	g.says(g.far, exitDone, "nothing is due", "status", "--due")
+}
+
+// alter changes a byte of an object that a side has.
+func (g *gap) alter(dir string, content []byte) {
+	g.t.Helper()
+	digest := fmt.Sprintf("%x", sha256.Sum256(content))
+	name := filepath.Join(dir, "store", "objects", "sha256", digest[:2], digest)
+	if err := os.Chmod(name, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	g.write(name, append(bytes.Clone(content[:len(content)-1]), content[len(content)-1]^1))
+}
+
+// TestFarSideAudit finds altered and missing objects, and says what brings them
+// back; the import of a full bundle does. What hosts ask for is served meanwhile.
+func TestFarSideAudit(t *testing.T) {
+	g := newGap(t)
+	g.on(g.far, "import", g.export())
+	g.says(g.far, exitDone, "1 states, 1 generations,", "audit")
+	mail, err := os.ReadFile(filepath.Join(g.near, "mail", "ms26-010.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.alter(g.far, mail)
+	g.alter(g.far, []byte("MZ english"))
+	g.says(g.far, exitUntrusted, "next: patchferry audit", "bulletin", "list")
+	page(t, serveRings(t, g.far)+"rings/test/Software/", http.StatusOK)
+	g.says(g.far, exitUntrusted, "2 findings", "audit")
+	g.says(g.far, exitUntrusted, "next: patchferry audit --remove, then patchferry import DIR of a full bundle", "audit")
+	g.says(g.far, exitUntrusted, "; removed", "audit", "--remove")
+	g.says(g.far, exitFailed, "next: patchferry import DIR of a full bundle", "audit")
+	g.on(g.far, "import", g.export("--full"))
+	g.says(g.far, exitDone, "0 findings", "audit")
+	g.says(g.far, exitDone, "mail:ms26-010.txt@", "bulletin", "list")
 }

@@ -161,10 +161,10 @@ func viewMeta(shown *trusted.Shown) distribute.ViewMeta {
 	return meta
 }
 
-// ringNotices returns what publishers announced, as the generations of a ring
-// have it.
+// ringNotices returns the documents of publishers that the generations of a ring
+// have. Folders hold them whatever anybody thinks of them: they are not judged.
 func (s *site) ringNotices(ctx context.Context, shown *trusted.Shown) ([]*layout.Notice, error) {
-	return s.announced(ctx, shown.Generations)
+	return s.listed(ctx, shown.Generations)
 }
 
 func readView(name string, key distribute.Key) (*distribute.View, error) {
