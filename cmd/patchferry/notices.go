@@ -21,7 +21,7 @@ func (s *site) notices(ctx context.Context, e *edition) ([]*layout.Notice, error
 	if err != nil || s.judge == nil {
 		return all, err
 	}
-	here := &judging{site: s, judges: make(map[[2]string]*verify.Judge)}
+	here := newJudging(s)
 	jobs, running := errgroup.WithContext(ctx)
 	jobs.SetLimit(runtime.GOMAXPROCS(0))
 	for i, n := range all {
@@ -64,6 +64,15 @@ func (s *site) listed(ctx context.Context, generations []*layout.Generation) ([]
 type judging struct {
 	*site
 	judges map[[2]string]*verify.Judge // by source and profile
+}
+
+func newJudging(s *site) *judging {
+	return &judging{site: s, judges: make(map[[2]string]*verify.Judge)}
+}
+
+// byPins is notice with the judge of its source.
+func (s *judging) byPins(ctx context.Context, n *layout.Notice) (*layout.Notice, error) {
+	return s.notice(ctx, s.of(n), n)
 }
 
 // of returns the judge of a notice.

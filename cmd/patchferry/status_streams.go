@@ -41,9 +41,8 @@ func streamReports(state *layout.State, system time.Time) []streamReport {
 	now := state.Now(system)
 	var all []streamReport
 	for _, s := range state.Streams {
-		h := bundle.Header{StreamName: s.Name, Epoch: s.Epoch, Seq: s.Seq}
 		all = append(all, streamReport{
-			Name: s.Name, Stream: s.ID, Origin: s.Origin, Bundle: h.Name(), Epoch: s.Epoch, Seq: s.Seq, Header: s.Header,
+			Name: s.Name, Stream: s.ID, Origin: s.Origin, Bundle: bundleName(&s), Epoch: s.Epoch, Seq: s.Seq, Header: s.Header,
 			Created: s.Created, Next: s.Next, Accepted: s.Accepted, Generation: s.Position.Number,
 			Stale: !s.Next.IsZero() && now.After(s.Next.Time()),
 		})
@@ -52,6 +51,12 @@ func streamReports(state *layout.State, system time.Time) []streamReport {
 		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Stream, y.Stream))
 	})
 	return all
+}
+
+// bundleName is the name of the newest bundle of a stream that was accepted.
+func bundleName(s *layout.Stream) string {
+	h := bundle.Header{StreamName: s.Name, Epoch: s.Epoch, Seq: s.Seq}
+	return h.Name()
 }
 
 // clockBehind returns how far the system's clock is behind the newest bundle
