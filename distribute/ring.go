@@ -20,6 +20,9 @@ const ringsPath = "/rings/"
 // routeRing finds what answers for a path below /rings/: the catalog tree, the
 // objects and the WSUS content of one ring, or the list of them.
 func (s *Server) routeRing(path string) (class, func(*answer)) {
+	if s.view.Load() == nil { // then there are no rings either
+		return classTree, func(a *answer) { a.busy(retryBusy, s.empty()) }
+	}
 	if len(path) < len(ringsPath) {
 		return classTree, func(a *answer) { a.redirect(ringsPath) }
 	}

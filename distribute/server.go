@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -156,7 +157,7 @@ func (s *Server) route(path string) (class, func(*answer)) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "":
-		return classPage, s.withView(s.serveStart)
+		return classPage, s.serveRoot
 	case "healthz":
 		return classProbe, s.serveAlive
 	case "readyz":
@@ -199,6 +200,17 @@ func (s *Server) empty() string {
 		return "No catalog is loaded yet."
 	}
 	return "No catalog is loaded yet. Its operator types: " + s.Refill
+}
+
+// serveRoot answers / also where there is no catalog yet, and a browser with a
+// page.
+func (s *Server) serveRoot(a *answer) {
+	if s.view.Load() == nil && strings.Contains(strings.ToLower(a.r.Header.Get("Accept")), "text/html") {
+		a.header().Set("Retry-After", strconv.Itoa(int(retryBusy.Seconds())))
+		a.page(http.StatusServiceUnavailable, emptyPage, s.Refill)
+		return
+	}
+	s.withView(s.serveStart)(a)
 }
 
 func (s *Server) serveTree(a *answer, v *View) {

@@ -68,10 +68,15 @@ func TestSupply(t *testing.T) {
 // TestEmptyServerSaysWhatBringsACatalog asks before anything was loaded.
 func TestEmptyServerSaysWhatBringsACatalog(t *testing.T) {
 	s := &distribute.Server{Source: newFixture().memory(), Refill: "patchferry import DIR"}
-	for _, path := range []string{"/", "/readyz", "/Software/"} {
+	for _, path := range []string{"/", "/readyz", "/Software/", "/rings/", "/rings/test/"} {
 		w := ask(s.Handler(), path, nil)
 		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "patchferry import DIR") {
 			t.Errorf("GET %s: status %d, %q", path, w.Code, w.Body)
 		}
+	}
+	w := ask(s.Handler(), "/", http.Header{"Accept": {"text/html,*/*;q=0.8"}})
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" ||
+		!strings.HasPrefix(w.Body.String(), "<!DOCTYPE html>") || !strings.Contains(w.Body.String(), "<code>patchferry import DIR</code>") {
+		t.Errorf("a browser gets status %d, %v:\n%s", w.Code, w.Header(), w.Body)
 	}
 }

@@ -85,9 +85,11 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 		return report, err
 	}
 	report.Objects = len(refs)
-	if report.Generations, err = m.countKept(ctx, &newest.State); err != nil {
+	kept, err := m.keptOnce(ctx, &newest.State)
+	if err != nil {
 		return report, err
 	}
+	report.Generations = len(kept)
 	a := &audit{m: m, opt: opt, report: report}
 	if err := a.objects(ctx, refs); err != nil {
 		return report, err
@@ -96,19 +98,6 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 		return report, err
 	}
 	return report, a.verdict()
-}
-
-// countKept counts the generations that are kept, each once.
-func (m *Mirror) countKept(ctx context.Context, s *layout.State) (int, error) {
-	own, others, err := m.kept(ctx, s)
-	if err != nil {
-		return 0, err
-	}
-	all := make(map[layout.Digest]bool)
-	for _, p := range slices.Concat(own, others) {
-		all[p.Generation.Document.SHA256] = true
-	}
-	return len(all), nil
 }
 
 type audit struct {

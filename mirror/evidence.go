@@ -61,8 +61,8 @@ type span struct {
 	number      uint64 // of the generation
 }
 
-// ErrNoEdition is matched by the error of a search in a store that publishes
-// nothing.
+// ErrNoEdition is matched by the error of a job that needs something published,
+// in a store that publishes nothing.
 var ErrNoEdition = errors.New("nothing was published yet")
 
 // Match is a file that was asked for, as the newest generation that names it

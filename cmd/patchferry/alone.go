@@ -47,7 +47,7 @@ func needNear(c *config.Config, why, next string) error {
 // refill is the command that brings what is new to this side.
 func refill(c *config.Config) string {
 	if c.Role == config.Far {
-		return "patchferry import DIR, with the next transfer bundle"
+		return "patchferry import DIR, with a transfer bundle"
 	}
 	return "patchferry sync"
 }

@@ -104,7 +104,7 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 		a.note("%s", what)
 	}
 	if r.Silent > 0 {
-		a.note("%s of publishers do not count by the pins of this side, and announce nothing: patchferry bulletin list", plural(r.Silent, "document", "documents"))
+		a.note("silent by the pins of this side: %s of publishers (patchferry bulletin list says which, and why)", plural(r.Silent, "document", "documents"))
 	}
 	return a.printf("%d states, %d generations, %d objects checked, %d read (%s); %d findings; %d objects (%s) that nothing needs\n",
 		r.States, r.Generations, r.Objects, r.Read, humanize.Bytes(uint64(r.Bytes)), len(r.Findings),

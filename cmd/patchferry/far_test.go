@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,7 @@ func becomes(t *testing.T, url string, want int) {
 // server: imports, promotions, holds, revocations and reverts show within seconds.
 func TestServeFarSide(t *testing.T) {
 	g := newGap(t)
+	g.says(g.far, exitDone, "next: patchferry import DIR", "status")
 	url := serveRings(t, g.far)
 	if got := page(t, url, http.StatusServiceUnavailable); !strings.Contains(got, "patchferry import DIR") {
 		t.Errorf("before the first import the server says %q", got)
@@ -88,8 +90,8 @@ func TestServeFarSide(t *testing.T) {
 	becomes(t, url+"rings/test/"+first, http.StatusOK)
 	becomes(t, url+first, http.StatusNotFound) // production has nothing yet
 	page(t, url+"readyz", http.StatusOK)
-	if got := page(t, url, http.StatusOK); !strings.Contains(got, `href="/rings/"`) {
-		t.Error("the start page does not link to the rings")
+	if got := page(t, url, http.StatusOK); !strings.Contains(got, `href="/rings/"`) || !strings.Contains(got, "Nothing was released to this ring yet") {
+		t.Error("the start page does not link to the rings, or does not say that production shows nothing")
 	}
 	if got := page(t, url+"rings/test/?format=json", http.StatusOK); !strings.Contains(got, `/rings/test/Software/`) {
 		t.Errorf("ring test lists %s", got)
@@ -297,4 +299,44 @@ func TestFarSideAudit(t *testing.T) {
 	g.on(g.far, "import", g.export("--full"))
 	g.says(g.far, exitDone, "0 findings", "audit")
 	g.says(g.far, exitDone, "mail:ms26-010.txt@", "bulletin", "list")
+}
+
+// TestFarSidePrune removes what seven bundles left behind, and the next one
+// builds on what stays.
+func TestFarSidePrune(t *testing.T) {
+	g := newGap(t)
+	name := filepath.Join(g.far, "patchferry.toml")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.write(name, bytes.Replace(text, []byte(`#grace = "1d"`), []byte(`grace = "0s"`), 1))
+	g.says(g.far, exitFailed, "next: patchferry import DIR", "prune")
+	g.on(g.far, "import", g.export())
+	for range 3 {
+		g.on(g.near, "hold", "KB835732", "--reason", "to be looked at")
+		g.on(g.far, "import", g.export())
+		g.on(g.near, "release", "KB835732")
+		g.on(g.far, "import", g.export())
+	}
+	var plan struct {
+		ID          string
+		Count       int
+		Generations []uint64
+	}
+	if err := json.Unmarshal([]byte(g.on(g.far, "prune", "--json").stdout), &plan); err != nil {
+		t.Fatal(err)
+	}
+	if plan.Count == 0 || !slices.Equal(plan.Generations, []uint64{7, 6, 5, 4}) {
+		t.Errorf("the plan is %+v, want to keep generations 7 to 4 and remove what is older", plan)
+	}
+	g.says(g.far, exitDone, fmt.Sprintf("%d objects removed", plan.Count), "prune", "--apply", plan.ID)
+	g.says(g.far, exitDone, "0 findings", "audit")
+	g.list(firstFile, secondFile)
+	g.on(g.near, "sync")
+	g.on(g.far, "import", g.export())
+	g.says(g.far, exitDone, "0 findings", "audit")
+	if proof := g.evidence("KB835732"); !proof.Pruned || proof.First.Generation >= proof.Newest.Generation {
+		t.Errorf("the evidence goes from generation %d to %d, pruned %t", proof.First.Generation, proof.Newest.Generation, proof.Pruned)
+	}
 }

@@ -84,6 +84,9 @@ that are still to come are listed, the rest is counted; --all and --json list th
 			} else {
 				err = a.printStatus(r, now, all)
 			}
+			if err == nil && r.State == 0 && !a.json {
+				a.note("next: %s", refill(&l.Config))
+			}
 			if err == nil && r.Stale {
 				return staleError(&l.Config)
 			}
