@@ -194,11 +194,12 @@ func checkStreams(c *config.Config, streams []streamReport) []finding {
 	for i := range streams {
 		r := &streams[i]
 		f := finding{Check: "stream " + oneLine(r.Name, 40), Result: "ok", Detail: r.Bundle + " is the newest"}
-		if !r.Next.IsZero() {
-			f.Detail += fmt.Sprintf("; the next one is due on %s", r.Next)
-		}
-		if r.Stale {
+		switch {
+		case r.Stale:
 			f.Result, f.Next = "warn", refill(c)
+			f.Detail += fmt.Sprintf("; the next one was due on %s", r.Next)
+		case !r.Next.IsZero():
+			f.Detail += fmt.Sprintf("; the next one is due on %s", r.Next)
 		}
 		findings = append(findings, f)
 	}
