@@ -29,7 +29,9 @@ type statusReport struct {
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
 	Streams    []streamReport `json:"streams,omitempty"` // that are followed, on a far side
-	Stale      bool           `json:"stale"`             // of some source, or stream
+
+	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
+	Stale      bool                 `json:"stale"`                // of some source, or stream
 	// ClockBehind is how many seconds the system's clock lies before the newest
 	// bundle that was accepted; 0 where it does not.
 	ClockBehind int64  `json:"clock_behind,omitempty"`
@@ -49,12 +51,12 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
-each source last answered; on a far side, how far it has followed each stream, and
-when the next transfer bundle is due; where rings are used, what each shows and what
-waits in the ring before it. Exit status 20 when a source has not answered for longer
-than the key stale allows, or a transfer bundle is overdue. The time is that of the
-system's clock, but no earlier than the newest bundle was made: a clock behind
-that is said.
+each source last answered; on a far side, how far it has followed each stream, when the
+next transfer bundle is due, and which bundles in quarantine wait for what; where rings
+are used, what each shows and what waits in the ring before it. Exit status 20 when a
+source has not answered for longer than the key stale allows, or a transfer bundle is
+overdue. The time is that of the system's clock, but no earlier than the newest bundle
+was made: a clock behind that is said.
 
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
@@ -120,6 +122,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	for _, s := range r.Sources {
 		r.Stale = r.Stale || s.Stale
 	}
+	if r.Quarantine, err = j.Quarantine(); err != nil {
+		return r, err
+	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
@@ -158,6 +163,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	}
 	printStreams(w, &r, now)
 	printRingReports(w, r.Rings, now)
+	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
 	}

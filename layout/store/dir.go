@@ -141,6 +141,9 @@ func (d *Dir) Close() error { return d.fs.Close() }
 // StageDir implements Stager.
 func (d *Dir) StageDir() string { return filepath.Join(d.fs.Path(), stageFolder) }
 
+// StageFS implements Stager. Close of the Dir ends it.
+func (d *Dir) StageFS() (FS, error) { return Sub(d.fs, stageFolder), nil }
+
 type format struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`

@@ -35,9 +35,10 @@ type FS interface {
 	Sync(f *os.File) error
 	// Link gives the file old a second name, unless that is taken.
 	Link(old, new string) error
-	// Rename gives the file old another name, in place of what had it.
+	// Rename gives the file or folder old another name, a file in place of the
+	// one that had it.
 	Rename(old, new string) error
-	// Remove removes a file.
+	// Remove removes a file, or a folder with nothing in it.
 	Remove(name string) error
 	// Mkdir makes a folder, mode 0755.
 	Mkdir(name string) error

@@ -82,6 +82,9 @@ const MaxDocument = 4 << 20
 type Stager interface {
 	// StageDir returns the absolute path of the directory; it exists.
 	StageDir() string
+	// StageFS returns the directory as a file system. What is made durable
+	// through it is so as the store's own files are.
+	StageFS() (FS, error)
 }
 
 // Filer is a store that can hand out an object as a file, for sendfile.

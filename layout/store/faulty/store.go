@@ -256,6 +256,18 @@ func (s *Store) StageDir() string {
 	return filepath.Clean(os.TempDir())
 }
 
+// StageFS implements store.Stager. What is written there is no write of the
+// store, and never fails; see Disk.
+func (s *Store) StageFS() (store.FS, error) {
+	if err := s.alive(); err != nil {
+		return nil, err
+	}
+	if stager, ok := s.behind.(store.Stager); ok {
+		return stager.StageFS()
+	}
+	return store.OpenFS(s.StageDir())
+}
+
 // File implements store.Filer.
 func (s *Store) File(ctx context.Context, d layout.Digest) (*os.File, error) {
 	filer, ok := s.behind.(store.Filer)
