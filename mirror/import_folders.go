@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"sync"
 
 	"patchferry/layout/store"
 )
@@ -31,9 +32,13 @@ func settleFolder(fsys store.FS, root string, belongs func(name string) bool) (s
 	return settleBelow(fsys, root, "", belongs)
 }
 
-func settleBelow(fsys store.FS, root, below string, belongs func(string) bool) (stay int, err error) {
-	folder := path.Join(root, below)
-	entries, err := fsys.ReadDir(folder)
+func settleBelow(fsys store.FS, name, below string, belongs func(string) bool) (stay int, err error) {
+	folder, err := store.OpenSub(fsys, name)
+	if err != nil {
+		return 0, err
+	}
+	defer folder.Close() // what was done there is durable by SyncDir
+	entries, err := folder.ReadDir(".")
 	if err != nil {
 		return 0, err
 	}
@@ -41,19 +46,19 @@ func settleBelow(fsys store.FS, root, below string, belongs func(string) bool) (
 		name := path.Join(below, e.Name())
 		left := 0
 		if e.IsDir() {
-			left, err = settleBelow(fsys, root, name, belongs)
+			left, err = settleBelow(folder, e.Name(), name, belongs)
 		} else if belongs(name) {
 			left = 1
 		}
 		if err == nil && left == 0 {
-			err = fsys.Remove(path.Join(root, name))
+			err = folder.Remove(e.Name())
 		}
 		if err != nil {
 			return 0, err
 		}
 		stay += left
 	}
-	return stay, fsys.SyncDir(folder)
+	return stay, folder.SyncDir(".")
 }
 
 // removeAll removes a file, or a folder with all in it, there or not.
@@ -62,21 +67,87 @@ func removeAll(fsys store.FS, name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err == nil && info.IsDir() {
+		err = empty(fsys, name)
+	}
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		entries, err := fsys.ReadDir(name)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if err := removeAll(fsys, path.Join(name, e.Name())); err != nil {
+	return fsys.Remove(name)
+}
+
+// empty removes all that is in a folder.
+func empty(fsys store.FS, name string) error {
+	folder, err := store.OpenSub(fsys, name)
+	if err != nil {
+		return err
+	}
+	defer folder.Close() // nothing was written
+	entries, err := folder.ReadDir(".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := empty(folder, e.Name()); err != nil {
 				return err
 			}
 		}
+		if err := folder.Remove(e.Name()); err != nil {
+			return err
+		}
 	}
-	return fsys.Remove(name)
+	return nil
+}
+
+// mostFolders bounds how many folders stay open: those of objects are 256.
+const mostFolders = 300
+
+// openFolders are folders below another one that were opened once and stay so,
+// since many files go into few of them. They may be asked for concurrently.
+type openFolders struct {
+	fs   store.FS
+	mu   sync.Mutex
+	open map[string]store.FS
+}
+
+// in returns a folder below, "." for the one itself. It makes it, not durably,
+// if there is none.
+func (o *openFolders) in(name string) (store.FS, error) {
+	if name == "." {
+		return o.fs, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known := o.open[name]; known != nil {
+		return known, nil
+	}
+	if err := makeFolders(o.fs, name); err != nil {
+		return nil, err
+	}
+	if len(o.open) == mostFolders {
+		return store.Sub(o.fs, name), nil
+	}
+	opened, err := store.OpenSub(o.fs, name)
+	if err != nil {
+		return nil, err
+	}
+	if o.open == nil {
+		o.open = make(map[string]store.FS)
+	}
+	o.open[name] = opened
+	return opened, nil
+}
+
+// close lets the folders go, and the one that they are in.
+func (o *openFolders) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.fs.Close() // what is durable was synced
+	for name, opened := range o.open {
+		_ = opened.Close() // what is durable was synced
+		delete(o.open, name)
+	}
 }
 
 // dropFolder removes a folder so that none is ever found under its name with

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 	"patchferry/mirror/bundle"
 )
 
@@ -65,7 +66,7 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	i.report.Counts = &gen.Counts
-	if err := q.clear(); err != nil {
+	if err := errors.Join(b.Close(), q.clear()); err != nil {
 		i.m.log().Warn("clear the quarantine", "path", q.dir, "err", err)
 	}
 	return nil
@@ -113,6 +114,15 @@ func (i *importing) putWhole(ctx context.Context, q *quarantine, b *bundle.Bundl
 		return err
 	}
 	defer f.Close() // it was only read
+	return i.adopt(ctx, e, f)
+}
+
+// adopt puts a file that is durable. The quarantine is kept until the state is
+// published that makes the object durable, too.
+func (i *importing) adopt(ctx context.Context, e bundle.Entry, f *os.File) error {
+	if a, ok := i.m.Store.(store.Adopter); ok {
+		return a.Adopt(ctx, e.SHA256, e.Size, f)
+	}
 	return i.m.Store.Put(ctx, e.SHA256, e.Size, f)
 }
 

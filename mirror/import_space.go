@@ -56,12 +56,19 @@ func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err er
 		if err != nil {
 			return 0, err
 		}
+		whole := q.has(index)
+		folder := newPrefix + q.volume(index)
+		_, err = q.fs.Stat(folder)
+		begun := err == nil
 		for _, f := range files {
 			if strings.HasPrefix(f.Path, "segments/") {
 				need += spaceOf(f.Size)
 			}
-			_, err := q.fs.Stat(newPrefix + q.volume(index) + "/" + f.Path)
-			if err != nil && !q.has(index) && !i.held(ctx, f.SHA256, f.Size) {
+			if begun {
+				_, err = q.fs.Stat(folder + "/" + f.Path)
+			}
+			here := whole || begun && err == nil
+			if !here && !i.held(ctx, f.SHA256, f.Size) {
 				need += spaceOf(f.Size)
 			}
 		}

@@ -12,13 +12,38 @@ import (
 // nothing: fsys stays the caller's.
 func Sub(fsys FS, dir string) FS { return subFS{fsys, dir} }
 
+// OpenSub is Sub with the folder open: where the operating system is asked, it
+// is asked for what is below dir and not for the way there. The folder must not
+// be renamed, nor removed, until the caller has closed what is returned.
+func OpenSub(fsys FS, dir string) (FS, error) {
+	root := ""
+	for {
+		sub, ok := fsys.(subFS)
+		if !ok {
+			break
+		}
+		fsys, root = sub.fs, path.Join(sub.dir, root)
+	}
+	dir = path.Join(root, dir)
+	real, ok := fsys.(*rootFS)
+	if !ok {
+		return Sub(fsys, dir), nil
+	}
+	opened, err := real.root.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &rootFS{root: opened, path: filepath.Join(real.path, filepath.FromSlash(dir))}, nil
+}
+
 // subFS is a folder of another file system.
 type subFS struct {
 	fs  FS
 	dir string
 }
 
-func (s subFS) at(name string) string { return path.Join(s.dir, name) }
+// at confines a name to the folder.
+func (s subFS) at(name string) string { return path.Join(s.dir, path.Join("/", name)) }
 
 func (s subFS) Path() string                               { return filepath.Join(s.fs.Path(), filepath.FromSlash(s.dir)) }
 func (s subFS) Open(name string) (*os.File, error)         { return s.fs.Open(s.at(name)) }

@@ -97,3 +97,13 @@ type Filer interface {
 type Linker interface {
 	Link(ctx context.Context, d layout.Digest, path string) error
 }
+
+// Adopter is a store that takes many objects with less ado than Put: it makes
+// them durable together, when something comes to rely on them.
+type Adopter interface {
+	// Adopt is Put of a file whose bytes its caller has made durable already. The
+	// object is there when it returns, and durable once a later Create or Bind
+	// has returned nil. Until then a loss of power may take it back, and so the
+	// caller keeps what it was made of.
+	Adopt(ctx context.Context, d layout.Digest, size int64, f *os.File) error
+}
