@@ -19,8 +19,9 @@ func (a *app) auditCommand() *cobra.Command {
 	var sample string
 	var opt mirror.AuditOptions
 	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Check the whole store again: signatures, catalogs, bytes",
+		Use:     "audit",
+		Short:   "Check the whole store again: signatures, catalogs, bytes",
+		Example: "  patchferry audit\n  patchferry audit --sample 5%",
 		Long: `Check every state of the log and its link to the one before, every kept generation
 with its catalog, every object that these need, and that no position in a stream
 sinks; and judge the documents of publishers again by the keys and pins of now.
