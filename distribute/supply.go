@@ -12,7 +12,7 @@ import (
 // changes what is served: what is stale is better than nothing.
 type Supply struct {
 	Streams []Stream
-	// ClockBehind is how far this machine's clock lies before the newest bundle
+	// ClockBehind is how far this machine's clock lies before the newest state or bundle
 	// that was accepted; 0 where it does not.
 	ClockBehind time.Duration
 }
@@ -55,7 +55,7 @@ var (
 	streamCreated = prometheus.NewDesc("patchferry_stream_created_seconds", "When that bundle was made, in Unix time.", streamLabels, nil)
 	streamDue     = prometheus.NewDesc("patchferry_stream_expected_next_seconds", "When the next one is due, in Unix time; 0: nobody said.", streamLabels, nil)
 	streamStale   = prometheus.NewDesc("patchferry_stream_stale", "1 where the next bundle is overdue.", streamLabels, nil)
-	clockBehind   = prometheus.NewDesc("patchferry_clock_behind_seconds", "How far the clock lies before the newest bundle that was accepted.", nil, nil)
+	clockBehind   = prometheus.NewDesc("patchferry_clock_behind_seconds", "How far the clock lies before the newest state or bundle that was accepted.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -118,7 +118,7 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 }
 
 // checkClock compares the clock with the day this program was built from, and with
-// the newest transfer bundle that was accepted, which it is behind by so much:
+// the newest date that was accepted here, which it is behind by so much:
 // every signature and every evidence carries a time.
 func checkClock(b build, now time.Time, behind time.Duration) finding {
 	f := finding{Check: "clock", Result: "ok", Detail: now.UTC().Format(time.RFC3339)}
@@ -134,7 +134,7 @@ func checkClock(b build, now time.Time, behind time.Duration) finding {
 	if behind > 0 {
 		f.Result = "fail"
 		f.Detail += ", " + clockWords(behind)
-		f.Next = "set the clock; if it is right, that of the near side is wrong"
+		f.Next = "set the clock; if it is right, that of the near side is wrong, or this one once was ahead"
 	}
 	return f
 }

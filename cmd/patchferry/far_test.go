@@ -197,7 +197,7 @@ func TestFarSideClock(t *testing.T) {
 				t.Errorf("got stale %t, clock behind %d s, %+v", r.Stale, r.ClockBehind, r.Streams)
 			}
 			f := checkClock(currentBuild(), test.at, time.Duration(r.ClockBehind)*time.Second)
-			if (f.Result == "fail") != test.behind || test.behind && !strings.Contains(f.Detail, "behind the newest transfer bundle") {
+			if (f.Result == "fail") != test.behind || test.behind && !strings.Contains(f.Detail, "behind the newest state or transfer bundle") {
 				t.Errorf("doctor says %+v", f)
 			}
 		})

@@ -93,7 +93,7 @@ func (f *follower) supply() distribute.Supply {
 	if state == nil {
 		return distribute.Supply{}
 	}
-	return supply(&state.State, time.Now())
+	return f.site.supply(&state.State, time.Now())
 }
 
 // silence says why hosts that ask for no ring get nothing yet, and what to type;

@@ -33,7 +33,7 @@ type statusReport struct {
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
 	Stale      bool                 `json:"stale"`                // of some source, or stream
 	// ClockBehind is how many seconds the system's clock lies before the newest
-	// bundle that was accepted; 0 where it does not.
+	// state or bundle that was accepted; 0 where it does not.
 	ClockBehind int64  `json:"clock_behind,omitempty"`
 	Due         []duty `json:"due,omitzero"` // with --due
 }
@@ -55,8 +55,8 @@ each source last answered; on a far side, how far it has followed each stream, w
 next transfer bundle is due, and which bundles in quarantine wait for what; where rings
 are used, what each shows and what waits in the ring before it. Exit status 20 when a
 source has not answered for longer than the key stale allows, or a transfer bundle is
-overdue. The time is that of the system's clock, but no earlier than the newest bundle
-was made: a clock behind that is said.
+overdue. The time is that of the system's clock, but no earlier than the newest date
+that was accepted here: a clock behind that is said.
 
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
@@ -132,7 +132,8 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
-	r.Streams, r.ClockBehind = streamReports(&e.state.State, now), int64(clockBehind(&e.state.State, now)/time.Second)
+	at, behind := j.site.clock(now)
+	r.Streams, r.ClockBehind = streamReports(&e.state.State, at), int64(behind/time.Second)
 	for _, s := range r.Streams {
 		r.Stale = r.Stale || s.Stale
 	}

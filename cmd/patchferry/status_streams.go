@@ -33,12 +33,11 @@ type streamReport struct {
 	Stale      bool          `json:"stale"` // the next one is overdue
 }
 
-// streamReports says how each stream stands at a time of the system's clock.
-func streamReports(state *layout.State, system time.Time) []streamReport {
+// streamReports says how each stream stands at a time.
+func streamReports(state *layout.State, now time.Time) []streamReport {
 	if state == nil {
 		return nil
 	}
-	now := state.Now(system)
 	var all []streamReport
 	for _, s := range state.Streams {
 		all = append(all, streamReport{
@@ -59,29 +58,31 @@ func bundleName(s *layout.Stream) string {
 	return h.Name()
 }
 
-// clockBehind returns how far the system's clock is behind the newest bundle
-// that was accepted, at least a second, or 0. Then the clock is wrong, or the near
-// side's is.
-func clockBehind(state *layout.State, system time.Time) time.Duration {
-	behind := state.Now(system).Sub(system)
-	if behind <= 0 {
-		return 0
+// clock returns the time that this side goes by, and by which it judges keys: that
+// of the system's clock, but never before the newest date of what was accepted
+// here; and how far the system's clock is behind that, at least a second, or 0. A
+// clock that is behind is wrong, or that of the near side is, or it once was ahead.
+func (s *site) clock(system time.Time) (now time.Time, behind time.Duration) {
+	now = s.mark.Clock(func() time.Time { return system })()
+	if behind = now.Sub(system); behind <= 0 {
+		return now, 0
 	}
-	return max(behind.Round(time.Second), time.Second)
+	return now, max(behind.Round(time.Second), time.Second)
 }
 
 // clockWords says that the system's clock is wrong.
 func clockWords(behind time.Duration) string {
-	return fmt.Sprintf("%s behind the newest transfer bundle that was accepted here", behind)
+	return fmt.Sprintf("%s behind the newest state or transfer bundle that was accepted here", behind)
 }
 
 // supply says how the streams stand, for hosts and monitoring.
-func supply(state *layout.State, system time.Time) distribute.Supply {
-	s := distribute.Supply{ClockBehind: clockBehind(state, system)}
-	for _, r := range streamReports(state, system) {
-		s.Streams = append(s.Streams, distribute.Stream{Name: r.Name, ID: r.Stream, Seq: r.Seq, Created: r.Created, Due: r.Next, Stale: r.Stale})
+func (s *site) supply(state *layout.State, system time.Time) distribute.Supply {
+	now, behind := s.clock(system)
+	all := distribute.Supply{ClockBehind: behind}
+	for _, r := range streamReports(state, now) {
+		all.Streams = append(all.Streams, distribute.Stream{Name: r.Name, ID: r.Stream, Seq: r.Seq, Created: r.Created, Due: r.Next, Stale: r.Stale})
 	}
-	return s
+	return all
 }
 
 // printStreams adds a row for every stream, and one for a clock that is wrong.
