@@ -154,6 +154,9 @@ type Arrived struct {
 	Seq   uint64 `json:"seq"`
 	By    string `json:"by"` // receipt, want, operator
 	At    Time   `json:"at"`
+	// SetBack is when the operator last said that the destination has less than
+	// was known: what it wrote before that day says nothing of it any more.
+	SetBack Time `json:"set_back,omitzero"`
 }
 
 // Lease keeps generations from being pruned until it expires or its holder

@@ -75,6 +75,9 @@ func (m *Mirror) putReceipt(dir string, r bundle.Receipt) (string, error) {
 		return "", fmt.Errorf("write receipt: %w", err)
 	}
 	doc = append(doc, '\n')
+	if _, err := bundle.ParseReceipt(doc, r.Format); err != nil {
+		return "", fmt.Errorf("write receipt: no near side would read it: %w", err)
+	}
 	sig, err := m.Writer.Signer.Sign(doc, m.now())
 	if err != nil {
 		return "", fmt.Errorf("sign receipt: %w", err)

@@ -48,6 +48,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.exportCommand(),
 		a.importCommand(),
 		a.bundleCommand(),
+		a.receiptCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),

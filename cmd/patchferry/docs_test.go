@@ -169,6 +169,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"export":          {mirror.ExportReport{}},
 		"bundle list":     {mirror.LedgerReport{}},
 		"bundle confirm":  {mirror.ConfirmReport{}},
+		"receipt apply":   {mirror.ReceiptReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},

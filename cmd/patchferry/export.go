@@ -120,10 +120,23 @@ func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
 		return mirror.OutboundStream{}, withHint(usageError("there is no stream %q", name),
 			"one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
 	}
+	return outboundStream(&s), nil
+}
+
+func outboundStream(s *config.Stream) mirror.OutboundStream {
 	return mirror.OutboundStream{
 		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
 		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
-	}, nil
+	}
+}
+
+// outboundStreams returns all streams of the configuration as mirror knows them.
+func outboundStreams(c *config.Config) []mirror.OutboundStream {
+	var all []mirror.OutboundStream
+	for i := range c.Streams {
+		all = append(all, outboundStream(&c.Streams[i]))
+	}
+	return all
 }
 
 func (a *app) printExport(r *mirror.ExportReport) error {

@@ -218,6 +218,9 @@ func explain(err error) error {
 	if refusal, ok := errors.AsType[*mirror.ImportError](err); ok && refusal.Next != "" {
 		err = withHint(err, "%s", refusal.Next)
 	}
+	if refusal, ok := errors.AsType[*mirror.ReceiptError](err); ok && refusal.Next != "" {
+		err = withHint(err, "%s", refusal.Next)
+	}
 	switch {
 	case errors.Is(err, mirror.ErrAlready):
 		return withCode(exitAlready, err)
