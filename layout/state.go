@@ -145,7 +145,8 @@ type Exported struct {
 	Generation Position  `json:"generation"`
 	Kind       string    `json:"kind"`
 	At         Time      `json:"at"`
-	Status     string    `json:"status"` // begun, exported, burned
+	Status     string    `json:"status"`        // begun, exported, burned
+	Want       ObjectRef `json:"want,omitzero"` // the want file that decided what is shipped; none where the seqs before it did
 }
 
 // Arrived is how far a destination is known to have followed a stream.

@@ -104,7 +104,7 @@ func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStrea
 }
 
 // answers reports whether far sides of the stream say what has arrived.
-func (s *OutboundStream) answers() bool { return s.Return == Receipts }
+func (s *OutboundStream) answers() bool { return s.Return == Receipts || s.Return == Wants }
 
 // destinationsOf returns the destinations whose needs decide. Over a diode a
 // stream without an audience may have others than those that are known.

@@ -297,7 +297,7 @@ func TestReceiptsTellNothingOfTheSite(t *testing.T) {
 // which nothing is known gets everything, and one that lags behind keeps in the
 // ledger what it needs.
 func TestIncrementsOfDestinationsThatAreSilent(t *testing.T) {
-	for _, mode := range []mirror.ReturnPath{mirror.Receipts} {
+	for _, mode := range []mirror.ReturnPath{mirror.Receipts, mirror.Wants} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := newNear(t, 1)
 			east := s.beside("east")

@@ -49,6 +49,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.importCommand(),
 		a.bundleCommand(),
 		a.receiptCommand(),
+		a.wantCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),

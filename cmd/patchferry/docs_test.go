@@ -170,6 +170,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"bundle list":     {mirror.LedgerReport{}},
 		"bundle confirm":  {mirror.ConfirmReport{}},
 		"receipt apply":   {mirror.ReceiptReport{}},
+		"want":            {mirror.WantReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},
