@@ -161,6 +161,54 @@ func TestABundleOfTheCatalogAlone(t *testing.T) {
 	}
 }
 
+// TestAListedFileComesAsContent: what the near side only lists and a far side
+// asks for is fetched, alone, and comes with the next bundle.
+func TestAListedFileComesAsContent(t *testing.T) {
+	const listed = 300
+	s := newSite(t)
+	var files []layout.File
+	for _, n := range numbersTo(listed) {
+		files = append(files, s.vouched(name(n), 2000+n))
+	}
+	s.list(files[:3]...)
+	s.sync(mirror.SyncOptions{})
+	s.list(files...)
+	s.sync(mirror.SyncOptions{MetadataOnly: true})
+	f := s.beside("plant")
+	opt := mirror.ExportOptions{To: t.TempDir()}
+	first, _ := s.export(opt)
+	f.brings("plant", first.Dir)
+	wanted := []string{"pub:" + name(77), "pub:" + name(200)}
+	want := f.asks("plant", mirror.WantOptions{Updates: wanted})
+	opt.Want = want
+	_, err := s.Export(t.Context(), opt)
+	if e, ok := errors.AsType[*mirror.ExportError](err); !ok || !strings.Contains(e.Next, "patchferry sync --want") || !strings.Contains(e.Problem, "listed and not held") {
+		t.Errorf("before it is fetched: got %v", err)
+	}
+	dry := s.sync(mirror.SyncOptions{Want: want, DryRun: true})
+	if len(dry.Wanted) != 2 || dry.Wanted[0].Outcome != mirror.WantedNew || dry.Published {
+		t.Errorf("a dry run: got %+v", dry.Wanted)
+	}
+	r := s.sync(mirror.SyncOptions{Want: want})
+	if r.New != 2 || len(r.Wanted) != 2 || r.Wanted[1].Outcome != mirror.WantedNew || r.Counts.Held != 5 || r.Counts.Files != listed {
+		t.Errorf("got %d new, %+v, %+v; want 2 and 5 held of %d", r.New, r.Wanted, r.Counts, listed)
+	}
+	if again := s.sync(mirror.SyncOptions{Want: want}); again.New != 0 || again.Wanted[0].Outcome != mirror.WantedHeld || again.Published {
+		t.Errorf("the same once more: got %+v", again)
+	}
+	answer, _ := s.export(opt)
+	if answer.Wanted != 2 || answer.Objects != 3 || len(answer.LeftOut) > 0 {
+		t.Errorf("the answer carries %d objects, %d of them wanted", answer.Objects, answer.Wanted)
+	}
+	f.brings("plant", answer.Dir)
+	if diff := cmp.Diff([]int{1, 2, 3, 77, 200}, f.held(listed)); diff != "" {
+		t.Errorf("content afterwards (-want +got):\n%s", diff)
+	}
+	if r := s.sync(mirror.SyncOptions{MetadataOnly: true}); r.Counts.Held != 5 || r.Published {
+		t.Errorf("the next sync: got %+v", r)
+	}
+}
+
 // TestWhatCannotBeAnswered: what is asked for and not to be had is named, and
 // the rest comes all the same.
 func TestWhatCannotBeAnswered(t *testing.T) {
@@ -232,7 +280,7 @@ func TestAnAnswerThatWasInterrupted(t *testing.T) {
 	}
 }
 
-// TestWantFilesThatCountForNothing: no export believes them, and
+// TestWantFilesThatCountForNothing: neither export nor sync believes them, and
 // nothing is written.
 func TestWantFilesThatCountForNothing(t *testing.T) {
 	s := newNear(t, 1)
@@ -273,7 +321,8 @@ func TestWantFilesThatCountForNothing(t *testing.T) {
 			before, ledger := tree(t, filepath.Dir(opt.To))+tree(t, s.storeDir()), s.states()
 			opt.Want = test.want
 			_, exported := s.Export(t.Context(), opt)
-			for job, err := range map[string]error{"export": exported} {
+			_, synced := s.Sync(t.Context(), mirror.SyncOptions{Want: test.want, Streams: []mirror.OutboundStream{stream}})
+			for job, err := range map[string]error{"export": exported, "sync": synced} {
 				if e, ok := errors.AsType[*mirror.ReceiptError](err); !ok || e.Code != test.code || !errors.Is(err, verify.ErrUntrusted) {
 					t.Errorf("%s: got %v, want %s", job, err, test.code)
 				}

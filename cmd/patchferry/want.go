@@ -87,3 +87,24 @@ func explainWant(err error) error {
 	}
 	return explain(err)
 }
+
+// noteWanted says what a sync did about files that a far side asks for.
+func (a *app) noteWanted(all []mirror.WantedReport) {
+	for i := range all {
+		r := &all[i]
+		if i == maxFailures {
+			a.note("… and %d more wanted files; --json lists all", len(all)-i)
+			return
+		}
+		text := r.Outcome
+		switch r.Outcome {
+		case mirror.WantedListed:
+			text = "its source was not asked, or lists it no longer"
+		case mirror.WantedUnlisted:
+			text = "no source lists it"
+		case mirror.WantedFailed:
+			continue // named with the failures
+		}
+		a.note("wanted %s: %s", oneLine(r.WantedFile.String(), 200), text)
+	}
+}
