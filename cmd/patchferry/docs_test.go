@@ -149,6 +149,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"errors":          {errorReport{}},
 		"version":         {build{}},
 		"init near":       {setupReport{}},
+		"init far":        {farReport{}},
 		"config show":     {config.Setting{}},
 		"config check":    {checkReport{}},
 		"sync":            {mirror.SyncReport{}},
