@@ -113,17 +113,20 @@ type Position struct {
 // high-water mark, and what is in force. Origin and ID are binding from the
 // first bundle on.
 type Stream struct {
-	ID       string     `json:"id"`     // UUID of the stream
-	Origin   string     `json:"origin"` // UUID of the near side
-	Name     string     `json:"name"`   // as the origin calls the stream
-	Epoch    uint32     `json:"epoch"`
-	Seq      uint64     `json:"seq"`
-	Header   Digest     `json:"header"`                 // of the bundle's HEADER.json
-	Created  Time       `json:"created"`                // when the bundle was made
-	Next     Time       `json:"expected_next,omitzero"` // when the next one is due
-	Accepted Time       `json:"accepted"`               // when it was imported here
-	Position Position   `json:"position"`
-	Kept     []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
+	ID       string   `json:"id"`     // UUID of the stream
+	Origin   string   `json:"origin"` // UUID of the near side
+	Name     string   `json:"name"`   // as the origin calls the stream
+	Epoch    uint32   `json:"epoch"`
+	Seq      uint64   `json:"seq"`
+	Header   Digest   `json:"header"`                 // of the bundle's HEADER.json
+	Created  Time     `json:"created"`                // when the bundle was made
+	Next     Time     `json:"expected_next,omitzero"` // when the next one is due
+	Accepted Time     `json:"accepted"`               // when it was imported here
+	Position Position `json:"position"`
+	// Sparse says that some bundle carried the catalog alone: of files that the
+	// near side holds the objects may be absent here.
+	Sparse bool       `json:"sparse,omitempty"`
+	Kept   []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
 }
 
 // Outbound is what a near side sent in one stream, and what it knows to have

@@ -13,6 +13,7 @@ import (
 	"patchferry/layout/store/faulty"
 	"patchferry/mirror"
 	"patchferry/mirror/bundle"
+	"patchferry/mirror/trusted"
 	"patchferry/verify"
 )
 
@@ -38,6 +39,39 @@ func (f *far) held(n int) []int {
 		}
 	}
 	return all
+}
+
+// shownIn opens what hosts of the ring test are shown.
+func (f *far) shownIn() *trusted.Shown {
+	f.t.Helper()
+	state, err := f.Trusted.Newest(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	shown, err := f.Trusted.Shown(f.t.Context(), state, "test")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return shown
+}
+
+func (f *far) digest() layout.Digest { return f.shownIn().Digest }
+
+// given returns the names of the files that hosts can fetch.
+func (f *far) given() []string {
+	f.t.Helper()
+	var names []string
+	for u, err := range f.shownIn().Updates(f.t.Context()) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for _, file := range u.Files {
+			if file.Held {
+				names = append(names, file.Name)
+			}
+		}
+	}
+	return names
 }
 
 // TestAMissingBaseIsAnswered: whatever a far side has lost, the bundle that
@@ -139,12 +173,22 @@ func TestABundleOfTheCatalogAlone(t *testing.T) {
 	if len(east.shown("test")) != 3 || east.held(3) != nil {
 		t.Errorf("the far side shows %v and has the content of %v", east.shown("test"), east.held(3))
 	}
+	if got := east.given(); len(got) != 0 {
+		t.Errorf("hosts are given %v, of which nothing is here", got)
+	}
+	before := east.digest()
 	opt.Want = east.asks("east", mirror.WantOptions{Updates: []string{"pub:" + name(2)}})
 	answer, _ := s.export(opt)
 	if answer.Kind != bundle.CatalogOnly || answer.Wanted != 1 || answer.Objects != 2 {
 		t.Errorf("got %s with %d objects, %d of them wanted", answer.Kind, answer.Objects, answer.Wanted)
 	}
 	east.brings("east", answer.Dir)
+	if got := east.given(); !slices.Equal(got, []string{name(2)}) || east.digest() == before {
+		t.Errorf("hosts are given %v, want %s; the catalog is the same, what is shown is not", got, name(2))
+	}
+	if r, err := east.Audit(t.Context(), mirror.AuditOptions{}); err != nil || r.Absent != 2 || len(r.Findings) > 0 {
+		t.Errorf("audit: got %+v, %v; want 2 absent and no finding", r, err)
+	}
 	west.brings("west", answer.Dir) // what one asked for is for all of the stream
 	opt.Want = west.asks("west", mirror.WantOptions{Absent: true})
 	rest, _ := s.export(opt)

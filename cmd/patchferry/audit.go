@@ -81,6 +81,9 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 		}
 		a.note("%s", what)
 	}
+	if r.Absent > 0 {
+		a.note("%s not here, for bundles left them out: patchferry want --absent --to DIR asks for all", plural(r.Absent, "file of the catalog is", "files of the catalog are"))
+	}
 	return a.printf("%d states, %d generations, %d objects checked, %d read (%s); %d findings; %d objects (%s) that nothing needs\n",
 		r.States, r.Generations, r.Objects, r.Read, humanize.Bytes(uint64(r.Bytes)), len(r.Findings),
 		r.Unneeded, humanize.Bytes(uint64(r.UnneededSize)))
