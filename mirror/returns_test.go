@@ -357,3 +357,41 @@ func TestAReplayAfterASetBack(t *testing.T) {
 		t.Errorf("the old one once more: got %+v", r)
 	}
 }
+
+// TestADestinationThatLagsBehind: increments start where the slowest stands; when
+// even that is not enough its want file is answered, and the others import the
+// answer as any bundle.
+func TestADestinationThatLagsBehind(t *testing.T) {
+	s := newNear(t, 1)
+	east, west := s.beside("east"), s.beside("west")
+	opt := mirror.ExportOptions{To: t.TempDir(), Stream: mirror.OutboundStream{Return: mirror.Receipts, Audience: []string{"east", "west"}}}
+	first, _ := s.export(opt)
+	s.apply(east.brings("east", first.Dir), west.brings("west", first.Dir))
+	for n := 2; n <= 5; n++ {
+		s.holds(numbersTo(n)...)
+		r, _ := s.export(opt)
+		if r.Since != 1 {
+			t.Errorf("seq %d starts at %d, want 1, where west stands", r.Seq, r.Since)
+		}
+		s.apply(east.brings("east", r.Dir))
+	}
+	s.holds(numbersTo(6)...)
+	narrow, _ := s.export(mirror.ExportOptions{To: opt.To, Stream: opt.Stream, Since: 5})
+	east.brings("east", narrow.Dir)
+	receipt, want := west.lacks("west", narrow.Dir)
+	if r := s.apply(receipt)[0]; r.Changed || r.Acknowledged != 1 {
+		t.Errorf("west has seq 1: got %+v", r)
+	}
+	opt.Want = want
+	answer, _ := s.export(opt)
+	for name, f := range map[string]*far{"east": east, "west": west} {
+		s.apply(f.brings(name, answer.Dir))
+		if diff := cmp.Diff(numbersTo(6), f.held(6)); diff != "" {
+			t.Errorf("content of %s (-want +got):\n%s", name, diff)
+		}
+	}
+	opt.Want = nil
+	if r, _ := s.export(opt); r.Since != answer.Seq {
+		t.Errorf("both have seq %d: got since %d", answer.Seq, r.Since)
+	}
+}
