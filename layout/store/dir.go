@@ -49,13 +49,13 @@ var folders = [...]string{"objects", objectFolder, stateFolder, bindingFolder, s
 // Invariants: a name outside of the stage is only ever made by linking a file
 // whose bytes are durable, so none is ever seen half written, also after a
 // loss of power; files are read-only and never written again; a name is
-// durable before a call that made or met it returns nil; a state is durable
-// only after all objects that its writer put, and those that it asked Stat, Open,
-// File or List for. What a crash leaves behind lies in the stage, does no harm
+// durable before a call that made or met it returns nil (but Adopt); a state is
+// durable only after all objects that its writer put or adopted, and those that
+// it asked Stat, Open, File or List for. What a crash leaves behind lies in the stage, does no harm
 // and is removed by the first OpenDir that finds it a day old.
 //
 // A Dir may be used by any number of goroutines, and the folder by any number
-// of processes. It is a Stager, a Filer and a Linker.
+// of processes. It is a Stager, a Filer, a Linker and an Adopter.
 type Dir struct {
 	fs FS
 
@@ -75,6 +75,8 @@ var (
 	_ Stager = (*Dir)(nil)
 	_ Filer  = (*Dir)(nil)
 	_ Linker = (*Dir)(nil)
+
+	_ Adopter = (*Dir)(nil)
 )
 
 // CreateDir makes a store in the folder path, and the folder and its parents
@@ -140,6 +142,9 @@ func (d *Dir) Close() error { return d.fs.Close() }
 
 // StageDir implements Stager.
 func (d *Dir) StageDir() string { return filepath.Join(d.fs.Path(), stageFolder) }
+
+// StageFS implements Stager. Close of the Dir ends it.
+func (d *Dir) StageFS() (FS, error) { return Sub(d.fs, stageFolder), nil }
 
 type format struct {
 	Format  string `json:"format"`
@@ -376,6 +381,9 @@ func (d *Dir) settleSeen() error {
 	// Who finds a flag cleared by another must wait for that one's sync.
 	d.settling.Lock()
 	defer d.settling.Unlock()
+	if err := d.settleShards(); err != nil {
+		return err
+	}
 	for i := range d.seen {
 		if !d.seen[i].Load() {
 			continue
@@ -388,6 +396,35 @@ func (d *Dir) settleSeen() error {
 		if err := d.syncDir(path.Dir(key)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// settleShards makes the shard folders of seen objects durable, all with one
+// sync of the folder in which they lie.
+func (d *Dir) settleShards() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var fresh []string
+	for i := range d.seen {
+		dir := path.Dir(ObjectKey(layout.Digest{byte(i)}))
+		if d.seen[i].Load() && !d.made[dir] {
+			fresh = append(fresh, dir)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	for _, dir := range fresh {
+		if err := d.fs.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := d.syncDir(path.Dir(fresh[0])); err != nil {
+		return err
+	}
+	for _, dir := range fresh {
+		d.made[dir] = true
 	}
 	return nil
 }
