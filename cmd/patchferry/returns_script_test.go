@@ -8,9 +8,9 @@ import (
 	"patchferry/verify"
 )
 
-// fingerprintOf is "fingerprint NAME FILE": it sets NAME to the fingerprint of
+// intoVariable is "fingerprint NAME FILE": it sets NAME to the fingerprint of
 // the one key in a file, as somebody would read it out.
-func fingerprintOf(ts *testscript.TestScript, neg bool, args []string) {
+func intoVariable(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: fingerprint NAME FILE")
 	}
