@@ -14,10 +14,15 @@ import (
 // there are several.
 const demoVolume = "10MB"
 
-// Files that go to the far side with the first bundle, beside it.
+// demoSite is the name of the far side.
+const demoSite = "plant"
+
+// Public keys that go over the gap on the disk: two with the first bundle, and
+// the far side's own when the disk goes back.
 const (
 	originFile    = "origin.asc"
 	publisherFile = "publisher.asc"
+	siteFile      = "site.asc"
 )
 
 // export writes the first bundle and puts beside it the public keys that the
@@ -74,7 +79,7 @@ func (d *demo) initFar(ctx context.Context) error {
 		return err
 	}
 	d.step("Set up the far side. The fingerprint of the origin was read out by telephone, as init near printed it above;\n   the key that came on the disk must have it. The publisher's key is pinned here as well: each side believes for itself.")
-	if err := d.do(ctx, d.far, "init", "far", "--dir", d.far.dir, "--name", "plant", "--origin-key", filepath.Join(d.disk, originFile),
+	if err := d.do(ctx, d.far, "init", "far", "--dir", d.far.dir, "--name", demoSite, "--origin-key", filepath.Join(d.disk, originFile),
 		"--fingerprint", ring.Fingerprints()[0].Grouped(), "--no-passphrase"); err != nil {
 		return err
 	}
@@ -89,10 +94,33 @@ func (d *demo) initFar(ctx context.Context) error {
 // crossOver imports the first bundle, which nobody sees but the hosts that test.
 func (d *demo) crossOver(ctx context.Context) error {
 	d.step("Import: every signature and every byte is checked before anything enters the store. What came is in the ring test alone.")
-	if err := d.do(ctx, d.far, "import", d.disk); err != nil {
+	if err := d.do(ctx, d.far, "import", d.disk, "--receipt", d.disk); err != nil {
+		return err
+	}
+	if err := d.copyFile(d.far, filepath.Join(d.far.dir, "keys", siteFile), filepath.Join(d.disk, siteFile)); err != nil {
 		return err
 	}
 	return d.do(ctx, d.far, "status")
+}
+
+// acknowledge has the near side note the receipt that the disk has brought back,
+// once it believes the far side, whose fingerprint is typed.
+func (d *demo) acknowledge(ctx context.Context) error {
+	ring, err := verify.ReadKeyFile(filepath.Join(d.far.dir, "keys", siteFile))
+	if err != nil {
+		return err
+	}
+	d.step("The disk went back, with the receipt. It counts by the far side's key, whose fingerprint was read out by telephone.\n   Then export the difference: bundle 1 has arrived.")
+	for _, typed := range [][]string{
+		{"key", "add", filepath.Join(d.disk, siteFile)},
+		{"key", "pin", ring.Fingerprints()[0].Grouped(), "--purpose", "destination", "--source", demoSite},
+		{"receipt", "apply", filepath.Join(d.disk, "RECEIPT-"+demoSite+"-000001.json")},
+	} {
+		if err := d.do(ctx, d.near, typed...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // promote releases what came, ring by ring.

@@ -58,10 +58,13 @@ func (d *demo) syncWrong(ctx context.Context) (changed, wrong sample.File, err e
 	return changed, wrong, nil
 }
 
-// increment writes the second bundle.
+// increment writes the second bundle, which carries what is new since the one
+// that was acknowledged.
 func (d *demo) increment(ctx context.Context) error {
-	d.step("Export the difference: bundle 1 has arrived.")
-	if err := d.do(ctx, d.near, "export", "--to", d.disk, "--since", "1"); err != nil {
+	if err := d.acknowledge(ctx); err != nil {
+		return err
+	}
+	if err := d.do(ctx, d.near, "export", "--to", d.disk); err != nil {
 		return err
 	}
 	return d.exported()

@@ -63,6 +63,7 @@ func (d *demo) writeFiles() error {
 		}
 	}
 	text.WriteString(d.bulletinSources(d.publisher.URL(sample.CSAFPath)))
+	fmt.Fprintf(&text, "\n[[stream]]\nname = \"main\"\naudience = [%q]\nmode = \"receipt\"\nevery = \"1d\"\n", demoSite)
 	if err := d.writeMails(); err != nil {
 		return err
 	}
