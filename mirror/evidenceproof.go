@@ -135,7 +135,11 @@ func (p *Prover) edition(ctx context.Context, m Match, number uint64, at int) (*
 	if e.Signature, err = p.Reader.Document(ctx, ref.Signature); err != nil {
 		return nil, fmt.Errorf("signature of %s: %w", subject, err)
 	}
-	if e.Signed, err = p.Reader.Trust.CheckDetached(e.Document, e.Signature, verify.PurposeOrigin); err != nil {
+	origins, err := p.Reader.Origins(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	if e.Signed, err = origins.CheckDetached(e.Document, e.Signature, verify.PurposeOrigin); err != nil {
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
 	if e.Generation, err = layout.ParseGeneration(e.Signed.Text); err != nil {

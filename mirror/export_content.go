@@ -12,16 +12,18 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // export is one bundle while it is made.
 type export struct {
-	m        *Mirror
-	opt      ExportOptions
-	state    *trusted.State
-	position layout.Position // the generation that is exported
-	content  *bundle.Content
-	required []layout.ObjectRef // ascending
+	m         *Mirror
+	opt       ExportOptions
+	state     *trusted.State
+	position  layout.Position // the generation that is exported
+	content   *bundle.Content
+	required  []layout.ObjectRef // ascending
+	rotations []verify.Rotation  // of the state
 }
 
 // newExport decides what goes into the next bundle of a stream, or into the
@@ -44,10 +46,14 @@ func (m *Mirror) newExport(ctx context.Context, state *trusted.State, opt Export
 	} else if err := x.compose(&out); err != nil {
 		return nil, err
 	}
+	x.content.Tools = opt.Tools
+	if err := x.carry(ctx, &out); err != nil {
+		return nil, err
+	}
 	if err := x.gather(ctx, &out); err != nil {
 		return nil, fmt.Errorf("generation %d: %w", x.position.Number, err)
 	}
-	return x, nil
+	return x, x.mayFinish(ctx)
 }
 
 // resume takes over the header that was recorded for a seq.

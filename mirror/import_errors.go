@@ -12,7 +12,7 @@ import (
 // accepted (docs/bundle-format.md); those of a bundle by itself are in package
 // bundle.
 const (
-	CodeKey          bundle.Code = "key"          // unknown, not pinned as an origin, expired or revoked
+	CodeKey          bundle.Code = bundle.CodeKey // unknown, not pinned as an origin, expired or revoked
 	CodeThreshold    bundle.Code = "threshold"    // fewer certificates signed than the operator demands
 	CodeWeak         bundle.Code = "weak"         // an algorithm that proves nothing
 	CodeAudience     bundle.Code = "audience"     // of another origin or stream, or for another destination

@@ -95,6 +95,11 @@ func (b *Bundle) open(ctx context.Context, found []*volume) error {
 	if b.header, err = ParseHeader(b.doc); err != nil {
 		return err
 	}
+	for _, r := range b.rotations {
+		if r.parsed.Origin != b.header.Origin {
+			return &Error{Code: CodeKey, Where: RotationPath(r.parsed.Number), Reason: fmt.Sprintf("is of the origin %s, and the bundle of %s", r.parsed.Origin, b.header.Origin)}
+		}
+	}
 	if err := b.checkSizes(); err != nil {
 		return err
 	}
