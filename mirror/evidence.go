@@ -35,9 +35,11 @@ type Prover struct {
 	Reader *trusted.Reader
 	Trust  *verify.Trust // the keys and pins that Reader believes in
 
-	newest *trusted.State
-	spans  []span          // newest first
-	log    []layout.Digest // of the states, newest first, back to the oldest of spans
+	newest  *trusted.State
+	origins *verify.Trust     // Trust with the rotations of newest followed
+	turns   []verify.Rotation // of newest
+	spans   []span            // newest first
+	log     []layout.Digest   // of the states, newest first, back to the oldest of spans
 }
 
 // span is a run of states that publish the same generation.
@@ -91,6 +93,9 @@ func (p *Prover) readLog(ctx context.Context) (err error) {
 	}
 	if p.newest == nil || p.newest.Generation == nil {
 		return ErrNoEdition
+	}
+	if err := p.readRotations(ctx); err != nil {
+		return err
 	}
 	kept := map[layout.SignedRef]bool{p.newest.Generation.Generation: true}
 	for _, position := range p.newest.Kept {

@@ -222,3 +222,36 @@ func TestTwoRotationsAndALaterPin(t *testing.T) {
 		t.Errorf("verify: %v, %+v", err, r)
 	}
 }
+
+// TestEvidenceHoldsTheRotation proves a file that the old key published, and
+// one that came with the new key.
+func TestEvidenceHoldsTheRotation(t *testing.T) {
+	s := newNear(t, 1)
+	old := s.rotate()
+	s.reopen()
+	if proof := s.prove(name(1)); len(proof.Rotations) != 0 || proof.Newest.Signed.Fingerprint != old.Fingerprint() {
+		t.Errorf("before the new key has signed anything: %+v, signed by %s", proof.Rotations, proof.Newest.Signed.Fingerprint)
+	}
+	s.holds(1, 2)
+	proof := s.prove(name(1))
+	fresh := proof.Newest.Signed.Fingerprint
+	if len(proof.Rotations) != 1 || fresh == old.Fingerprint() || proof.First.Signed.Fingerprint != old.Fingerprint() {
+		t.Fatalf("got %+v, signed by %s and first by %s", proof.Rotations, fresh, proof.First.Signed.Fingerprint)
+	}
+	r := proof.Rotations[0]
+	if r.Old != old.Fingerprint().String() || r.New != fresh.String() {
+		t.Errorf("got %+v, want %s in the place of %s", r.RotationReport, fresh, old.Fingerprint())
+	}
+	trust, err := s.trust.Follow([]verify.Rotation{{Document: r.Document, Signature: r.Signature}})
+	if err != nil || len(trust.Followed()) != 1 {
+		t.Errorf("what the proof hands on cannot be followed: %v", err)
+	}
+	for _, f := range []verify.Fingerprint{old.Fingerprint(), fresh} {
+		if !slices.ContainsFunc(proof.Pins, func(p verify.Pin) bool { return p.Fingerprint == f && p.Purpose == verify.PurposeOrigin }) {
+			t.Errorf("%s is not among the keys to compare: %v", f, proof.Pins)
+		}
+	}
+	if len(proof.Missing) > 0 {
+		t.Errorf("the certificates of %v are not handed on", proof.Missing)
+	}
+}

@@ -60,6 +60,20 @@ func (t *Trust) Followed() []layout.Rotation {
 	return all
 }
 
+// OriginPin returns why a certificate is believed for PurposeOrigin: the pin of
+// the operator, or else the one that a rotation stands for.
+func (t *Trust) OriginPin(f Fingerprint) (Pin, bool) {
+	for _, p := range t.Pins.For(PurposeOrigin) {
+		if p.Fingerprint == f {
+			return p, true
+		}
+	}
+	if r := t.brought(f); r != nil {
+		return succeeds(r), true
+	}
+	return Pin{}, false
+}
+
 // inOrder makes sure that a rotation follows the one before it.
 func inOrder(before, r *layout.Rotation) *TrustError {
 	switch {
@@ -147,7 +161,8 @@ func (t *Trust) signedBy(f Fingerprint, r *Rotation) *TrustError {
 // isOrigin reports whether a certificate is believed for origins: pinned, or
 // brought by a rotation.
 func (t *Trust) isOrigin(f Fingerprint) bool {
-	return t.brought(f) != nil || slices.ContainsFunc(t.Pins.For(PurposeOrigin), func(p Pin) bool { return p.Fingerprint == f })
+	_, ok := t.OriginPin(f)
+	return ok
 }
 
 // brought returns the rotation that put a certificate in force, or nil.
