@@ -209,7 +209,7 @@ func (t *Trust) pinned(f Fingerprint, p Purpose, at time.Time) (Pin, *TrustError
 	refusal := &TrustError{
 		Code: CodeKey, Fingerprint: f,
 		Reason: fmt.Sprintf("the signature is right, but %s is not pinned for %s", f, p),
-		Next:   fmt.Sprintf("if the owner confirms the fingerprint: patchferry key pin %s --purpose %s", f, p),
+		Next:   fmt.Sprintf("compare the fingerprint with its owner, over another way than this; then type it: patchferry key pin … --purpose %s", p),
 	}
 	for _, pin := range t.Pins.For("") {
 		switch {
