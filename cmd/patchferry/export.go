@@ -24,13 +24,18 @@ every generation since an earlier seq: over a diode so far back that two bundles
 row may be lost, with receipts since what is known to have arrived.
 
 A bundle has its name only when it is whole, signed and read back from the medium.
-Killed, or out of space, the same command completes it; --abandon gives it up.`
+Killed, or out of space, the same command completes it; --abandon gives it up.
+
+Where origin.threshold demands several signatures, the bundle keeps the name
+NAME.partial until others have signed it, each on a machine of their own, with
+patchferry bundle sign (exit status 3); then the same command here ends it.`
 
 // exportFlags are the flags of export.
 type exportFlags struct {
 	to, stream, volumeSize     string
 	since                      uint64
 	full, dryRun, abandon, raw bool
+	unsigned                   bool
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -59,6 +64,7 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
+	flags.BoolVar(&f.unsigned, "unsigned", false, "stop before the origin's own signature: others sign first, see patchferry bundle sign")
 	flags.BoolVar(&f.raw, "no-readback", false, "do not read everything back from the medium")
 	return cmd
 }
@@ -80,13 +86,24 @@ func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) e
 	show.start()
 	r, err := j.Export(ctx, opt)
 	show.stop()
-	if err != nil {
+	waits, unfinished := errors.AsType[*mirror.SignaturesError](err)
+	if err != nil && !unfinished {
 		return err
 	}
+	print := a.printExport
 	if a.json {
-		return a.printJSON(r)
+		print = func(r *mirror.ExportReport) error { return a.printJSON(r) }
 	}
-	return a.printExport(r)
+	if failed := print(r); failed != nil {
+		return failed
+	}
+	if unfinished {
+		return withHint(waits, "%s", signingHint(r.Dir))
+	}
+	if r.Unfinished && !a.json && !r.DryRun {
+		a.note("next: %s", signingHint(r.Dir))
+	}
+	return nil
 }
 
 // exportOptions turns flags and configuration into what mirror is asked for.
@@ -105,6 +122,7 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 	opt = mirror.ExportOptions{
 		Stream: stream,
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
+		Threshold: c.Origin.Threshold, Unsigned: f.unsigned,
 		Tool: "patchferry " + currentBuild().Version,
 	}
 	if f.to != "" {
@@ -131,6 +149,8 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	switch {
 	case r.DryRun:
 		verb = "would export"
+	case r.Unfinished:
+		verb = "wrote, not finished,"
 	case r.Resumed:
 		verb = "completed"
 	}
@@ -156,6 +176,12 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 		return nil
 	}
 	return a.printf("state root %s\n%s\n", r.StateRoot, r.Dir)
+}
+
+// signingHint says how a bundle comes by the signatures that it waits for.
+func signingHint(dir string) string {
+	return "whoever else signs, on a machine of their own: patchferry bundle sign DIR --key FILE, DIR being " + filepath.Base(dir) +
+		" or a copy; then here, with all signatures in it: patchferry export --to " + filepath.Dir(dir)
 }
 
 // explainExport gives the error of an export its exit status and the next

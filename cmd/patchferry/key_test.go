@@ -82,3 +82,18 @@ func mailbox(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 }
+
+// fingerprint is "fingerprint NAME FILE": it puts the fingerprint of the one
+// certificate in a file into the environment, as $NAME.
+func fingerprint(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fingerprint NAME FILE")
+	}
+	ring, err := verify.ReadKeyFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	all := ring.Fingerprints()
+	if len(all) != 1 {
+		ts.Fatalf("%s holds %d certificates", args[1], len(all))
+	}
+	ts.Setenv(args[0], all[0].String())
+}
