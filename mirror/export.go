@@ -253,7 +253,7 @@ func (x *export) explain(err error) error {
 	}
 	return &ExportError{
 		Problem: fmt.Sprintf("%s was begun and cannot be completed as it was: %v", name, err),
-		Next:    "the same command with the same --volume-size and an empty directory completes it; --abandon gives its seq up",
+		Next:    "the same command with the same --volume-size and --with-tools and an empty directory completes it; --abandon gives its seq up",
 	}
 }
 

@@ -28,7 +28,11 @@ Killed, or out of space, the same command completes it; --abandon gives it up.
 
 Where origin.threshold demands several signatures, the bundle keeps the name
 NAME.partial until others have signed it, each on a machine of their own, with
-patchferry bundle sign (exit status 3); then the same command here ends it.`
+patchferry bundle sign (exit status 3); then the same command here ends it.
+
+--with-tools brings programs along for a far side that has none yet. They are a
+convenience and prove nothing (README.txt on the medium says so): an import neither
+runs nor keeps them.`
 
 // exportFlags are the flags of export.
 type exportFlags struct {
@@ -36,6 +40,7 @@ type exportFlags struct {
 	since                      uint64
 	full, dryRun, abandon, raw bool
 	unsigned                   bool
+	tools                      string
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -45,6 +50,7 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "Write a transfer bundle for the far side",
 		Long:  exportHelp,
 		Example: "  patchferry export --to /media/disk\n" +
+			"  patchferry export --to /media/disk --with-tools=dist\n" +
 			"  patchferry export --dry-run --volume-size dvd\n" +
 			"  patchferry export --to /media/disk --stream labs --since 12",
 		Args: arguments(cobra.NoArgs),
@@ -65,6 +71,8 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
 	flags.BoolVar(&f.unsigned, "unsigned", false, "stop before the origin's own signature: others sign first, see patchferry bundle sign")
+	flags.StringVar(&f.tools, "with-tools", "", "put this program into the folder tools, with all that SHA256SUMS beside it lists; or what make dist left in `DIR`")
+	flags.Lookup("with-tools").NoOptDefVal = besideProgram
 	flags.BoolVar(&f.raw, "no-readback", false, "do not read everything back from the medium")
 	return cmd
 }
@@ -124,6 +132,11 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
 		Threshold: c.Origin.Threshold, Unsigned: f.unsigned,
 		Tool: "patchferry " + currentBuild().Version,
+	}
+	if f.tools != "" {
+		if opt.Tools, err = bundleTools(f.tools); err != nil {
+			return opt, err
+		}
 	}
 	if f.to != "" {
 		opt.To, err = filepath.Abs(f.to)
