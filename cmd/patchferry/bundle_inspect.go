@@ -51,6 +51,12 @@ func (a *app) printBundle(r *bundle.Report) error {
 	row("volumes", "%d of %d here", len(r.Present), len(h.Volumes))
 	row("header", "%s", r.Digest)
 	row("state root", "%s", h.StateRoot)
+	if r.Rotations > 0 {
+		row("keys", "%s of the origin's key", plural(r.Rotations, "change", "changes"))
+	}
+	for _, name := range r.IgnoredKeys {
+		row("ignored", "%s: a key in the bundle counts for nothing", name)
+	}
 	switch {
 	case r.Verified:
 		row("signed by", "%s", strings.Join(r.Signers, ", "))

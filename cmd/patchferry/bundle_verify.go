@@ -49,7 +49,11 @@ func (a *app) bundleVerifier(cmd *cobra.Command, file string) (*mirror.OriginVer
 			return nil, withHint(err, "patchferry bundle verify DIR --key FILE")
 		}
 		trust, err := readTrust(&l.Config)
-		return &mirror.OriginVerifier{Trust: trust, Threshold: l.Origin.Threshold}, err
+		if err != nil {
+			return nil, err
+		}
+		known, err := acceptedRotations(cmd.Context(), &l.Config)
+		return &mirror.OriginVerifier{Trust: trust, Threshold: l.Origin.Threshold, Known: known}, err
 	}
 	ring, err := a.readKeys(file)
 	if err != nil {

@@ -17,19 +17,20 @@ import (
 
 // statusReport is what status prints with --json (docs/json.md).
 type statusReport struct {
-	Store      string         `json:"store"`
-	State      uint64         `json:"state"` // 0: nothing was published yet
-	At         layout.Time    `json:"at,omitzero"`
-	Actor      string         `json:"actor,omitempty"`
-	Why        string         `json:"why,omitempty"`
-	Generation uint64         `json:"generation,omitempty"`
-	Created    layout.Time    `json:"created,omitzero"`
-	Counts     *layout.Counts `json:"counts,omitempty"`
-	Rings      []ringReport   `json:"rings,omitempty"`
-	Pruning    bool           `json:"pruning"` // a plan is being applied
-	Sources    []sourceReport `json:"sources"`
-	Stale      bool           `json:"stale"`        // of some source
-	Due        []duty         `json:"due,omitzero"` // with --due
+	Store      string                  `json:"store"`
+	State      uint64                  `json:"state"` // 0: nothing was published yet
+	At         layout.Time             `json:"at,omitzero"`
+	Actor      string                  `json:"actor,omitempty"`
+	Why        string                  `json:"why,omitempty"`
+	Generation uint64                  `json:"generation,omitempty"`
+	Created    layout.Time             `json:"created,omitzero"`
+	Counts     *layout.Counts          `json:"counts,omitempty"`
+	Rings      []ringReport            `json:"rings,omitempty"`
+	Rotations  []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
+	Pruning    bool                    `json:"pruning"`             // a plan is being applied
+	Sources    []sourceReport          `json:"sources"`
+	Stale      bool                    `json:"stale"`        // of some source
+	Due        []duty                  `json:"due,omitzero"` // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -107,6 +108,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	}
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
+	if r.Rotations, err = mirror.Rotations(ctx, j.site.reader); err != nil {
+		return r, err
+	}
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
 	r.Rings, err = j.site.ringReports(ctx, c, e.state)
 	return r, err
@@ -134,6 +138,9 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
 	printRingReports(w, r.Rings, now)
+	for _, t := range r.Rotations {
+		fmt.Fprintf(w, "origin key\t%s\n", rotated(t))
+	}
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
 	}
