@@ -86,8 +86,9 @@ builds: ## compile for every platform that we name, without cgo
 	done
 
 .PHONY: dist-check
-dist-check: dist ## make dist again from a clone in another place, and compare: the same commit gives the same bytes
-	@if ! git diff --quiet HEAD; then echo 'commit first: a clone has what is committed'; exit 1; fi
+dist-check: ## make dist, and again from a clone in another place: the same commit gives the same bytes
+	@if [ -n "$$(git status --porcelain)" ]; then echo 'commit first: a clone has what is committed'; exit 1; fi
+	$(MAKE) --no-print-directory dist
 	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
 	git clone --quiet --no-hardlinks . "$$again/elsewhere"; \
 	$(MAKE) --no-print-directory -C "$$again/elsewhere" dist; \
