@@ -37,7 +37,7 @@ func (v *OriginVerifier) Verify(doc, sig []byte) ([]string, error) {
 	}
 	signed, err := trust.CheckDetached(doc, sig, verify.PurposeOrigin)
 	if distrust, ok := errors.AsType[*verify.TrustError](err); ok {
-		return nil, &bundle.Error{Code: bundle.Code(distrust.Code), Where: bundle.HeaderFile, Reason: "is not signed by the keys that are trusted", Err: err}
+		return nil, &bundle.Error{Code: bundle.Code(distrust.Code), Reason: "is not signed by the keys that are trusted", Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -52,11 +52,11 @@ func (v *OriginVerifier) Verify(doc, sig []byte) ([]string, error) {
 		signers = append(signers, s.Fingerprint.String())
 	}
 	if len(signers) == 0 {
-		return nil, &bundle.Error{Code: CodeKey, Where: bundle.HeaderFile,
+		return nil, &bundle.Error{Code: CodeKey,
 			Reason: fmt.Sprintf("is signed by %s, which is out of force here since rotation %d put %s in its place; a bundle that was made before is not taken after it", ended.Old, ended.Number, ended.New)}
 	}
 	if want := max(v.Threshold, 1); len(signers) < want {
-		return nil, &bundle.Error{Code: CodeThreshold, Where: bundle.HeaderFile,
+		return nil, &bundle.Error{Code: CodeThreshold,
 			Reason: fmt.Sprintf("is signed by %d of the %d certificates that must sign", len(signers), want)}
 	}
 	slices.Sort(signers)
