@@ -17,20 +17,23 @@ import (
 
 // statusReport is what status prints with --json (docs/json.md).
 type statusReport struct {
-	Store      string                  `json:"store"`
-	State      uint64                  `json:"state"` // 0: nothing was published yet
-	At         layout.Time             `json:"at,omitzero"`
-	Actor      string                  `json:"actor,omitempty"`
-	Why        string                  `json:"why,omitempty"`
-	Generation uint64                  `json:"generation,omitempty"`
-	Created    layout.Time             `json:"created,omitzero"`
-	Counts     *layout.Counts          `json:"counts,omitempty"`
-	Rings      []ringReport            `json:"rings,omitempty"`
-	Rotations  []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
-	Pruning    bool                    `json:"pruning"`             // a plan is being applied
-	Sources    []sourceReport          `json:"sources"`
-	Stale      bool                    `json:"stale"`        // of some source
-	Due        []duty                  `json:"due,omitzero"` // with --due
+	Store      string         `json:"store"`
+	State      uint64         `json:"state"` // 0: nothing was published yet
+	At         layout.Time    `json:"at,omitzero"`
+	Actor      string         `json:"actor,omitempty"`
+	Why        string         `json:"why,omitempty"`
+	Generation uint64         `json:"generation,omitempty"`
+	Created    layout.Time    `json:"created,omitzero"`
+	Counts     *layout.Counts `json:"counts,omitempty"`
+	Rings      []ringReport   `json:"rings,omitempty"`
+	Pruning    bool           `json:"pruning"` // a plan is being applied
+	Sources    []sourceReport `json:"sources"`
+
+	Rotations []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
+
+	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
+	Stale      bool                 `json:"stale"`                // of some source
+	Due        []duty               `json:"due,omitzero"`         // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -47,7 +50,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
 each source last answered; where rings are used, what each shows and what waits in
-the ring before it. Exit status 20 when a source has not answered for longer
+the ring before it; transfer bundles in quarantine, and what each waits for. Exit status 20 when a source has not answered for longer
 than the key stale allows.
 
 With --due also what is to be deployed until when, what is overdue first: what
@@ -102,6 +105,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	for _, s := range r.Sources {
 		r.Stale = r.Stale || s.Stale
 	}
+	if r.Quarantine, err = j.Quarantine(); err != nil {
+		return r, err
+	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
@@ -141,6 +147,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	for _, t := range r.Rotations {
 		fmt.Fprintf(w, "origin key\t%s\n", rotated(t))
 	}
+	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
 	}
