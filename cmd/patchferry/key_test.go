@@ -56,6 +56,17 @@ func makeKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// readOut is "readout FILE [NAME]": it sets $NAME, or $FPR, to the fingerprint
+// of the key in a file, as it would be read out by telephone.
+func readOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: readout FILE [NAME]")
+	}
+	ring, err := verify.ReadKeyFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv(append(args, "FPR")[1], ring.Fingerprints()[0].String())
+}
+
 // replaceIn is "replace OLD NEW FILE": it replaces words in a file, which must
 // hold them.
 func replaceIn(ts *testscript.TestScript, neg bool, args []string) {
@@ -81,19 +92,4 @@ func mailbox(ts *testscript.TestScript, neg bool, args []string) {
 			"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n" + ts.ReadFile(name) + "\n")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
-}
-
-// fingerprint is "fingerprint NAME FILE": it puts the fingerprint of the one
-// certificate in a file into the environment, as $NAME.
-func fingerprint(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: fingerprint NAME FILE")
-	}
-	ring, err := verify.ReadKeyFile(ts.MkAbs(args[1]))
-	ts.Check(err)
-	all := ring.Fingerprints()
-	if len(all) != 1 {
-		ts.Fatalf("%s holds %d certificates", args[1], len(all))
-	}
-	ts.Setenv(args[0], all[0].String())
 }

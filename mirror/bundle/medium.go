@@ -265,7 +265,7 @@ func (p *patient) Read(b []byte) (int, error) {
 func openDirectory(dir string) (*medium, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, err // it says what was opened
 	}
 	return &medium{root: root, name: filepath.Base(dir)}, nil
 }
