@@ -67,6 +67,11 @@ func readOut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(append(args, "FPR")[1], ring.Fingerprints()[0].String())
 }
 
+// today is "today": it sets $TODAY to the day, in UTC.
+func today(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
+}
+
 // replaceIn is "replace OLD NEW FILE": it replaces words in a file, which must
 // hold them.
 func replaceIn(ts *testscript.TestScript, neg bool, args []string) {
