@@ -150,8 +150,6 @@ func NextAfter(e *bundle.Error) string {
 		return "get the bundle again from whoever made it; if it is the same there, ask them who changed it"
 	case e.Code == CodeThreshold:
 		return "another of the pinned keys signs it, too: patchferry bundle sign DIR --key FILE, then on the near side patchferry export --to DIR"
-	case e.Code == CodeWeak:
-		return "the near side puts an Ed25519 key in the place of its own: patchferry key rotate; then patchferry export --to DIR"
 	}
-	return ""
+	return "the near side puts a stronger key in the place of its own: patchferry key rotate; then patchferry export --to DIR"
 }

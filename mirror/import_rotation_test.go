@@ -160,9 +160,9 @@ func TestT19RotationAfterAnother(t *testing.T) {
 	}
 }
 
-// TestT18KeysInside finds a key in the bundle that nobody pinned: it is said,
+// TestT18KeyThatNobodyPinned finds a key in the bundle that nobody pinned: it is said,
 // and counts for nothing.
-func TestT18KeysInside(t *testing.T) {
+func TestT18KeyThatNobodyPinned(t *testing.T) {
 	w := published(t)
 	mallory := freshKey(t, w.now)
 	var certificate bytes.Buffer
