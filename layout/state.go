@@ -113,17 +113,20 @@ type Position struct {
 // high-water mark, and what is in force. Origin and ID are binding from the
 // first bundle on.
 type Stream struct {
-	ID       string     `json:"id"`     // UUID of the stream
-	Origin   string     `json:"origin"` // UUID of the near side
-	Name     string     `json:"name"`   // as the origin calls the stream
-	Epoch    uint32     `json:"epoch"`
-	Seq      uint64     `json:"seq"`
-	Header   Digest     `json:"header"`                 // of the bundle's HEADER.json
-	Created  Time       `json:"created"`                // when the bundle was made
-	Next     Time       `json:"expected_next,omitzero"` // when the next one is due
-	Accepted Time       `json:"accepted"`               // when it was imported here
-	Position Position   `json:"position"`
-	Kept     []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
+	ID       string   `json:"id"`     // UUID of the stream
+	Origin   string   `json:"origin"` // UUID of the near side
+	Name     string   `json:"name"`   // as the origin calls the stream
+	Epoch    uint32   `json:"epoch"`
+	Seq      uint64   `json:"seq"`
+	Header   Digest   `json:"header"`                 // of the bundle's HEADER.json
+	Created  Time     `json:"created"`                // when the bundle was made
+	Next     Time     `json:"expected_next,omitzero"` // when the next one is due
+	Accepted Time     `json:"accepted"`               // when it was imported here
+	Position Position `json:"position"`
+	// Sparse says that some bundle carried the catalog alone: of files that the
+	// near side holds the objects may be absent here.
+	Sparse bool       `json:"sparse,omitempty"`
+	Kept   []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
 }
 
 // Outbound is what a near side sent in one stream, and what it knows to have
@@ -147,6 +150,7 @@ type Exported struct {
 	At         Time      `json:"at"`
 	Status     string    `json:"status"`              // begun, exported, burned
 	Rotations  int       `json:"rotations,omitempty"` // how many of the state's it carries
+	Want       ObjectRef `json:"want,omitzero"`       // the want file that decided what is shipped; none where the seqs before it did
 }
 
 // Arrived is how far a destination is known to have followed a stream.
@@ -155,6 +159,9 @@ type Arrived struct {
 	Seq   uint64 `json:"seq"`
 	By    string `json:"by"` // receipt, want, operator
 	At    Time   `json:"at"`
+	// SetBack is when the operator last said that the destination has less than
+	// was known: what it wrote before that day says nothing of it any more.
+	SetBack Time `json:"set_back,omitzero"`
 }
 
 // Lease keeps generations from being pruned until it expires or its holder

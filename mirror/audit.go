@@ -28,15 +28,16 @@ type AuditOptions struct {
 
 // AuditReport says what was checked and what was found.
 type AuditReport struct {
-	States       uint64    `json:"states"`        // signatures and links of the log checked
-	Generations  int       `json:"generations"`   // signatures, catalogs and lines checked
-	Objects      int       `json:"objects"`       // that these need
-	Read         int       `json:"read"`          // of these read and hashed
-	Bytes        int64     `json:"bytes"`         // read
-	Notices      int       `json:"notices"`       // documents of publishers judged again
-	Silent       int       `json:"silent"`        // of these, on a far side, that do not count by its pins: they announce nothing
-	Unneeded     int       `json:"unneeded"`      // objects in the store that nothing needs
-	UnneededSize int64     `json:"unneeded_size"` // bytes
+	States       uint64    `json:"states"`           // signatures and links of the log checked
+	Generations  int       `json:"generations"`      // signatures, catalogs and lines checked
+	Objects      int       `json:"objects"`          // that these need
+	Read         int       `json:"read"`             // of these read and hashed
+	Bytes        int64     `json:"bytes"`            // read
+	Absent       int       `json:"absent,omitempty"` // files that bundles of the catalog alone left out, on a far side
+	Notices      int       `json:"notices"`          // documents of publishers judged again
+	Silent       int       `json:"silent"`           // of these, on a far side, that do not count by its pins: they announce nothing
+	Unneeded     int       `json:"unneeded"`         // objects in the store that nothing needs
+	UnneededSize int64     `json:"unneeded_size"`    // bytes
 	Findings     []Finding `json:"findings"`
 }
 
@@ -91,6 +92,9 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 	}
 	report.Generations = len(kept)
 	a := &audit{m: m, opt: opt, report: report}
+	for _, s := range newest.Streams {
+		a.sparse = a.sparse || s.Sparse
+	}
 	if err := a.objects(ctx, refs); err != nil {
 		return report, err
 	}
@@ -103,6 +107,7 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 type audit struct {
 	m      *Mirror
 	opt    AuditOptions
+	sparse bool // files of catalogs may be absent
 	mu     sync.Mutex
 	report *AuditReport
 }
@@ -143,7 +148,11 @@ func (a *audit) objects(ctx context.Context, refs references) error {
 		return err
 	}
 	for d, ref := range refs {
-		if !seen[d] {
+		switch {
+		case seen[d]:
+		case a.sparse && ref.held:
+			a.report.Absent++
+		default:
 			a.found(Finding{Object: d, What: "missing", Detail: "the object is not in the store", Update: ref.update, File: ref.file})
 		}
 	}

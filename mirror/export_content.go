@@ -23,7 +23,11 @@ type export struct {
 	position  layout.Position // the generation that is exported
 	content   *bundle.Content
 	required  []layout.ObjectRef // ascending
-	rotations []verify.Rotation  // of the state
+	want      *bundle.Receipt    // the want file that is answered; nil for none
+	wantRef   layout.ObjectRef   // its document
+	wanted    map[layout.Digest]bool
+	leftOut   []LeftOut
+	rotations []verify.Rotation // of the state
 }
 
 // newExport decides what goes into the next bundle of a stream, or into the
@@ -38,12 +42,15 @@ func (m *Mirror) newExport(ctx context.Context, state *trusted.State, opt Export
 	x := &export{m: m, opt: opt, state: state, position: *state.Generation, content: new(bundle.Content)}
 	out := state.Outbound[opt.Stream.Name]
 	begun, resumes := begunExport(&out)
+	if err := x.openWant(); err != nil {
+		return nil, err
+	}
 	if resumes && !(opt.DryRun && opt.Abandon) {
 		x.position = begun.Generation
 		if err := x.resume(ctx, begun); err != nil {
 			return nil, fmt.Errorf("complete seq %d of stream %s: %w", begun.Seq, opt.Stream.Name, err)
 		}
-	} else if err := x.compose(&out); err != nil {
+	} else if err := x.compose(ctx, &out); err != nil {
 		return nil, err
 	}
 	x.content.Tools = opt.Tools
@@ -69,11 +76,11 @@ func (x *export) resume(ctx context.Context, begun layout.Exported) error {
 	x.content.Recorded = doc
 	x.content.Header = *h
 	x.content.Header.Volumes = nil
-	return nil
+	return x.resumeWant(ctx, begun)
 }
 
 // compose decides on the header of a new seq.
-func (x *export) compose(out *layout.Outbound) error {
+func (x *export) compose(ctx context.Context, out *layout.Outbound) error {
 	stream, now := x.opt.Stream, x.m.now()
 	h := bundle.Header{
 		Bundle: newUUID(), Origin: x.state.Origin, Stream: out.ID, StreamName: stream.Name,
@@ -96,14 +103,20 @@ func (x *export) compose(out *layout.Outbound) error {
 	if stream.Every > 0 {
 		h.ExpectedNext = layout.At(h.Created.Time().Add(stream.Every))
 	}
+	x.content.Header = h
+	if x.want != nil {
+		return x.answer(ctx, out)
+	}
 	since, err := sinceSeq(out, x.opt, now)
 	if err != nil {
 		return err
 	}
 	if since > 0 {
-		h.Kind, h.SinceSeq = bundle.Incremental, since
+		x.content.Header.Kind, x.content.Header.SinceSeq = bundle.Incremental, since
 	}
-	x.content.Header = h
+	if stream.Return == Wants && !x.opt.Full && x.opt.Since == 0 {
+		x.content.Header.Kind = bundle.CatalogOnly
+	}
 	return nil
 }
 
@@ -135,6 +148,9 @@ func (x *export) gather(ctx context.Context, out *layout.Outbound) error {
 	if err != nil {
 		return err
 	}
+	if err := x.resolve(ctx, out, gen, all); err != nil {
+		return err
+	}
 	x.divide(all, held)
 	return nil
 }
@@ -147,7 +163,7 @@ func (x *export) divide(all map[layout.Digest]referredObject, held map[layout.Di
 		ref := layout.ObjectRef{SHA256: d, Size: o.size}
 		switch {
 		case d == c.Catalog.SHA256 || d == c.Notices.SHA256: // go with every bundle
-		case held[d]:
+		case !x.ships(d, o, held):
 			x.required = append(x.required, ref)
 		case o.announces:
 			c.Bulletins = append(c.Bulletins, ref)
@@ -227,15 +243,19 @@ func (x *export) heldSince(ctx context.Context, out *layout.Outbound, all map[la
 	for d := range all {
 		held[d] = true
 	}
-	seen := make(map[layout.Digest]bool) // generations
+	type shipment struct {
+		generation  layout.Digest
+		catalogOnly bool
+	}
+	seen := make(map[shipment]bool)
 	for _, e := range exportedOf(out) {
-		document := e.Generation.Generation.Document.SHA256
-		if e.Seq < h.SinceSeq || e.Seq >= h.Seq || seen[document] {
+		what := shipment{e.Generation.Generation.Document.SHA256, e.Kind == string(bundle.CatalogOnly)}
+		if e.Seq < h.SinceSeq || e.Seq >= h.Seq || seen[what] {
 			continue
 		}
-		seen[document] = true
-		refs := references{}
-		if err := x.m.refer(ctx, refs, e.Generation); err != nil {
+		seen[what] = true
+		refs, err := x.m.brought(ctx, &e)
+		if err != nil {
 			return nil, fmt.Errorf("what seq %d has brought: %w", e.Seq, err)
 		}
 		for d := range held {

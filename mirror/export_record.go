@@ -20,10 +20,13 @@ func (x *export) record(ctx context.Context, header []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := x.putWant(ctx); err != nil {
+		return err
+	}
 	h, name := &x.content.Header, x.opt.Stream.Name
 	entry := layout.Exported{
 		Epoch: h.Epoch, Seq: h.Seq, Header: layout.SignedRef{Document: doc}, Generation: x.position,
-		Kind: string(h.Kind), At: h.Created, Status: statusBegun, Rotations: len(x.content.Rotations),
+		Kind: string(h.Kind), At: h.Created, Status: statusBegun, Rotations: len(x.content.Rotations), Want: x.wantRef,
 	}
 	was := x.state
 	x.state, err = x.m.Writer.Publish(ctx, was, func(s *layout.State) error {
@@ -41,6 +44,7 @@ func (x *export) record(ctx context.Context, header []byte) error {
 		s.Origin = h.Origin
 		out.ID, out.Epoch = h.Stream, h.Epoch
 		out.Exports = slices.Insert(slices.Clone(out.Exports), 0, entry)
+		x.acknowledge(&out)
 		setOutbound(s, name, out)
 		s.Why = "begin export " + h.Name()
 		return nil
@@ -152,6 +156,7 @@ func keptForExports(s *layout.State, refs references) []layout.Position {
 		for _, e := range out.Exports {
 			refs.add(e.Header.Document, "", fmt.Sprintf("header of seq %d", e.Seq))
 			refs.add(e.Header.Signature, "", fmt.Sprintf("signatures of seq %d", e.Seq))
+			refs.add(e.Want, "", fmt.Sprintf("want file of seq %d", e.Seq))
 			if e.Status != statusBurned && !slices.Contains(all, e.Generation) {
 				all = append(all, e.Generation)
 			}

@@ -204,6 +204,7 @@ func (i *importing) advance(s *layout.State, position layout.Position) {
 	next := layout.Stream{
 		ID: i.h.Stream, Origin: i.h.Origin, Name: i.h.StreamName, Epoch: i.h.Epoch, Seq: i.h.Seq, Header: i.header,
 		Created: i.h.Created, Next: i.h.ExpectedNext, Accepted: layout.At(i.m.now()), Position: position,
+		Sparse: i.h.Kind == bundle.CatalogOnly || s.Streams[i.h.Stream].Sparse,
 	}
 	if before, known := s.Streams[i.h.Stream]; known {
 		next.Kept = append([]layout.Position{before.Position}, before.Kept...)

@@ -1,10 +1,12 @@
 package mirror
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"patchferry/layout"
+	"patchferry/mirror/bundle"
 )
 
 // What becomes of a seq (layout.Exported).
@@ -83,7 +85,7 @@ func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, e
 // increment to start at; 0 is one that has nothing, as far as is known.
 func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStream, now time.Time) uint64 {
 	unknown := uint64(0) // of a destination of which nothing is known
-	if stream.Return != Receipts {
+	if !stream.answers() {
 		unknown = diodeStart(done, stream.Overlap, now)
 	}
 	destinations := destinationsOf(out, stream)
@@ -101,10 +103,13 @@ func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStrea
 	return start
 }
 
+// answers reports whether far sides of the stream say what has arrived.
+func (s *OutboundStream) answers() bool { return s.Return == Receipts || s.Return == Wants }
+
 // destinationsOf returns the destinations whose needs decide. Over a diode a
 // stream without an audience may have others than those that are known.
 func destinationsOf(out *layout.Outbound, stream *OutboundStream) []string {
-	if len(stream.Audience) > 0 || stream.Return != Receipts {
+	if len(stream.Audience) > 0 || !stream.answers() {
 		return stream.Audience
 	}
 	var known []string
@@ -136,7 +141,7 @@ func diodeStart(done []layout.Exported, overlap time.Duration, now time.Time) ui
 func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
 	done := exportedOf(out)
 	from := diodeStart(done, stream.Overlap, now)
-	if stream.Return == Receipts {
+	if stream.answers() {
 		for _, name := range destinationsOf(out, stream) {
 			if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {
 				from = min(from, a.Seq)
@@ -149,4 +154,44 @@ func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
 	if len(out.Exports) > maxExports {
 		out.Exports = out.Exports[:maxExports]
 	}
+}
+
+// How it became known what has arrived (layout.Arrived).
+const (
+	byReceipt  = "receipt"
+	byWant     = "want"
+	byOperator = "operator"
+)
+
+// arrivedAt returns the seq that is known to have arrived; 0 is none.
+func arrivedAt(out *layout.Outbound, destination string) uint64 {
+	if a, ok := out.Arrived[destination]; ok && a.Epoch == out.Epoch {
+		return a.Seq
+	}
+	return 0
+}
+
+// arrive notes an arrival, unless a later one is known.
+func arrive(out *layout.Outbound, destination string, a layout.Arrived) {
+	if arrivedAt(out, destination) >= a.Seq {
+		return
+	}
+	a.SetBack = out.Arrived[destination].SetBack
+	setArrived(out, destination, a)
+}
+
+func setArrived(out *layout.Outbound, destination string, a layout.Arrived) {
+	arrived := maps.Clone(out.Arrived)
+	if arrived == nil {
+		arrived = make(map[string]layout.Arrived)
+	}
+	arrived[destination] = a
+	out.Arrived = arrived
+}
+
+// isSetBack reports whether a far side was set back after it wrote what came
+// back: brought once more, by whomever, that would leave out what it needs.
+func isSetBack(out *layout.Outbound, r *bundle.Receipt) bool {
+	at := out.Arrived[r.Destination].SetBack
+	return !at.IsZero() && string(r.Day) < at.Time().UTC().Format(time.DateOnly)
 }

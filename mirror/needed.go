@@ -18,6 +18,7 @@ type reference struct {
 	size   int64 // -1: unknown
 	update string
 	file   string // of the update, or what else it is
+	held   bool   // it is a file of a catalog
 }
 
 // references are all objects that the given generations need.
@@ -142,6 +143,7 @@ func (m *Mirror) refer(ctx context.Context, refs references, p layout.Position) 
 		for i := range u.Files {
 			if f := &u.Files[i]; f.Held {
 				refs.add(layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}, u.ID, f.Name)
+				refs.hold(f.SHA256)
 			}
 		}
 	}
@@ -173,7 +175,15 @@ func (r references) add(o layout.ObjectRef, update, file string) {
 	if known, ok := r[o.SHA256]; ok && known.size >= 0 {
 		return
 	}
-	r[o.SHA256] = reference{o.Size, update, file}
+	r[o.SHA256] = reference{size: o.Size, update: update, file: file}
+}
+
+// hold notes that an object is a file of a catalog.
+func (r references) hold(d layout.Digest) {
+	if ref := r[d]; !ref.held {
+		ref.held = true
+		r[d] = ref
+	}
 }
 
 // updates streams the updates of a generation's catalog.

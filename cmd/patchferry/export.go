@@ -25,6 +25,11 @@ The first bundles of a stream carry everything. Later ones carry what is not in
 every generation since an earlier seq: over a diode so far back that two bundles in a
 row may be lost, with receipts since what is known to have arrived.
 
+--want FILE answers a want file that a far side sent back: it carries what is asked
+for, and what is newer than the bundle that the far side speaks of. The file is
+believed only with the signature beside it, by the key that is pinned for that far
+side; what it says has arrived is noted. What cannot be carried is named.
+
 A bundle has its name only when it is whole, signed and read back from the medium.
 Killed, or out of space, the same command completes it; --abandon gives it up.
 
@@ -39,6 +44,7 @@ runs nor keeps them.`
 // exportFlags are the flags of export.
 type exportFlags struct {
 	to, stream, volumeSize     string
+	want, signature            string
 	since                      uint64
 	full, dryRun, abandon, raw bool
 	unsigned                   bool
@@ -54,7 +60,8 @@ func (a *app) exportCommand() *cobra.Command {
 		Example: "  patchferry export --to /media/disk\n" +
 			"  patchferry export --to /media/disk --with-tools=dist\n" +
 			"  patchferry export --dry-run --volume-size dvd\n" +
-			"  patchferry export --to /media/disk --stream labs --since 12",
+			"  patchferry export --to /media/disk --stream labs --since 12\n" +
+			"  patchferry export --to /media/disk --want /media/back/WANT-plant-000041.json",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
@@ -72,6 +79,8 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.StringVar(&f.stream, "stream", "main", "export the stream `NAME` of the configuration")
 	flags.BoolVar(&f.full, "full", false, "carry everything")
 	flags.Uint64Var(&f.since, "since", 0, "carry what is not in every generation since `SEQ`")
+	flags.StringVar(&f.want, "want", "", "carry what the want `FILE` of a far side asks for")
+	flags.StringVar(&f.signature, "signature", "", "the signature `FILE` of the want file, where it is not beside it")
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
@@ -146,6 +155,11 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 			return opt, err
 		}
 	}
+	if f.want != "" {
+		if opt.Want, err = mirror.ReadReturned(f.want, f.signature); err != nil {
+			return opt, err
+		}
+	}
 	if f.to != "" {
 		opt.To, err = filepath.Abs(f.to)
 	}
@@ -159,10 +173,23 @@ func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
 		return mirror.OutboundStream{}, withHint(usageError("there is no stream %q", name),
 			"one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
 	}
+	return outboundStream(&s), nil
+}
+
+func outboundStream(s *config.Stream) mirror.OutboundStream {
 	return mirror.OutboundStream{
 		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
 		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
-	}, nil
+	}
+}
+
+// outboundStreams returns all streams of the configuration as mirror knows them.
+func outboundStreams(c *config.Config) []mirror.OutboundStream {
+	var all []mirror.OutboundStream
+	for i := range c.Streams {
+		all = append(all, outboundStream(&c.Streams[i]))
+	}
+	return all
 }
 
 func (a *app) printExport(r *mirror.ExportReport) error {
@@ -190,6 +217,7 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 			return err
 		}
 	}
+	a.noteLeftOut(r)
 	if r.FullAdvised {
 		a.note("the increment passes half of a full bundle: --full brings far sides that lost more up to date as well")
 	}
@@ -203,6 +231,20 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 func signingHint(dir string) string {
 	return "whoever else signs, on a machine of their own: patchferry bundle sign DIR --key FILE, DIR being " + filepath.Base(dir) +
 		" or a copy; then here, with all signatures in it: patchferry export --to " + filepath.Dir(dir)
+}
+
+// noteLeftOut names what a want file asks for and the bundle does not carry.
+func (a *app) noteLeftOut(r *mirror.ExportReport) {
+	if r.Wanted > 0 {
+		a.note("of what is asked for it carries %s", plural(r.Wanted, "object", "objects"))
+	}
+	for i := range r.LeftOut {
+		if i == maxFailures {
+			a.note("… and %d more left out; --json lists all", len(r.LeftOut)-i)
+			return
+		}
+		a.note("left out %s: %s", oneLine(r.LeftOut[i].WantedFile.String(), 200), r.LeftOut[i].Reason)
+	}
 }
 
 // explainExport gives the error of an export its exit status and the next

@@ -99,6 +99,9 @@ func (a *app) printImport(r *mirror.ImportReport) error {
 	if len(r.Missed) > 0 && (r.Status == mirror.StatusImported || r.Status == mirror.StatusChecked) {
 		a.note("%s before it never came here: %s; nothing that it needs is missing", plural(len(r.Missed), "bundle", "bundles"), seqs(r.Missed))
 	}
+	if r.Absent > 0 {
+		a.note("it carries the catalog and leaves out %s that the near side holds; to ask for what is needed: patchferry want UPDATE… --to DIR, or --absent for all", plural(r.Absent, "file", "files"))
+	}
 	if r.Receipt != "" {
 		a.note("carry back: %s with its .asc", r.Receipt)
 	}

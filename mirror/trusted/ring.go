@@ -32,6 +32,7 @@ type Shown struct {
 	Digest layout.Digest
 
 	reader *Reader
+	sparse bool               // objects of held files may be absent: Updates looks for them
 	picked map[uint64]*picked // by state
 }
 
@@ -59,7 +60,8 @@ func (r *Reader) Show(ctx context.Context, state *State, name string, show layou
 	}
 	s.Revoked = append(s.Revoked, state.Revoked...)
 	s.holdBack(state, newest, name)
-	sum := &content{Revoked: s.Revoked, Held: slices.Sorted(maps.Keys(s.Held))}
+	sum := &content{Revoked: s.Revoked, Held: slices.Sorted(maps.Keys(s.Held)), Brought: sparseStreams(state)}
+	s.sparse = len(sum.Brought) > 0
 	for _, number := range show.States() {
 		generations, digests, err := r.generationsOf(ctx, state, number)
 		if err != nil {
@@ -80,6 +82,7 @@ type content struct {
 	Picked  []pickedContent  `json:"picked"`
 	Held    []string         `json:"held"`
 	Revoked []layout.Revoked `json:"revoked"`
+	Brought []layout.Digest  `json:"brought,omitempty"` // headers: each bundle of a sparse stream may bring files of the same catalog
 }
 
 type pickedContent struct {
@@ -176,10 +179,15 @@ func (s *Shown) Newest() *layout.Generation {
 }
 
 // Updates yields what hosts of the ring are given, in the order of ids: without
-// what is held back. An error comes last, and then the rest counts for nothing.
+// what is held back; a file that a bundle of the catalog alone left out is one
+// that is only listed. An error comes last, and then the rest counts for nothing.
 func (s *Shown) Updates(ctx context.Context) iter.Seq2[*layout.Update, error] {
+	all := s.All(ctx)
+	if s.sparse {
+		all = s.reader.present(ctx, all)
+	}
 	return func(yield func(*layout.Update, error) bool) {
-		for u, err := range s.All(ctx) {
+		for u, err := range all {
 			if err == nil && s.isHeld(u.ID) {
 				continue
 			}
