@@ -12,20 +12,22 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // export is one bundle while it is made.
 type export struct {
-	m        *Mirror
-	opt      ExportOptions
-	state    *trusted.State
-	position layout.Position // the generation that is exported
-	content  *bundle.Content
-	required []layout.ObjectRef // ascending
-	want     *bundle.Receipt    // the want file that is answered; nil for none
-	wantRef  layout.ObjectRef   // its document
-	wanted   map[layout.Digest]bool
-	leftOut  []LeftOut
+	m         *Mirror
+	opt       ExportOptions
+	state     *trusted.State
+	position  layout.Position // the generation that is exported
+	content   *bundle.Content
+	required  []layout.ObjectRef // ascending
+	want      *bundle.Receipt    // the want file that is answered; nil for none
+	wantRef   layout.ObjectRef   // its document
+	wanted    map[layout.Digest]bool
+	leftOut   []LeftOut
+	rotations []verify.Rotation // of the state
 }
 
 // newExport decides what goes into the next bundle of a stream, or into the
@@ -51,10 +53,14 @@ func (m *Mirror) newExport(ctx context.Context, state *trusted.State, opt Export
 	} else if err := x.compose(ctx, &out); err != nil {
 		return nil, err
 	}
+	x.content.Tools = opt.Tools
+	if err := x.carry(ctx, &out); err != nil {
+		return nil, err
+	}
 	if err := x.gather(ctx, &out); err != nil {
 		return nil, fmt.Errorf("generation %d: %w", x.position.Number, err)
 	}
-	return x, nil
+	return x, x.mayFinish(ctx)
 }
 
 // resume takes over the header that was recorded for a seq.

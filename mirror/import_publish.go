@@ -27,6 +27,9 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	defer b.Close() // it was only read
+	if err := i.rotations(i.report.NewEpoch); err != nil {
+		return err
+	}
 	if err := b.Waiting(); err != nil {
 		return err
 	}
@@ -157,6 +160,10 @@ func (i *importing) putGeneration(ctx context.Context, gen *layout.Generation, d
 // publish writes the one state that publishes the bundle: the generation, the
 // high-water mark of its stream, and the ring in which it lands.
 func (i *importing) publish(ctx context.Context, position layout.Position) error {
+	brought, err := i.putRotations(ctx)
+	if err != nil {
+		return err
+	}
 	state, err := i.m.Writer.Publish(ctx, i.state, func(s *layout.State) error {
 		if s.Prune != nil {
 			return errors.New("a prune began meanwhile; the same command again")
@@ -165,6 +172,9 @@ func (i *importing) publish(ctx context.Context, position layout.Position) error
 			return err
 		}
 		if _, err := i.follows(s.Streams); err != nil {
+			return err
+		}
+		if err := i.accept(s, brought); err != nil {
 			return err
 		}
 		i.m.land(s)

@@ -16,7 +16,7 @@ func (a *app) bundleCommand() *cobra.Command {
 		Short: "Look at transfer bundles, check them, and keep track of those exported",
 	}
 	group(cmd)
-	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleListCommand(), a.bundleConfirmCommand())
+	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleSignCommand(), a.bundleListCommand(), a.bundleConfirmCommand())
 	return cmd
 }
 

@@ -27,9 +27,9 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
-			"makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
+			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
-			"fingerprint": intoVariable, "types": types,
+			"types": types,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

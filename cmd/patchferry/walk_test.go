@@ -62,7 +62,7 @@ func newWalk(t *testing.T) *walk {
 	if err := os.WriteFile(filepath.Join(w.dir, "patchferry"), content, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, tool := range []string{"sh", "cat", "cp", "dd", "ls", "mkdir", "mv", "rm", "sha256sum"} {
+	for _, tool := range []string{"sh", "cat", "chmod", "cp", "dd", "ls", "mkdir", "mv", "rm", "sha256sum"} {
 		if err := os.Symlink(judge(t, tool), filepath.Join(w.farPath, tool)); err != nil {
 			t.Fatal(err)
 		}
