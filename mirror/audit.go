@@ -36,6 +36,7 @@ type AuditReport struct {
 	Notices      int       `json:"notices"`       // documents of publishers judged again
 	Unneeded     int       `json:"unneeded"`      // objects in the store that nothing needs
 	UnneededSize int64     `json:"unneeded_size"` // bytes
+	Absent       int       `json:"absent,omitempty"` // objects that bundles of the catalog alone left out, and nothing brought since
 	Findings     []Finding `json:"findings"`
 }
 
@@ -137,7 +138,9 @@ func (a *audit) objects(ctx context.Context, refs references) error {
 		return err
 	}
 	for d, ref := range refs {
-		if !seen[d] {
+		if !seen[d] && ref.absent {
+			a.report.Absent++
+		} else if !seen[d] {
 			a.found(Finding{Object: d, What: "missing", Detail: "the object is not in the store", Update: ref.update, File: ref.file})
 		}
 	}

@@ -60,7 +60,8 @@ type importing struct {
 	header layout.Digest // of HEADER.json
 	state  *trusted.State
 	report *ImportReport
-	judged bool // the bulletins were, in this run
+	judged bool            // the bulletins were, in this run
+	absent []layout.Digest // contents that a bundle of the catalog alone leaves out; ascending
 }
 
 // Import verifies the transfer bundle in the directories (docs/bundle-format.md

@@ -156,16 +156,18 @@ func (i *importing) checkClosure(ctx context.Context, b *bundle.Bundle) error {
 		return refused(bundle.CodeCount, "ask the near side to make the bundle again", "the catalog refers to objects with the state root %s; the generation says %s", root, gen.StateRoot)
 	}
 	var wanted []layout.ObjectRef
+	i.absent = nil
 	for ref := range c.sorted() {
 		if _, brought := in.shipped[ref.SHA256]; brought || i.held(ctx, ref.SHA256, ref.Size) {
 			continue
 		}
 		if i.h.Kind == bundle.CatalogOnly && c.held[ref.SHA256] {
-			i.report.Absent++
+			i.absent = append(i.absent, ref.SHA256)
 			continue
 		}
 		wanted = append(wanted, ref)
 	}
+	i.report.Absent = len(i.absent)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
