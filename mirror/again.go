@@ -204,6 +204,9 @@ func (m *Mirror) Again(ctx context.Context, opt AgainOptions) (*AgainReport, err
 	}
 	w := &bundle.Writer{Source: m.Store, NoReadback: opt.NoReadback, Progress: m.exportProgress()}
 	made, err := w.Again(ctx, opt.To, l, m.has)
+	if errors.Is(err, bundle.ErrInTheWay) {
+		return nil, noExport("move the folder "+r.Name+" away, or name another directory", "%v", err)
+	}
 	if err != nil {
 		return nil, m.goneAgain(opt, err)
 	}

@@ -28,14 +28,14 @@ type AuditOptions struct {
 
 // AuditReport says what was checked and what was found.
 type AuditReport struct {
-	States       uint64    `json:"states"`        // signatures and links of the log checked
-	Generations  int       `json:"generations"`   // signatures, catalogs and lines checked
-	Objects      int       `json:"objects"`       // that these need
-	Read         int       `json:"read"`          // of these read and hashed
-	Bytes        int64     `json:"bytes"`         // read
-	Notices      int       `json:"notices"`       // documents of publishers judged again
-	Unneeded     int       `json:"unneeded"`      // objects in the store that nothing needs
-	UnneededSize int64     `json:"unneeded_size"` // bytes
+	States       uint64    `json:"states"`           // signatures and links of the log checked
+	Generations  int       `json:"generations"`      // signatures, catalogs and lines checked
+	Objects      int       `json:"objects"`          // that these need
+	Read         int       `json:"read"`             // of these read and hashed
+	Bytes        int64     `json:"bytes"`            // read
+	Notices      int       `json:"notices"`          // documents of publishers judged again
+	Unneeded     int       `json:"unneeded"`         // objects in the store that nothing needs
+	UnneededSize int64     `json:"unneeded_size"`    // bytes
 	Absent       int       `json:"absent,omitempty"` // objects that bundles of the catalog alone left out, and nothing brought since
 	Findings     []Finding `json:"findings"`
 }

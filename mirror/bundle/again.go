@@ -40,8 +40,9 @@ func (l Line) OfGeneration() bool {
 // file comes from Source by its digest, or as a part of an object, and is hashed
 // while it is copied. has reports whether Source has an object; what it has not
 // is *MissingError, before anything is written. Whether anybody believes the
-// signatures is for the caller to check. After a failure or a kill the same call
-// completes it.
+// signatures is for the caller to check. What is there already under its name is
+// read, and ErrInTheWay unless it is the bundle. After a failure or a kill the
+// same call completes it.
 func (w *Writer) Again(ctx context.Context, dir string, l *Lists, has func(ctx context.Context, ref layout.ObjectRef) bool) (*Written, error) {
 	made, err := w.again(ctx, dir, l, has)
 	if err != nil {
@@ -49,6 +50,10 @@ func (w *Writer) Again(ctx context.Context, dir string, l *Lists, has func(ctx c
 	}
 	return made, nil
 }
+
+// ErrInTheWay says that a folder has the name of a bundle that is written again,
+// and is not that bundle, whole. It was not changed.
+var ErrInTheWay = errors.New("what has its name there is not the whole bundle")
 
 // MissingError says that a bundle cannot be written again, because what it
 // carried is no longer there. Nothing was written.
@@ -94,19 +99,33 @@ func (w *Writer) again(ctx context.Context, dir string, l *Lists, has func(conte
 	if err != nil {
 		return nil, err
 	}
-	folder := c.name
 	done, err := c.finished()
-	if err == nil && !done {
-		folder, err = c.folder, c.write(ctx, need)
-	}
 	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInTheWay, err)
+	}
+	if done {
+		return w.compare(ctx, filepath.Join(dir, c.name))
+	}
+	if err := c.write(ctx, need); err != nil {
 		return nil, err
 	}
-	if made, err = w.Finish(ctx, filepath.Join(dir, folder)); err != nil {
+	if made, err = w.Finish(ctx, filepath.Join(dir, c.folder)); err != nil {
 		return nil, err
 	}
 	made.Copied, made.Kept = c.copied, c.kept
 	return made, nil
+}
+
+// compare reads a bundle that has its name already, whatever NoReadback says:
+// nothing else tells whether it is whole.
+func (w *Writer) compare(ctx context.Context, dir string) (*Written, error) {
+	reader := *w
+	reader.NoReadback = false
+	made, err := reader.Finish(ctx, dir)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("%w: %w", ErrInTheWay, err)
+	}
+	return made, err
 }
 
 // eachFile goes through the files that the volumes declare.
