@@ -81,6 +81,9 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 		}
 		a.note("%s", what)
 	}
+	if r.Absent > 0 {
+		a.note("%s of the catalog %s not here, and no bundle has brought them yet", plural(r.Absent, "object", "objects"), isOrAre(r.Absent))
+	}
 	return a.printf("%d states, %d generations, %d objects checked, %d read (%s); %d findings; %d objects (%s) that nothing needs\n",
 		r.States, r.Generations, r.Objects, r.Read, humanize.Bytes(uint64(r.Bytes)), len(r.Findings),
 		r.Unneeded, humanize.Bytes(uint64(r.UnneededSize)))

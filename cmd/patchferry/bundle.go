@@ -13,10 +13,10 @@ import (
 func (a *app) bundleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Look at transfer bundles, check them, and keep track of those exported",
+		Short: "Look at transfer bundles, check them, keep track of them, and write them again",
 	}
 	group(cmd)
-	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleListCommand(), a.bundleConfirmCommand())
+	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleListCommand(), a.bundleConfirmCommand(), a.bundleAgainCommand())
 	return cmd
 }
 

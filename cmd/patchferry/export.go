@@ -21,7 +21,12 @@ sha256sum and imported by patchferry import.
 
 The first bundles of a stream carry everything. Later ones carry what is not in
 every generation since an earlier seq: over a diode so far back that two bundles in a
-row may be lost, with receipts since what is known to have arrived.
+row may be lost, with receipts since what is known to have arrived. A stream of the
+configuration with a selection carries the selected updates, and what they need.
+
+--catalog-only carries the catalog and the bulletins, and no content: a far side lists
+what there is before the disk comes that brings it. --new-epoch starts a stream afresh,
+for when far sides can no longer follow: each operator there has to type the epoch in.
 
 A bundle has its name only when it is whole, signed and read back from the medium.
 Killed, or out of space, the same command completes it; --abandon gives it up.`
@@ -29,8 +34,10 @@ Killed, or out of space, the same command completes it; --abandon gives it up.`
 // exportFlags are the flags of export.
 type exportFlags struct {
 	to, stream, volumeSize     string
+	after                      string
 	since                      uint64
 	full, dryRun, abandon, raw bool
+	catalogOnly, newEpoch      bool
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -41,7 +48,10 @@ func (a *app) exportCommand() *cobra.Command {
 		Long:  exportHelp,
 		Example: "  patchferry export --to /media/disk\n" +
 			"  patchferry export --dry-run --volume-size dvd\n" +
-			"  patchferry export --to /media/disk --stream labs --since 12",
+			"  patchferry export --to /media/disk --stream labs --since 12\n" +
+			"  patchferry export --to /media/disk --catalog-only\n" +
+			"  patchferry export --to /media/disk --new-epoch\n" +
+			"  patchferry export --to /media/disk --new-epoch --after /archive/main-e001-s000042",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
@@ -56,6 +66,9 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.StringVar(&f.stream, "stream", "main", "export the stream `NAME` of the configuration")
 	flags.BoolVar(&f.full, "full", false, "carry everything")
 	flags.Uint64Var(&f.since, "since", 0, "carry what is not in every generation since `SEQ`")
+	flags.BoolVar(&f.catalogOnly, "catalog-only", false, "carry the catalog and the bulletins, and no content")
+	flags.BoolVar(&f.newEpoch, "new-epoch", false, "start the stream afresh with a full bundle of the next epoch")
+	flags.StringVar(&f.after, "after", "", "with --new-epoch, on a near side that was rebuilt: continue the stream of the earlier bundle in `DIR`")
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
@@ -105,7 +118,13 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 	opt = mirror.ExportOptions{
 		Stream: stream,
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
+		CatalogOnly: f.catalogOnly, NewEpoch: f.newEpoch,
 		Tool: "patchferry " + currentBuild().Version,
+	}
+	if f.after != "" {
+		if opt.After, err = filepath.Abs(f.after); err != nil {
+			return opt, err
+		}
 	}
 	if f.to != "" {
 		opt.To, err = filepath.Abs(f.to)
@@ -122,7 +141,7 @@ func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
 	}
 	return mirror.OutboundStream{
 		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
-		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
+		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every), Select: s.Selection(),
 	}, nil
 }
 
@@ -138,9 +157,16 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	if r.Since > 0 {
 		since = " since seq " + humanize.Comma(int64(r.Since))
 	}
-	if err := a.printf("%s %s: generation %d, %s%s, %s (%s); %s required (%s)\n", verb, r.Name, r.Generation, r.Kind, since,
+	rest := "required"
+	if r.Kind == bundle.CatalogOnly {
+		rest = "left out"
+	}
+	if err := a.printf("%s %s: generation %d, %s%s, %s (%s); %s %s (%s)\n", verb, r.Name, r.Generation, r.Kind, since,
 		plural(r.Objects, "object", "objects"), humanize.Bytes(uint64(r.Bytes)),
-		plural(r.Required, "object", "objects"), humanize.Bytes(uint64(r.RequiredBytes))); err != nil {
+		plural(r.Required, "object", "objects"), rest, humanize.Bytes(uint64(r.RequiredBytes))); err != nil {
+		return err
+	}
+	if err := a.printSelected(r.Selected); err != nil {
 		return err
 	}
 	for _, v := range r.Volumes {
@@ -152,10 +178,25 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	if r.FullAdvised {
 		a.note("the increment passes half of a full bundle: --full brings far sides that lost more up to date as well")
 	}
+	if r.After != "" {
+		a.note("it continues the stream of %s", r.After)
+	}
+	if r.NewEpoch {
+		a.note("epoch %d begins: tell each far side by another way than this medium, for its operator to type: patchferry import DIR --accept-epoch %d", r.Epoch, r.Epoch)
+	}
 	if r.DryRun {
 		return nil
 	}
 	return a.printf("state root %s\n%s\n", r.StateRoot, r.Dir)
+}
+
+// printSelected says what a selection made.
+func (a *app) printSelected(s *mirror.ExportSelection) error {
+	if s == nil {
+		return nil
+	}
+	return a.printf("  selected: %s, of these %d because others need them, and %d left out; %s, and %d left out\n",
+		plural(s.Updates, "update", "updates"), s.Prerequisites, s.LeftOut, plural(s.Notices, "document", "documents"), s.NoticesLeftOut)
 }
 
 // explainExport gives the error of an export its exit status and the next

@@ -29,6 +29,7 @@ func TestScript(t *testing.T) {
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
 			"makekey": makeKeys, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
+			"farside": farSide, "same": same,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

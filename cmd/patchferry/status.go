@@ -25,6 +25,7 @@ type statusReport struct {
 	Generation uint64         `json:"generation,omitempty"`
 	Created    layout.Time    `json:"created,omitzero"`
 	Counts     *layout.Counts `json:"counts,omitempty"`
+	Absent     int            `json:"absent,omitempty"` // contents that bundles of the catalog alone left out
 	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
@@ -108,6 +109,7 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
+	r.Absent = len(e.absent)
 	r.Rings, err = j.site.ringReports(ctx, c, e.state)
 	return r, err
 }
@@ -132,6 +134,9 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "updates\t%d\n", r.Counts.Updates)
 		fmt.Fprintf(w, "files\t%d, of these %d held\n", r.Counts.Files, r.Counts.Held)
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
+	}
+	if r.Absent > 0 {
+		fmt.Fprintf(w, "absent\t%s that the catalog names and no bundle brought yet\n", plural(r.Absent, "object", "objects"))
 	}
 	printRingReports(w, r.Rings, now)
 	if r.Pruning {
