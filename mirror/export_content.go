@@ -170,6 +170,7 @@ func (x *export) gather(ctx context.Context, out *layout.Outbound) error {
 		return err
 	}
 	x.divide(from.all, held)
+	from.all = nil // each is shipped or required, and large catalogs have many
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 // finish checks the whole bundle in its quarantine, and publishes it.
 func (i *importing) finish(ctx context.Context, q *quarantine) error {
+	i.b.Forget() // its lists are read again, from the quarantine
 	b, err := bundle.Open(ctx, []string{q.dir}, i.verifier(), i.opt.Limits)
 	if err != nil {
 		return err
