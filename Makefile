@@ -26,7 +26,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## build, then run the demo: sample updates, synced, served, fetched and checked
+run: build ## build, then run the demo: sample updates cross a gap, are served, fetched and checked
 	bin/patchferry demo
 
 .PHONY: build

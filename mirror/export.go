@@ -225,7 +225,7 @@ func (x *export) run(ctx context.Context) (*ExportReport, error) {
 	if err != nil {
 		return r, fmt.Errorf("%s is on the medium, but not noted as exported: %w", done.Name, err)
 	}
-	x.m.log().Info("exported", "stream", r.Stream, "seq", r.Seq, "generation", r.Generation, "size", r.Bytes)
+	x.m.log().Debug("exported", "stream", r.Stream, "seq", r.Seq, "generation", r.Generation, "size", r.Bytes)
 	return r, nil
 }
 

@@ -33,6 +33,7 @@ type wire struct {
 	signer []bundle.Signer
 	edit   func(*bundle.Content) // changes the next bundle
 	volume int64                 // size of a volume; 0 is no limit
+	plan   bundle.PlanOptions    // besides
 }
 
 func newWire(t testing.TB) *wire {
@@ -52,7 +53,10 @@ func (w *wire) send(without ...layout.Digest) string {
 	if w.edit != nil {
 		w.edit(c)
 	}
-	writer := &bundle.Writer{Source: w.Store, Signers: w.signer, Options: bundle.PlanOptions{VolumeSize: w.volume}}
+	writer := &bundle.Writer{Source: w.Store, Signers: w.signer, Options: w.plan}
+	if w.volume > 0 {
+		writer.Options.VolumeSize = w.volume
+	}
 	made, err := writer.Write(w.t.Context(), w.t.TempDir(), c)
 	if err != nil {
 		w.t.Fatal(err)
@@ -154,18 +158,25 @@ func newFar(t testing.TB, w *wire) *far {
 	}
 	clock := func() time.Time { return f.now }
 	f.trust = &verify.Trust{Keys: verify.MergeKeyrings(f.key.Public(), w.key.Public()), Pins: pins, Clock: clock}
-	mark, err := store.OpenMark(filepath.Join(root, "mark"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mark.Close() })
-	f.Mirror = &mirror.Mirror{Store: f.dir, Work: filepath.Join(root, "work"), Clock: clock, Land: "test"}
-	f.Trusted = &trusted.Reader{Store: f.dir, Trust: f.trust, Mark: mark}
-	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: clock}
+	f.Mirror = &mirror.Mirror{Work: filepath.Join(root, "work"), Clock: clock, Land: "test"}
+	f.use(f.dir, filepath.Join(root, "mark"))
 	f.Judge = func(source string, profile verify.Profile) *verify.Judge {
 		return &verify.Judge{Keys: f.keys, Pins: f.pins, Profile: profile, Source: source, Clock: clock}
 	}
 	return f
+}
+
+// use puts the far side on a store.
+func (f *far) use(st store.Store, markPath string) {
+	f.t.Helper()
+	mark, err := store.OpenMark(markPath)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = mark.Close() })
+	f.Store = st
+	f.Trusted = &trusted.Reader{Store: st, Trust: f.trust, Mark: mark}
+	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: f.Clock}
 }
 
 // take imports bundles that must be accepted.

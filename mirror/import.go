@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"patchferry/layout"
@@ -108,11 +107,22 @@ func (i *importing) run(ctx context.Context, dirs []string) error {
 	if i.opt.DryRun {
 		return i.rehearse(ctx)
 	}
+	if err := i.m.sweepQuarantine(i.state); err != nil {
+		return err
+	}
 	q, err := i.openQuarantine()
 	if err != nil {
 		return err
 	}
 	defer q.close()
+	err = i.bring(ctx, q)
+	q.end(err)
+	return err
+}
+
+// bring copies what is on the medium into the quarantine, and publishes the
+// bundle if it is whole then.
+func (i *importing) bring(ctx context.Context, q *quarantine) error {
 	if err := i.space(ctx, q); err != nil {
 		return err
 	}
@@ -123,19 +133,6 @@ func (i *importing) run(ctx context.Context, dirs []string) error {
 		return err
 	}
 	return i.finish(ctx, q)
-}
-
-// leave removes what an import left that was killed right after it published.
-// Where nothing was left this writes nothing.
-func (i *importing) leave(err error) error {
-	if !errors.Is(err, ErrAlready) || i.opt.DryRun {
-		return err
-	}
-	dir, failed := i.quarantineDir()
-	if failed == nil {
-		failed = os.RemoveAll(dir)
-	}
-	return errors.Join(err, failed)
 }
 
 // place makes sure that the bundle is for this side, and that it follows what

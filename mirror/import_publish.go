@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,10 @@ import (
 // finish checks the whole bundle in its quarantine, and publishes it.
 func (i *importing) finish(ctx context.Context, q *quarantine) error {
 	i.b.Forget() // its lists are read again, from the quarantine
+	return i.spoilt(q, i.finishWhole(ctx, q))
+}
+
+func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 	b, err := bundle.Open(ctx, []string{q.dir}, i.verifier(), i.opt.Limits)
 	if err != nil {
 		return err
@@ -46,6 +51,7 @@ func (i *importing) finish(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	if i.opt.Before != nil {
+		q.kept.Store(true) // whoever is asked has it in his hands
 		if err := i.opt.Before(ctx, &ProposedImport{Bundle: i.report.Bundle, Dir: q.dir, Generation: gen}); err != nil {
 			return err
 		}
@@ -65,7 +71,7 @@ func (i *importing) finish(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	i.report.Counts = &gen.Counts
-	if err := q.clear(); err != nil {
+	if err := errors.Join(b.Close(), q.clear()); err != nil {
 		i.m.log().Warn("clear the quarantine", "path", q.dir, "err", err)
 	}
 	return nil
@@ -99,24 +105,40 @@ func (i *importing) putObjects(ctx context.Context, q *quarantine, b *bundle.Bun
 	return err
 }
 
-// putWhole puts an object that is one file of the quarantine.
-func (i *importing) putWhole(ctx context.Context, q *quarantine, _ *bundle.Bundle, e bundle.Entry) error {
+// putWhole puts an object that is one file of the quarantine. It was hashed on
+// its way there; where it has lain since an earlier run, or a hook had it in
+// its hands, it is hashed once more.
+func (i *importing) putWhole(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
+	if q.kept.Load() {
+		if err := b.CopyObject(ctx, e, io.Discard); err != nil {
+			return err
+		}
+	}
 	f, err := os.Open(filepath.Join(q.dir, q.volume(e.Volume), filepath.FromSlash(e.Path)))
 	if err != nil {
 		return err
 	}
 	defer f.Close() // it was only read
+	return i.adopt(ctx, e, f)
+}
+
+// adopt puts a file that is durable. The quarantine is kept until the state is
+// published that makes the object durable, too.
+func (i *importing) adopt(ctx context.Context, e bundle.Entry, f *os.File) error {
+	if a, ok := i.m.Store.(store.Adopter); ok {
+		return a.Adopt(ctx, e.SHA256, e.Size, f)
+	}
 	return i.m.Store.Put(ctx, e.SHA256, e.Size, f)
 }
 
 // putJoined joins an object of its segments, hashing it as a whole, and puts
 // it.
 func (i *importing) putJoined(ctx context.Context, q *quarantine, b *bundle.Bundle, e bundle.Entry) error {
-	f, err := os.CreateTemp(filepath.Dir(filepath.Dir(q.dir)), store.TempPrefix+"joined-*")
+	f, err := os.CreateTemp(q.dir, partPrefix+"*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // the object is a link or a copy
+	defer os.Remove(f.Name()) // the object is a link or a copy; sweepParts removes what stays
 	err = b.CopyObject(ctx, e, f)
 	if err == nil {
 		err = i.m.Store.Put(ctx, e.SHA256, e.Size, f)
@@ -165,6 +187,7 @@ func (i *importing) publish(ctx context.Context, position layout.Position, lists
 		return nil
 	})
 	if state != nil {
+		i.state = state
 		i.report.State = state.Number
 		if len(state.Rings) > 0 {
 			i.report.Ring = i.m.landing()

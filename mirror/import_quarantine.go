@@ -6,21 +6,24 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync/atomic"
 
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror/bundle"
-	"patchferry/verify"
 )
 
 // importCopies is how many files are copied from a medium at a time.
 const importCopies = 4
+
+// The names in a quarantine besides those of volumes, which begin with "vol-".
+const (
+	newPrefix  = "new-"  // a volume that is being brought, "new-vol-001-of-003"
+	partPrefix = "part-" // what is of no use to anybody once its writer is gone
+)
 
 // quarantine is where a bundle waits, byte for byte as it was on its volumes,
 // until all of it is here and was found right: a folder of the stage, from
@@ -28,49 +31,127 @@ const importCopies = 4
 //
 // Invariants: the folder is named by the digest of the signed header, so that
 // what lies in it is of this bundle alone. A file has its name only when its
-// bytes are on disk and were hashed on the way; a volume has its name, without
-// "new-" before it, only when all its files are there. So names are the
-// journal of a killed import: what has one is not copied again.
+// bytes are durable and were hashed on the way; a volume has its name, without
+// "new-" before it, only when all its files are there, and their names durable.
+// So names are the journal of an import that was killed, or lost its power:
+// what has one is not copied again. It is hashed again before it enters the
+// store, as whatever has lain about (see putWhole).
 type quarantine struct {
-	i    *importing
-	dir  string
-	root *os.Root
+	i     *importing
+	stage store.FS
+	name  string   // below the stage
+	fs    store.FS // of the folder, open
+	dir   string   // its absolute path
+	parts atomic.Int64
+	kept  atomic.Bool // something in it was brought by an earlier run, or a hook had it
 }
 
-func (i *importing) quarantineDir() (string, error) {
-	stage, err := i.m.stage()
-	return filepath.Join(stage, "import", i.header.String()[:32]), err
+// quarantineName returns the folder of a bundle below the stage.
+func quarantineName(header layout.Digest) string {
+	return path.Join(importFolder, header.String()[:32])
 }
 
 // openQuarantine makes the folder, or takes up the one of an earlier run.
 func (i *importing) openQuarantine() (*quarantine, error) {
-	dir, err := i.quarantineDir()
+	stage, err := i.m.stageFS()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open the stage: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("make the quarantine: %w", err)
+	q := &quarantine{i: i, stage: stage, name: quarantineName(i.header)}
+	q.dir = filepath.Join(stage.Path(), filepath.FromSlash(q.name))
+	err = makeFolders(stage, q.name)
+	if err == nil {
+		err = errors.Join(stage.SyncDir("."), stage.SyncDir(importFolder))
 	}
-	root, err := os.OpenRoot(dir)
+	if err == nil {
+		q.fs, err = store.OpenSub(stage, q.name)
+	}
+	if err == nil {
+		err = q.sweepParts()
+	}
+	if err == nil {
+		err = q.note(Quarantined{Status: StatusBegun})
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open the quarantine: %w", err)
+		q.close()
+		return nil, q.failed(".", err)
 	}
-	return &quarantine{i: i, dir: dir, root: root}, nil
+	return q, nil
 }
 
-func (q *quarantine) close() { _ = q.root.Close() }
+// close lets the folders go; it may be called twice.
+func (q *quarantine) close() {
+	if q.fs != nil {
+		_ = q.fs.Close() // what is durable was synced
+		q.fs = nil
+	}
+	_ = q.stage.Close()
+}
 
-// clear removes the quarantine of a bundle that is published.
+// failed says what could not be done in the quarantine, and where that is.
+func (q *quarantine) failed(name string, err error) error {
+	if below, ok := errors.AsType[*fs.PathError](err); ok {
+		err = below.Err // its path is relative, and may be that of another name
+	}
+	return &fs.PathError{Op: "quarantine", Path: filepath.Join(q.dir, filepath.FromSlash(name)), Err: err}
+}
+
+// clear removes the quarantine of a bundle that is published. A folder that is
+// open cannot be renamed everywhere.
 func (q *quarantine) clear() error {
-	q.close()
-	return os.RemoveAll(q.dir)
+	err := q.fs.Close()
+	q.fs = nil
+	return errors.Join(err, dropFolder(q.stage, q.name))
+}
+
+// sweepParts removes what killed runs left.
+func (q *quarantine) sweepParts() error {
+	entries, err := q.fs.ReadDir(".")
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), partPrefix) {
+			err = errors.Join(err, removeAll(q.fs, e.Name()))
+		}
+	}
+	return err
+}
+
+// write makes a file in the quarantine itself (see writeIn).
+func (q *quarantine) write(name string, fill func(io.Writer) error) error {
+	return q.writeIn(q.fs, name, name, fill)
+}
+
+// writeIn makes a file of a folder, whose name appears when its bytes are
+// durable. The name itself is so once the folder was synced. Errors call it as.
+func (q *quarantine) writeIn(folder store.FS, name, as string, fill func(io.Writer) error) error {
+	temp := fmt.Sprint(partPrefix, q.parts.Add(1))
+	out, err := folder.Create(temp)
+	if err != nil {
+		return q.failed(as, err)
+	}
+	w := &localWriter{w: out}
+	err = fill(w)
+	if err == nil {
+		w.err = out.Sync()
+	}
+	w.err = errors.Join(w.err, out.Close())
+	if err == nil && w.err == nil {
+		w.err = folder.Rename(temp, name)
+	}
+	if err == nil && w.err == nil {
+		return nil
+	}
+	_ = folder.Remove(temp) // or the next run does
+	if w.err != nil {
+		return q.failed(as, w.err)
+	}
+	return err // of the medium
 }
 
 func (q *quarantine) volume(index int) string { return bundle.VolumeName(index, len(q.i.h.Volumes)) }
 
 // has reports whether a whole volume is here.
 func (q *quarantine) has(index int) bool {
-	_, err := q.root.Lstat(q.volume(index))
+	_, err := q.fs.Stat(q.volume(index))
 	return err == nil
 }
 
@@ -79,150 +160,28 @@ func (q *quarantine) fill(ctx context.Context) error {
 	for _, index := range q.i.b.Present() {
 		if q.has(index) {
 			q.i.report.Kept += q.i.h.Volumes[index-1].Files
+			q.kept.Store(true)
 			continue
 		}
 		if err := q.bring(ctx, index); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// bring copies one volume.
-func (q *quarantine) bring(ctx context.Context, index int) error {
-	files, err := q.i.b.Files(index)
-	if err != nil {
-		return err
-	}
-	folder := "new-" + q.volume(index)
-	var copied, kept counter
-	jobs, running := errgroup.WithContext(ctx)
-	jobs.SetLimit(importCopies)
-	for _, f := range files {
-		jobs.Go(func() error {
-			n, err := q.copy(running, index, folder, f)
-			if n < 0 {
-				kept.add(1, 0)
-			} else if err == nil {
-				copied.add(1, n)
-			}
-			return err
-		})
-	}
-	err = jobs.Wait()
-	q.i.report.Copied += copied.n
-	q.i.report.Bytes += copied.bytes
-	q.i.report.Kept += kept.n
-	if err != nil {
-		return err
-	}
-	unlisted, err := q.i.b.Unlisted(index)
-	if err != nil {
-		return err
-	}
-	for name, doc := range unlisted {
-		if err := verify.Replace(filepath.Join(q.dir, folder, filepath.FromSlash(name)), 0o640, doc); err != nil {
-			return err
-		}
-	}
-	if err := q.root.Rename(folder, q.volume(index)); err != nil {
-		return fmt.Errorf("keep a volume in quarantine: %w", err)
-	}
-	return verify.SyncDir(q.dir)
-}
-
-// copy brings one file of a volume and returns its bytes, or -1 where it was
-// here already.
-func (q *quarantine) copy(ctx context.Context, index int, folder string, f bundle.Line) (int64, error) {
-	name := folder + "/" + f.Path
-	if there, err := q.root.Lstat(name); err == nil && there.Mode().IsRegular() && there.Size() == f.Size {
-		return -1, nil
-	}
-	if err := q.root.MkdirAll(path.Dir(name), 0o750); err != nil {
-		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
-	}
-	if linked, err := q.link(ctx, index, name, f); linked || err != nil {
-		return -1, err
-	}
-	temp := "part-" + q.volume(index) + "-" + strings.ReplaceAll(f.Path, "/", "-")
-	if err := q.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
-	}
-	out, err := q.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
-	}
-	err = q.i.b.CopyFile(ctx, index, f, out)
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		_ = q.root.Remove(temp) // or the next run does
-		return 0, err
-	}
-	if err := q.root.Rename(temp, name); err != nil {
-		return 0, fmt.Errorf("quarantine %s: %w", f.Path, err)
-	}
-	q.i.m.report(Event{Kind: EventBytes, Bytes: f.Size, File: f.Path})
-	return f.Size, nil
-}
-
-// link takes an object that the store has from there, which costs no room. The
-// file on the medium is read all the same: a bundle with a wrong one is refused.
-func (q *quarantine) link(ctx context.Context, index int, name string, f bundle.Line) (bool, error) {
-	linker, ok := q.i.m.Store.(store.Linker)
-	if !ok || f.Path != bundle.ObjectPath(f.SHA256) || !q.i.held(ctx, f.SHA256, f.Size) {
-		return false, nil
-	}
-	if err := q.i.b.CopyFile(ctx, index, f, io.Discard); err != nil {
-		return false, err
-	}
-	// Where no link can be made the file is copied.
-	return linker.Link(ctx, f.SHA256, filepath.Join(q.dir, filepath.FromSlash(name))) == nil, nil
-}
-
-// held reports whether the store has an object.
-func (i *importing) held(ctx context.Context, d layout.Digest, size int64) bool {
-	got, err := i.m.Store.Stat(ctx, d)
-	return err == nil && got == size
-}
-
-// space makes sure that there is room for what has yet to come.
-func (i *importing) space(ctx context.Context, q *quarantine) error {
-	free := i.opt.Free
-	if free == nil {
-		free = freeSpace
-	}
-	room, known := free(q.dir)
-	if !known {
-		return nil
-	}
-	var need int64
-	for _, index := range i.b.Present() {
-		files, err := i.b.Files(index)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			if _, err := q.root.Lstat("new-" + q.volume(index) + "/" + f.Path); err != nil && !q.has(index) && !i.held(ctx, f.SHA256, f.Size) {
-				need += f.Size
-			}
-		}
-	}
-	if need > room {
-		return fmt.Errorf("import %s: %w", i.report.Bundle, &SpaceError{Dir: q.dir, Need: need, Free: room})
+	if len(q.i.b.Present()) < len(q.i.h.Volumes) {
+		q.kept.Store(true)
 	}
 	return nil
 }
 
-// SpaceError says that a disk has no room for what is to be imported; nothing
-// was copied.
-type SpaceError struct {
-	Dir        string
-	Need, Free int64 // bytes
+// localWriter remembers that it was the writing that failed, not the medium
+// that was read.
+type localWriter struct {
+	w   io.Writer
+	err error
 }
 
-// Error implements error.
-func (e *SpaceError) Error() string {
-	return fmt.Sprintf("%d bytes are needed, and the disk of %s has %d", e.Need, e.Dir, e.Free)
+func (l *localWriter) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	l.err = err
+	return n, err
 }

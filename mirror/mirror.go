@@ -98,3 +98,15 @@ func (m *Mirror) stage() (string, error) {
 	dir := filepath.Join(m.Work, "stage")
 	return dir, os.MkdirAll(dir, 0o750)
 }
+
+// stageFS returns the stage as a file system, to be closed by the caller.
+func (m *Mirror) stageFS() (store.FS, error) {
+	if s, ok := m.Store.(store.Stager); ok {
+		return s.StageFS()
+	}
+	dir, err := m.stage()
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenFS(dir)
+}

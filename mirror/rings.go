@@ -43,6 +43,7 @@ type RingReport struct {
 	Ring       string          `json:"ring,omitempty"`       // empty: all of them
 	From       string          `json:"from,omitempty"`       // the ring that it was promoted from
 	Shows      uint64          `json:"shows,omitempty"`      // the state whose catalog the ring shows now
+	Was        uint64          `json:"was,omitempty"`        // the state whose catalog it showed before; 0: it showed nothing
 	Generation uint64          `json:"generation,omitempty"` // that was made, to carry a hold or a revocation on
 	Updates    []string        `json:"updates,omitempty"`    // ids of what was promoted, held, released or revoked
 	Files      []layout.Digest `json:"files,omitempty"`      // that were revoked
@@ -156,7 +157,7 @@ func reportOf(c *ringChange) *RingReport {
 
 func planOn(ctx context.Context, state *trusted.State, plan func(context.Context, *trusted.State) (*ringChange, error)) (*ringChange, error) {
 	if state == nil || len(state.Positions()) == 0 {
-		return nil, senseless("patchferry sync", "nothing was published yet")
+		return nil, senseless("patchferry sync; on a far side patchferry import DIR", "nothing was published yet")
 	}
 	return plan(ctx, state)
 }

@@ -60,7 +60,7 @@ func (m *Mirror) Promote(ctx context.Context, p Promotion) (*RingReport, error) 
 			}
 			what = fmt.Sprintf("promote %s from %s to %s", strings.Join(report.Updates, " "), p.From, p.Ring)
 		}
-		report.Shows, report.Changed = want.State, !want.Same(target)
+		report.Shows, report.Was, report.Changed = want.State, target.State, !want.Same(target)
 		return &ringChange{report: report, apply: func(s *layout.State) error {
 			if err := errors.Join(unmoved(&base.State, s, p.From), unmoved(&base.State, s, p.Ring)); err != nil {
 				return err
@@ -96,7 +96,7 @@ func (m *Mirror) sourceOf(p *Promotion) error {
 // toFill says how a ring that shows nothing comes to show something.
 func (m *Mirror) toFill(ring string) string {
 	if ring == m.landing() {
-		return "patchferry sync"
+		return "patchferry sync; on a far side patchferry import DIR"
 	}
 	if at, err := m.place(ring); err == nil && at > 0 {
 		return "patchferry promote " + ring
@@ -222,7 +222,7 @@ func (m *Mirror) Revert(ctx context.Context, r Reversion) (*RingReport, error) {
 		if want.IsZero() {
 			return nil, senseless("patchferry status", "ring %s showed nothing in state %d", r.Ring, r.To)
 		}
-		report := &RingReport{Ring: r.Ring, Shows: want.State, Reason: r.Reason, Changed: !want.Same(was)}
+		report := &RingReport{Ring: r.Ring, Shows: want.State, Was: was.State, Reason: r.Reason, Changed: !want.Same(was)}
 		if report.Changed {
 			if err := m.stillWhole(ctx, want, r.To); err != nil {
 				return nil, err

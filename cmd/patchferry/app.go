@@ -45,7 +45,7 @@ func (a *app) load(cmd *cobra.Command, own map[string]string) (*config.Loaded, e
 	}
 	l, err := config.Load(config.Request{File: a.configFile, Env: a.env, Flags: set, Dir: dir})
 	if errors.Is(err, config.ErrNone) {
-		return nil, withHint(err, "patchferry init near --dir DIR, then patchferry --config DIR/patchferry.toml …")
+		return nil, withHint(err, "patchferry init near --dir DIR, or patchferry init far --help; then patchferry --config DIR/patchferry.toml …")
 	}
 	return l, err
 }

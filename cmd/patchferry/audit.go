@@ -18,8 +18,9 @@ func (a *app) auditCommand() *cobra.Command {
 	var sample string
 	var opt mirror.AuditOptions
 	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Check the whole store again: signatures, catalogs, bytes",
+		Use:     "audit",
+		Short:   "Check the whole store again: signatures, catalogs, bytes",
+		Example: "  patchferry audit\n  patchferry audit --sample 5%",
 		Long: `Check every state of the log and its link to the one before, every kept generation
 with its catalog, and every object that these need. Findings about objects are
 gathered and named; altered bytes are exit status 4, missing ones 1.`,

@@ -12,15 +12,26 @@ import (
 )
 
 func (a *app) bundleInspectCommand() *cobra.Command {
-	return &cobra.Command{
+	var key string
+	cmd := &cobra.Command{
 		Use:   "inspect DIR…",
-		Short: "Show what the header of a transfer bundle says, checking nothing",
+		Short: "Show what the header of a transfer bundle says",
 		Long: `Show what the header of the transfer bundle in DIR says. It needs neither a store nor
-a configuration. Nothing is checked: whatever it shows anybody may have written;
-patchferry bundle verify checks it.`,
-		Args: arguments(cobra.MinimumNArgs(1)),
+a configuration. Without --key nothing is checked: whatever it shows anybody may have
+written. With --key the header's signature is, by the certificates in FILE, whoever
+they belong to, and nothing else; patchferry bundle verify checks all of it.`,
+		Example: "  patchferry bundle inspect /media/disk\n  patchferry bundle inspect /media/disk --key origin.asc",
+		Args:    arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := bundle.Open(cmd.Context(), args, nil, bundle.ReadOptions{})
+			var v bundle.Verifier // none
+			if key != "" {
+				trusted, err := a.bundleVerifier(cmd, key)
+				if err != nil {
+					return err
+				}
+				v = trusted
+			}
+			b, err := bundle.Open(cmd.Context(), args, v, bundle.ReadOptions{})
 			if err != nil {
 				return explainBundle(err)
 			}
@@ -28,6 +39,8 @@ patchferry bundle verify checks it.`,
 			return a.printBundle(b.Inspect())
 		},
 	}
+	cmd.Flags().StringVar(&key, "key", "", "check the header's signature by the public keys in `FILE`")
+	return cmd
 }
 
 // printBundle shows what is known of a bundle.
@@ -51,13 +64,15 @@ func (a *app) printBundle(r *bundle.Report) error {
 	row("volumes", "%d of %d here", len(r.Present), len(h.Volumes))
 	row("header", "%s", r.Digest)
 	row("state root", "%s", h.StateRoot)
-	switch {
-	case r.Verified:
-		row("signed by", "%s", strings.Join(r.Signers, ", "))
-		row("checked", "%s, %s", plural(r.Files, "file", "files"), humanize.Bytes(uint64(r.Bytes)))
-	default:
-		row("signed by", "not checked: patchferry bundle verify DIR")
+	signers, checked := strings.Join(r.Signers, ", "), "the header alone; the rest: patchferry bundle verify DIR"
+	if r.Files > 0 {
+		checked = fmt.Sprintf("%s, %s", plural(r.Files, "file", "files"), humanize.Bytes(uint64(r.Bytes)))
 	}
+	if !r.Verified {
+		signers, checked = "not checked: patchferry bundle verify DIR", "nothing"
+	}
+	row("signed by", "%s", signers)
+	row("checked", "%s", checked)
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}

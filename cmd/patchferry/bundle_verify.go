@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -95,8 +97,17 @@ func explainBundle(err error) error {
 	if waiting, ok := errors.AsType[*bundle.WaitingError](err); ok {
 		return withCode(exitPart, fmt.Errorf("what is here is right; %w", waiting))
 	}
+	return explainMedium(err)
+}
+
+// explainMedium says what to name where no bundle was opened, since there are
+// several, or none.
+func explainMedium(err error) error {
 	if many, ok := errors.AsType[*bundle.AmbiguousError](err); ok {
-		return withCode(exitUsage, many)
+		return withHint(withCode(exitUsage, err), "name the folder of the next one, as in %s", filepath.Join(many.Dir, many.Bundles[len(many.Bundles)-1]))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(withCode(exitUsage, err), "name the folder of a bundle, one of its volumes, or the medium that holds it")
 	}
 	return err
 }

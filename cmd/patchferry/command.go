@@ -6,9 +6,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `patchferry mirrors software updates, service packs and drivers and hands them to
-the hosts of a network. It syncs the lists of publishers into a store, checks
-every byte before it enters, and serves the store as a catalog tree over HTTP.
+const rootHelp = `patchferry carries software updates, service packs and drivers across an air
+gap. The near side, which has the Internet, syncs the lists of publishers into a
+store, checks every byte before it enters, and exports signed transfer bundles.
+The far side, which has nothing, imports them, releases them from ring to ring,
+and serves the store as a catalog tree over HTTP. Without a gap the near side does.
+
+patchferry demo shows all of it on this machine.
 
 Every command reads one configuration: --config FILE, else PATCHFERRY_CONFIG,
 else patchferry.toml here, else /etc/patchferry/patchferry.toml. A flag counts
@@ -23,7 +27,7 @@ Results go to standard output, the rest to standard error.
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "patchferry",
-		Short:         "Mirror software updates and serve them to a network",
+		Short:         "Carry software updates across an air gap and serve them to a network",
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -23,8 +23,9 @@ func (a *app) configCommand() *cobra.Command {
 func (a *app) configShowCommand() *cobra.Command {
 	var origin bool
 	cmd := &cobra.Command{
-		Use:   "show [KEY…]",
-		Short: "Print the settings in force",
+		Use:     "show [KEY…]",
+		Short:   "Print the settings in force",
+		Example: "  patchferry config show --origin\n  patchferry config show listen store",
 		Long: `Print every setting in force, or those named: KEY = VALUE, as in the file.
 With --origin also where it came from: the default, a line of the file, a
 variable or a flag.`,
@@ -107,8 +108,9 @@ type checkReport struct {
 
 func (a *app) configCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check",
-		Short: "Check the configuration and change nothing",
+		Use:     "check",
+		Short:   "Check the configuration and change nothing",
+		Example: "  patchferry config check\n  patchferry --config new.toml config check",
 		Long: `Read the configuration and report everything that is wrong with it, each with its
 line, the value and what is allowed (exit status 2). What is allowed but does not
 do what it seems to is a warning.`,
@@ -124,7 +126,7 @@ do what it seems to is a warning.`,
 			for _, w := range l.Warnings {
 				a.note("warning: %s", w)
 			}
-			return a.printf("%s: no errors, %d sources, %d warnings\n", l.File, len(l.Sources), len(l.Warnings))
+			return a.printf("%s: no errors, %s, %s\n", l.File, plural(len(l.Sources), "source", "sources"), plural(len(l.Warnings), "warning", "warnings"))
 		},
 	}
 }

@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/dustin/go-humanize"
@@ -19,14 +15,18 @@ import (
 	"patchferry/cmd/patchferry/internal/sample"
 )
 
-// demoListen is where the demo serves unless it is told otherwise.
-const demoListen = "127.0.0.1:8530"
+// Where the demo serves, and where its publisher does when it runs alone,
+// unless they are told otherwise.
+const (
+	demoListen      = "127.0.0.1:8530"
+	publisherListen = "127.0.0.1:8531"
+)
 
 // demoOptions are the flags of demo.
 type demoOptions struct {
-	dir, listen string
-	once        bool
-	logLevel    string
+	dir, listen     string
+	once, publisher bool
+	logLevel        string
 }
 
 // demoReport is the last line of demo with --json (docs/demo.md).
@@ -34,32 +34,47 @@ type demoReport struct {
 	Updates int   `json:"updates"` // in the catalog
 	Files   int   `json:"files"`   // of these updates, held
 	Bytes   int64 `json:"bytes"`   // of these files
-	Fetched int   `json:"fetched"` // files that the host fetched and found right
+	Fetched int   `json:"fetched"` // files that the host fetched from the far side and found right
 	Refused int   `json:"refused"` // files that the near side did not let in
 	// Bulletins are the documents whose signature was found right; Forged those
 	// that were refused.
 	Bulletins int `json:"bulletins"`
 	Forged    int `json:"forged"`
+	// Bundles went over the gap, in so many Volumes; Tampered were refused there.
+	Bundles  int `json:"bundles"`
+	Volumes  int `json:"volumes"`
+	Tampered int `json:"tampered"`
 }
 
-func (a *app) demoCommand() *cobra.Command {
-	o := demoOptions{}
-	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Show the whole job on this machine, with sample updates",
-		Long: `Show the whole job on this machine, without the Internet: a publisher on loopback
-with some twenty sample updates and drivers and signed bulletins, a new near side that
-syncs from it and serves, and a host that fetches every file and checks it. One file
-at the publisher is not what its list states, one bulletin was changed after it was
-signed, and one fingerprint has a misprint; all three are refused before your eyes.
+const demoHelp = `Show the whole job on this machine, without the Internet. A publisher on loopback
+offers some twenty sample updates and drivers and signed bulletins. A near side syncs
+from it and writes transfer bundles to a folder, which is the disk. A far side imports
+them, releases them from ring to ring, and serves; and a host fetches every file and
+checks it. One file at the publisher is not what its list states, one bulletin was
+changed after it was signed, one fingerprint has a misprint, and on a copy of the disk
+one byte is flipped: all four are refused before your eyes.
 
 The demo types the same commands as you would and shows them. It works in a temporary
 directory, which it removes at the end, or in --dir DIR, which it leaves. After
 the checks it serves until Ctrl-C. Anything that is not as it should be is exit
-status 1.`,
-		Example: "  patchferry demo\n  patchferry demo --once --json",
+status 1.
+
+With --publisher there is the publisher alone, over plain http on ` + publisherListen + `:
+the list of its files goes to standard output, and it serves until Ctrl-C. Guides
+that are typed along (docs/air-gap.md) use it in place of the Internet.`
+
+func (a *app) demoCommand() *cobra.Command {
+	o := demoOptions{}
+	cmd := &cobra.Command{
+		Use:     "demo",
+		Short:   "Show both sides on this machine, with sample updates",
+		Long:    demoHelp,
+		Example: "  patchferry demo\n  patchferry demo --once --json\n  patchferry demo --publisher > offers.txt",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.publisher {
+				return a.publish(cmd.Context(), o)
+			}
 			o.logLevel = "error"
 			if cmd.Flag("log-level").Changed {
 				o.logLevel = *a.flags["log.level"]
@@ -71,6 +86,9 @@ status 1.`,
 	f.StringVar(&o.dir, "dir", "", "work in `DIR`, new or empty, and leave it there")
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` to serve on, host:port (default "+demoListen+"; with --once any free port)")
 	f.BoolVar(&o.once, "once", false, "end after the checks")
+	f.BoolVar(&o.publisher, "publisher", false, "only the publisher of the samples, for practice")
+	cmd.MarkFlagsMutuallyExclusive("publisher", "dir")
+	cmd.MarkFlagsMutuallyExclusive("publisher", "once")
 	return cmd
 }
 
@@ -79,10 +97,12 @@ type demo struct {
 	app       *app
 	opt       demoOptions
 	out       io.Writer // what people read: standard output, unless that is for the summary
-	dir       string
-	config    string
+	dir       string    // of everything
+	near, far machine
+	disk      string // what is carried from one to the other
 	publisher sample.Publisher
 	mails     []sample.Mail // that it has sent
+	report    demoReport
 	steps     int
 	told      error // of telling the story: the first that went wrong
 }
@@ -138,23 +158,23 @@ func survivable(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// show runs the near side, the server and the host, in this order.
+// show runs both sides and what goes between them, in the order of the work.
 func (d *demo) show(ctx context.Context) error {
-	if err := d.initNear(ctx); err != nil {
-		return err
-	}
-	refused, err := d.syncs(ctx)
-	if err != nil {
-		return err
+	for _, scene := range []func(context.Context) error{
+		d.initNear, d.syncs, d.believe, d.idle, d.forge, // demo_near.go, demo_bulletins.go
+		d.export, d.initFar, d.crossOver, d.promote, // demo_cross.go
+	} {
+		if err := scene(ctx); err != nil {
+			return err
+		}
 	}
 	server, err := d.serve(ctx)
 	if err != nil {
 		return err
 	}
-	report, err := d.visit(ctx, server.url, refused)
-	report.Bulletins, report.Forged = len(d.mails)+1, 1 // or forge had failed
+	err = d.visits(ctx, server.url) // and what the next day brings
 	if err == nil {
-		err = d.conclude(report, server.url)
+		err = d.conclude(server.url)
 	}
 	if err != nil || d.opt.once {
 		return errors.Join(err, server.stop())
@@ -163,10 +183,12 @@ func (d *demo) show(ctx context.Context) error {
 }
 
 // conclude prints the summary.
-func (d *demo) conclude(r demoReport, url string) error {
-	d.say("\nDone: %s with %s (%s) fetched and checked, %s refused; %s rightly signed, %d forged and refused.",
-		plural(r.Updates, "update", "updates"), plural(r.Fetched, "file", "files"), humanize.Bytes(uint64(r.Bytes)), plural(r.Refused, "file", "files"),
-		plural(r.Bulletins, "bulletin", "bulletins"), r.Forged)
+func (d *demo) conclude(url string) error {
+	r := d.report
+	d.say("\nDone: %s with %s (%s) crossed the gap in %s and were fetched and checked.",
+		plural(r.Updates, "update", "updates"), plural(r.Fetched, "file", "files"), humanize.Bytes(uint64(r.Bytes)), plural(r.Bundles, "bundle", "bundles"))
+	d.say("Refused: %s that was not what its list states, %s that was forged, a misprinted fingerprint, and %s with one byte changed.",
+		plural(r.Refused, "file", "files"), plural(r.Forged, "bulletin", "bulletins"), plural(r.Tampered, "bundle", "bundles"))
 	if !d.opt.once {
 		d.say("Look around at %s, or type the commands above in another terminal. Ctrl-C ends the demo.", url)
 	}
@@ -174,96 +196,4 @@ func (d *demo) conclude(r demoReport, url string) error {
 		return errors.Join(d.told, d.app.printJSON(r))
 	}
 	return d.told
-}
-
-// say tells people something.
-func (d *demo) say(format string, args ...any) {
-	if _, err := fmt.Fprintf(d.out, format+"\n", args...); err != nil && d.told == nil {
-		d.told = fmt.Errorf("tell what happens: %w", err)
-	}
-}
-
-// step begins a chapter of the story.
-func (d *demo) step(format string, args ...any) {
-	d.steps++
-	d.say("\n%d. "+format, append([]any{d.steps}, args...)...)
-}
-
-// command runs a command of this program as a person would who typed it, but in
-// this process: its results go to out. The configuration comes from the demo's
-// own file alone, not from the environment.
-func (d *demo) command(ctx context.Context, out io.Writer, args ...string) error {
-	child := &app{stdin: d.app.stdin, stdout: out, stderr: d.app.stderr}
-	for _, variable := range d.app.env {
-		if !strings.HasPrefix(variable, "PATCHFERRY_") {
-			child.env = append(child.env, variable)
-		}
-	}
-	root := child.rootCommand()
-	root.SetArgs(append([]string{"--config", d.config, "--log-level", d.opt.logLevel, "--progress", *d.app.flags["progress"]}, args...))
-	root.SetOut(out)
-	root.SetErr(d.app.stderr)
-	return root.ExecuteContext(ctx)
-}
-
-// typed shows a command as one would type it.
-func (d *demo) typed(words ...string) { d.say("   $ patchferry %s", strings.Join(words, " ")) }
-
-// shellWord returns s as one word of a shell.
-func shellWord(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// makeDir makes the directory in which all happens.
-func (d *demo) makeDir() error {
-	if d.opt.dir == "" {
-		dir, err := os.MkdirTemp("", "patchferry-demo-")
-		if err != nil {
-			return fmt.Errorf("make a directory for the demo: %w", err)
-		}
-		d.setDir(dir)
-		return nil
-	}
-	dir, err := filepath.Abs(d.opt.dir)
-	if err != nil {
-		return fmt.Errorf("find %s: %w", d.opt.dir, err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make a directory for the demo: %w", err)
-	}
-	inside, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("look into %s: %w", dir, err)
-	}
-	if len(inside) > 0 {
-		return withHint(usageError("%s is not empty: the demo begins with nothing", dir), "patchferry demo --dir ANOTHER")
-	}
-	d.setDir(dir)
-	return nil
-}
-
-func (d *demo) setDir(dir string) { d.dir, d.config = dir, filepath.Join(dir, "patchferry.toml") }
-
-// clean removes what was not asked to be kept.
-func (d *demo) clean() error {
-	if d.opt.dir != "" {
-		d.say("The near side stays in %s; to serve it again:\n$ patchferry --config %s serve", d.dir, shellWord(d.config))
-		return nil
-	}
-	if err := os.RemoveAll(d.dir); err != nil {
-		return withHint(fmt.Errorf("remove the demo's directory: %w", err), "remove %s yourself", d.dir)
-	}
-	return nil
-}
-
-// checkFree finds a port that is taken before the work, and not after it.
-func checkFree(ctx context.Context, address string) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return withHint(fmt.Errorf("the demo cannot serve on %s: %w", address, err), "patchferry demo --listen 127.0.0.1:0")
-	}
-	return l.Close()
 }

@@ -19,7 +19,7 @@ func (d *demo) edition(ctx context.Context) (*edition, error) {
 }
 
 func (d *demo) openSite() (*site, error) {
-	l, err := config.Load(config.Request{File: d.config, Dir: d.dir})
+	l, err := config.Load(config.Request{File: d.near.config, Dir: d.near.dir})
 	if err != nil {
 		return nil, err
 	}
@@ -27,36 +27,37 @@ func (d *demo) openSite() (*site, error) {
 }
 
 // catalog counts what the near side has published, and returns its held files
-// by update and name.
-func (d *demo) catalog(ctx context.Context) (demoReport, map[heldKey]heldFile, error) {
-	var r demoReport
-	held := make(map[heldKey]heldFile)
+// by update and name, and how many it only lists.
+func (d *demo) catalog(ctx context.Context) (held map[heldKey]heldFile, listed int, err error) {
+	r := &d.report
+	r.Updates, r.Files, r.Bytes = 0, 0, 0
+	held = make(map[heldKey]heldFile)
 	s, err := d.openSite()
 	if err != nil {
-		return r, nil, err
+		return nil, 0, err
 	}
 	defer s.Close() // it was only read
 	e, err := s.mustNewest(ctx)
 	if err != nil {
-		return r, nil, err
+		return nil, 0, err
 	}
 	for u, err := range s.updates(ctx, e) {
 		if err != nil {
-			return r, nil, fmt.Errorf("read the catalog: %w", err)
+			return nil, 0, fmt.Errorf("read the catalog: %w", err)
 		}
 		r.Updates++
 		for i := range u.Files {
 			f := &u.Files[i]
 			if !f.Held {
-				r.Refused++
+				listed++
 				continue
 			}
 			r.Files++
 			r.Bytes += f.Size
-			held[heldKey{u.ID, f.Entry()}] = heldFile{f.Path(u), f.SHA256, f.Size}
+			held[heldKey{u.ID, f.Entry()}] = heldFile{f.SHA256, f.Size}
 		}
 	}
-	return r, held, nil
+	return held, listed, nil
 }
 
 // heldKey names a file of the catalog.
@@ -64,7 +65,6 @@ type heldKey struct{ update, name string }
 
 // heldFile is what the catalog says of a file.
 type heldFile struct {
-	path   string // below the root of the tree
 	sha256 layout.Digest
 	size   int64
 }

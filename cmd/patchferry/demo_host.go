@@ -19,50 +19,89 @@ import (
 	"patchferry/layout"
 )
 
-// visit is the host's part: it lists the tree, fetches every file in it and
-// checks each against the catalog, which it was handed by another way.
-func (d *demo) visit(ctx context.Context, url string, refused sample.File) (demoReport, error) {
-	report, held, err := d.catalog(ctx)
+// visit fetches every file that the far side shows, and checks each against
+// the near side's catalog: end to end.
+func (d *demo) visit(ctx context.Context, h *host) error {
+	held, _, err := d.catalog(ctx)
 	if err != nil {
-		return report, err
+		return err
 	}
-	if report.Refused != 1 {
-		return report, fmt.Errorf("the catalog lists %d files that are not held, want %s alone", report.Refused, refused.Name)
-	}
-	h := newHost(url)
-	defer h.client.CloseIdleConnections()
-	d.step("A host lists the tree and fetches every file: whole, in four ranges at once,\n   or cut off half-way and resumed; and checks the SHA-256 of each.")
+	d.step("A host lists the tree and fetches every file: whole, in four ranges at once,\n   or cut off half-way and resumed; and checks each against the SHA-256 that the near side published.")
 	entries, err := h.tree(ctx)
 	if err != nil {
-		return report, err
+		return err
+	}
+	if err := d.fetch(ctx, h, entries, held); err != nil {
+		return err
 	}
 	var example distribute.Entry
-	for i, e := range entries {
-		want, ok := held[heldKey{e.Update, e.Name}]
-		if !ok {
-			return report, fmt.Errorf("the tree has %s of %s, which the catalog does not hold", e.Name, e.Update)
-		}
-		if err := h.check(ctx, i, e, want); err != nil {
-			return report, err
-		}
-		report.Fetched++
+	for _, e := range entries {
 		if strings.HasPrefix(e.URL, exampleFolder) && e.Bytes() > example.Bytes() {
 			example = e
 		}
 	}
-	if report.Fetched != report.Files {
-		return report, fmt.Errorf("the tree has %d files, the catalog holds %d", report.Fetched, report.Files)
+	d.say("   %d files are right. One of them lies in the tree at\n   %s\n   $ curl -C - -O %s%s", d.report.Fetched, example.URL, h.base, example.URL)
+	return nil
+}
+
+// revisit fetches what the next day brought, and demands that what the near
+// side refused is nowhere.
+func (d *demo) revisit(ctx context.Context, h *host, changed, wrong sample.File) error {
+	held, listed, err := d.catalog(ctx)
+	if err != nil {
+		return err
 	}
-	if err := h.missing(ctx, "/objects/sha256/"+refused.SHA256.String()); err != nil {
-		return report, fmt.Errorf("the refused file %s: %w", refused.Name, err)
+	if d.report.Refused = listed; listed != 1 {
+		return fmt.Errorf("the catalog lists %d files that are not held, want %s alone", listed, wrong.Name)
 	}
-	d.say("   %d files are right. One of them lies in the tree at\n   %s\n   $ curl -C - -O %s%s", report.Fetched, example.URL, h.base, example.URL)
-	return report, nil
+	if err := h.appears(ctx, "/objects/sha256/"+changed.SHA256.String()); err != nil {
+		return err
+	}
+	entries, err := h.tree(ctx)
+	if err != nil {
+		return err
+	}
+	before := d.report.Fetched
+	if err := d.fetch(ctx, h, entries, held); err != nil {
+		return err
+	}
+	if err := h.missing(ctx, "/objects/sha256/"+wrong.SHA256.String()); err != nil {
+		return fmt.Errorf("the refused file %s: %w", wrong.Name, err)
+	}
+	d.say("   The host fetches %s, the only one that is new, and it is right.", plural(d.report.Fetched-before, "file", "files"))
+	return nil
+}
+
+// fetch fetches the files that the host does not have, and holds each to the
+// catalog, which must have no others.
+func (d *demo) fetch(ctx context.Context, h *host, entries []distribute.Entry, held map[heldKey]heldFile) error {
+	for i, e := range entries {
+		want, ok := held[heldKey{e.Update, e.Name}]
+		if !ok {
+			return fmt.Errorf("the tree has %s of %s, which the catalog does not hold", e.Name, e.Update)
+		}
+		if h.has[want.sha256] {
+			continue
+		}
+		if err := h.check(ctx, i, e, want); err != nil {
+			return err
+		}
+		h.has[want.sha256] = true
+		d.report.Fetched++
+	}
+	if len(entries) != d.report.Files || d.report.Fetched != d.report.Files {
+		return fmt.Errorf("the tree has %d files, of which %d were fetched; the catalog holds %d", len(entries), d.report.Fetched, d.report.Files)
+	}
+	return nil
 }
 
 // exampleFolder has the file that people are told of, the largest there: one
 // that most of them can read of, and worth several connections.
 const exampleFolder = "/Software/EN/"
+
+// followWithin is how long the host waits for what was released, on a machine
+// that is busy with other things.
+const followWithin = 30 * time.Second
 
 // maxListing is the largest listing the host reads, in bytes.
 const maxListing = 8 << 20
@@ -71,12 +110,14 @@ const maxListing = 8 << 20
 type host struct {
 	client *http.Client
 	base   string // without a slash at the end
+	has    map[layout.Digest]bool
 }
 
 func newHost(url string) *host {
 	return &host{
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}, Timeout: time.Minute},
 		base:   strings.TrimSuffix(url, "/"),
+		has:    make(map[layout.Digest]bool),
 	}
 }
 
@@ -222,6 +263,24 @@ func (h *host) missing(ctx context.Context, path string) error {
 		return err
 	}
 	return resp.Body.Close()
+}
+
+// appears waits until there is something at path: a server follows what was
+// published within a second.
+func (h *host) appears(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, followWithin)
+	defer cancel()
+	for {
+		resp, err := h.get(ctx, path, nil, http.StatusOK)
+		if err == nil {
+			return resp.Body.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for what was released: %w", errors.Join(context.Cause(ctx), err))
+		case <-time.After(followEvery / 10):
+		}
+	}
 }
 
 // get asks for a path and demands a status. The caller closes the body.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"patchferry/cmd/patchferry/internal/sample"
-	"patchferry/mirror"
 )
 
 // initNear sets up a near side and writes the sources into its configuration,
@@ -23,17 +21,20 @@ func (d *demo) initNear(ctx context.Context) error {
 		bytes += f.Size
 	}
 	d.step("A publisher offers %d files (%s) on %s. Set up a near side.", len(files), humanize.Bytes(uint64(bytes)), d.publisher.URL("/"))
-	d.typed("init near --dir", shellWord(d.dir), "--no-passphrase")
-	if err := d.command(ctx, d.out, "init", "near", "--dir", d.dir, "--no-passphrase"); err != nil {
+	if err := d.do(ctx, d.near, "init", "near", "--dir", d.near.dir, "--no-passphrase"); err != nil {
 		return err
 	}
 	if err := d.writeFiles(); err != nil {
 		return fmt.Errorf("write the demo's sources: %w", err)
 	}
-	d.say("\n   The demo has put the publisher's signed mails into a folder, and written %d sources and the publisher's certificate authority into the\n   configuration. For the commands below, type once:", len(sample.Lists())+2)
-	d.say("   $ export PATCHFERRY_CONFIG=%s", shellWord(d.config))
-	d.typed("config check")
-	return d.command(ctx, d.out, "config", "check")
+	d.say("\n   The demo has put the publisher's signed mails into a folder, and written %d sources and the publisher's certificate authority into the\n   configuration. In a terminal of the near side, type once:", len(sample.Lists())+2)
+	d.settle(d.near)
+	return d.do(ctx, d.near, "config", "check")
+}
+
+// settle shows what names the configuration of a machine to its terminal.
+func (d *demo) settle(m machine) {
+	d.say("   %s$ export PATCHFERRY_CONFIG=%s", m.name, shellWord(m.config))
 }
 
 // caFile has the publisher's certificate authority, beside the configuration.
@@ -42,7 +43,7 @@ const caFile = "ca.pem"
 // writeFiles adds the sources and the certificate authority to the
 // configuration, and writes the list that the operator keeps beside it.
 func (d *demo) writeFiles() error {
-	lists := filepath.Join(d.dir, "lists")
+	lists := filepath.Join(d.near.dir, "lists")
 	if err := os.Mkdir(lists, 0o755); err != nil {
 		return err
 	}
@@ -65,16 +66,16 @@ func (d *demo) writeFiles() error {
 	if err := d.writeMails(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, caFile), d.publisher.CAPEM(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(d.near.dir, caFile), d.publisher.CAPEM(), 0o644); err != nil {
 		return err
 	}
-	written, err := os.ReadFile(d.config)
+	written, err := os.ReadFile(d.near.config)
 	if err != nil {
 		return err
 	}
 	const table = "[fetch]\n"
 	edited := strings.Replace(string(written), table, fmt.Sprintf("%sca = %q\n", table, caFile), 1)
-	return os.WriteFile(d.config, []byte(edited+text.String()), 0o644)
+	return os.WriteFile(d.near.config, []byte(edited+text.String()), 0o644)
 }
 
 func (d *demo) writeList(name string, l sample.List) error {
@@ -85,24 +86,22 @@ func (d *demo) writeList(name string, l sample.List) error {
 	return os.WriteFile(name, text, 0o644)
 }
 
-// syncs runs three syncs: with everything new, with nothing new, and with one
-// file that changed by design and one that is wrong. It returns the wrong one.
-func (d *demo) syncs(ctx context.Context) (sample.File, error) {
+// syncs runs the first sync, with everything new.
+func (d *demo) syncs(ctx context.Context) error {
 	d.step("Sync: fetch the lists and every file, check each against what its list states.")
-	if err := d.sync(ctx); err != nil {
-		return sample.File{}, err
-	}
-	if err := d.believe(ctx); err != nil {
-		return sample.File{}, err
-	}
+	return d.do(ctx, d.near, "sync")
+}
+
+// idle runs a sync that must find nothing new, at hardly any cost.
+func (d *demo) idle(ctx context.Context) error {
 	before, err := d.edition(ctx)
 	if err != nil {
-		return sample.File{}, err
+		return err
 	}
 	d.step("Sync once more: nothing is new.")
 	asked, allowed := d.publisher.Requests(), idleRequests(d.publisher.Files())
-	if err := d.sync(ctx); err != nil {
-		return sample.File{}, err
+	if err := d.do(ctx, d.near, "sync"); err != nil {
+		return err
 	}
 	asked = d.publisher.Requests() - asked
 	d.say("   The publisher saw %d requests: one for each of its %d lists, one for its advisories, and %d to ask whether what changes in place did.",
@@ -111,41 +110,7 @@ func (d *demo) syncs(ctx context.Context) (sample.File, error) {
 	if err == nil && (after.state.Number != before.state.Number || asked != allowed) {
 		err = fmt.Errorf("sync with nothing new: %d requests, want %d; state %d, want %d", asked, allowed, after.state.Number, before.state.Number)
 	}
-	if err != nil {
-		return sample.File{}, err
-	}
-	if err := d.forge(ctx); err != nil {
-		return sample.File{}, err
-	}
-	wrong, err := d.syncWrong(ctx)
-	if err != nil {
-		return wrong, err
-	}
-	return wrong, d.due(ctx)
-}
-
-// syncWrong lets the publisher change two things: a file that changes in place,
-// whose new version is captured, and a new file that is not what its list
-// states, which must be refused and must not disturb anything else.
-func (d *demo) syncWrong(ctx context.Context) (sample.File, error) {
-	changed := d.publisher.ReplaceInPlace()
-	wrong, err := d.publisher.AddWrong()
-	if err != nil {
-		return wrong, err
-	}
-	d.step("The publisher replaces %s, as it does by design,\n   and lists a new file, %s, whose bytes are not those it states.", changed[0].Name, wrong.Name)
-	err = d.sync(ctx)
-	if !errors.Is(err, mirror.ErrPartial) {
-		return wrong, errors.Join(fmt.Errorf("sync of the wrong file %s: want it refused", wrong.Name), err)
-	}
-	d.say("   Refused: %s stays listed and was not admitted. Sync itself ends with exit status %d.", wrong.Name, exitPart)
-	return wrong, nil
-}
-
-// sync is the command, as it is typed.
-func (d *demo) sync(ctx context.Context) error {
-	d.typed("sync")
-	return d.command(ctx, d.out, "sync")
+	return err
 }
 
 // remoteLists counts the lists that are asked for over the network.

@@ -19,12 +19,12 @@ var errDemoOver = errors.New("the demo is over")
 
 // serve starts the command and returns once it listens.
 func (d *demo) serve(ctx context.Context) (*demoServer, error) {
-	d.step("Serve the catalog tree over HTTP.")
-	d.typed("serve --listen", d.opt.listen)
+	d.step("The far side serves the catalog tree over HTTP: to all hosts what production shows, below /rings/ the others.")
+	d.typed(d.far, "serve", "--listen", d.opt.listen)
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &demoServer{cancel: cancel, ended: make(chan error, 1)}
 	announced := make(announcement, 1)
-	go func() { s.ended <- d.command(ctx, announced, "--json", "serve", "--listen", d.opt.listen) }()
+	go func() { s.ended <- d.command(ctx, announced, d.far, "--json", "serve", "--listen", d.opt.listen) }()
 	select {
 	case r := <-announced:
 		s.url = r.URL

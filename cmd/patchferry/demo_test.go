@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"patchferry/cmd/patchferry/internal/sample"
+	"patchferry/layout"
 )
 
 // TestDemoServesUntilInterrupted runs the demo as people see it, fetches from
@@ -144,7 +146,7 @@ func judge(t *testing.T, program string) string {
 // TestDemoInterrupted ends the demo in the middle of its checks.
 func TestDemoInterrupted(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	for _, after := range []string{"Sync:", "Sync again", "Refused:", "A host lists"} {
+	for _, after := range []string{"Sync:", "Sync again", "Refused:", "Export to a disk", "Import:", "A host lists", "On a copy", "The disk itself"} {
 		t.Run(after, func(t *testing.T) {
 			tmp := t.TempDir()
 			t.Setenv("TMPDIR", tmp)
@@ -201,7 +203,7 @@ func TestDemoPortTaken(t *testing.T) {
 // TestDemoReaderGone has the reader of the story go away, at several places.
 func TestDemoReaderGone(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	for _, after := range []string{"A publisher offers", "Refused:", "Done:"} {
+	for _, after := range []string{"A publisher offers", "Refused:", "Import:", "Done:"} {
 		t.Run(after, func(t *testing.T) {
 			tmp := t.TempDir()
 			t.Setenv("TMPDIR", tmp)
@@ -224,4 +226,48 @@ func TestDemoReaderGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPublisherAlone runs the publisher without the demo: its list can be
+// used as it is, what it lists is there, and Ctrl-C ends it in order.
+func TestPublisherAlone(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	defer interrupt(nil)
+	list, w := io.Pipe()
+	defer list.Close()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"demo", "--publisher", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, io.Discard, nil)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(list)
+	if !lines.Scan() {
+		t.Fatalf("the publisher lists nothing and exits %d", <-code)
+	}
+	var url, digest string
+	var size int
+	if _, err := fmt.Sscanf(lines.Text(), "%s size=%d sha256=%s", &url, &size, &digest); err != nil {
+		t.Fatalf("got %q, want a line of a list: %v", lines.Text(), err)
+	}
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if err != nil || len(body) != size || layout.DigestOf(body).String() != digest {
+		t.Errorf("%s has %d bytes (%v), want the %d that are listed", url, len(body), err, size)
+	}
+	rest := make(chan struct{})
+	go func() {
+		defer close(rest)
+		_, _ = io.Copy(io.Discard, list) // ends with the list
+	}()
+	interrupt(errInterrupted)
+	if got := <-code; got != exitDone {
+		t.Errorf("got exit status %d, want %d", got, exitDone)
+	}
+	<-rest
 }

@@ -66,13 +66,21 @@ const (
 	diskFileSize = 1 << 20
 )
 
-func newDisk(t *testing.T, size int) *disk {
+// emptyDisk is one with no site on it yet.
+func emptyDisk(t *testing.T, size int) *disk {
 	t.Helper()
-	d := &disk{path: t.TempDir(), bodies: map[string][]byte{}}
+	d := &disk{killSite: &killSite{t: t}, path: t.TempDir()}
 	if err := syscall.Mount("tmpfs", d.path, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Fatalf("mount: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(d.path, syscall.MNT_DETACH) })
+	return d
+}
+
+func newDisk(t *testing.T, size int) *disk {
+	t.Helper()
+	d := emptyDisk(t, size)
+	d.bodies = map[string][]byte{}
 	d.killSite = newKillSite(t, filepath.Join(d.path, "m"))
 	var list strings.Builder
 	for i := range diskFiles {

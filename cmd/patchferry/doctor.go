@@ -30,8 +30,9 @@ type finding struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var online bool
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check clock, disk, store, keys, pins and ports",
+		Use:     "doctor",
+		Short:   "Check clock, disk, store, keys, pins and ports",
+		Example: "  patchferry doctor\n  patchferry doctor --online",
 		Long: `Look at everything that a mirror stands on, and say what is wrong with it and what
 to do. It writes a small file to the store's stage and to the work directory, and
 removes it. With --online it also looks up the hosts of the sources. Exit status 1

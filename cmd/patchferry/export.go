@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -79,6 +81,9 @@ func (a *app) exportCommand() *cobra.Command {
 func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) error {
 	opt, err := exportOptions(c, f)
 	if err != nil {
+		return err
+	}
+	if err := checkMedium(opt.To); err != nil {
 		return err
 	}
 	show := a.newDisplay(c.Progress)
@@ -213,4 +218,20 @@ func explainExport(err error) error {
 		return withHint(err, "make %s of space, or --to another medium; --dry-run says how much each --volume-size takes", humanize.Bytes(uint64(space.Need-space.Free)))
 	}
 	return explain(err)
+}
+
+// checkMedium finds before the work that a medium is not there. A dry run needs
+// none.
+func checkMedium(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(usageError("export to %s: there is no such directory", dir), "mount the medium, or mkdir -p %s; then the same command", shellWord(dir))
+	}
+	if err == nil && !info.IsDir() {
+		return usageError("export to %s: it is no directory", dir)
+	}
+	return err // that it cannot be looked at, and why
 }

@@ -25,7 +25,7 @@ func patchferryHouse() *house {
 			{name: "mirror/upstream", imports: []string{"layout"}},
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
 			{name: "mirror/upstream/bulletins", imports: []string{"mirror/upstream", "verify/envelope", "layout"}},
-			{name: "mirror/bundle", imports: []string{"layout"}, tests: []string{"verify"}},
+			{name: "mirror/bundle", imports: []string{"layout"}, tests: []string{"verify", "layout/store/...", "layout/store"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},
 			{name: "verify", imports: []string{"verify/envelope", "layout"}},

@@ -70,6 +70,9 @@ func (a *app) importBundle(ctx context.Context, c *config.Config, dirs []string,
 	if r.Status == mirror.StatusImported {
 		h.imported(ctx, r)
 	}
+	if r.Bundle == "" { // none was opened
+		err = explainMedium(err)
+	}
 	return explain(errors.Join(err, a.printImport(r)))
 }
 
@@ -83,7 +86,7 @@ func (a *app) printImport(r *mirror.ImportReport) error {
 	for _, name := range r.Ignored {
 		a.note("%s: a key in the bundle that nobody pinned; ignored", oneLine(name, 100))
 	}
-	if len(r.Missed) > 0 {
+	if len(r.Missed) > 0 && (r.Status == mirror.StatusImported || r.Status == mirror.StatusChecked) {
 		a.note("%s before it never came here: %s; nothing that it needs is missing", plural(len(r.Missed), "bundle", "bundles"), seqs(r.Missed))
 	}
 	if r.Absent > 0 {

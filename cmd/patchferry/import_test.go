@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/mirror"
 	"patchferry/mirror/bundle"
 	"patchferry/verify"
 )
@@ -142,5 +143,22 @@ func checkAlone(t *testing.T, dir string) {
 	defer j.Close()
 	if j.client != nil || len(j.Sources) > 0 || len(j.Bulletins) > 0 || j.Origin != nil {
 		t.Errorf("a far side has a client (%v), %d sources, %d sources of bulletins, an origin's key (%v)", j.client != nil, len(j.Sources), len(j.Bulletins), j.Origin != nil)
+	}
+}
+
+// TestImportSaysOfAGapOnlyWhatIsSo: that nothing is missing is said of a
+// bundle that was taken, not of one whose base is missing.
+func TestImportSaysOfAGapOnlyWhatIsSo(t *testing.T) {
+	for status, want := range map[string]bool{
+		mirror.StatusImported: true, mirror.StatusChecked: true, mirror.StatusPartial: false, mirror.StatusRefused: false,
+	} {
+		var stdout, stderr strings.Builder
+		a := &app{stdout: &stdout, stderr: &stderr}
+		if err := a.printImport(&mirror.ImportReport{Status: status, Bundle: "main-e001-s000003", Missed: []uint64{2}, Counts: &layout.Counts{}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(stderr.String(), "nothing that it needs is missing"); got != want {
+			t.Errorf("%s: got %t, want %t: %s", status, got, want, stderr.String())
+		}
 	}
 }

@@ -22,22 +22,33 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "init",
-		Short: "Set up a new mirror",
-		Long:  "Set up a new mirror: a near side, which has the Internet, or a far side, to which everything is carried.",
+		Use:     "init",
+		Short:   "Set up a new mirror",
+		Example: "  patchferry init near --dir mirror\n  patchferry init far --dir mirror --name plant --origin-key origin.asc --fingerprint 'C374 0FC5 69A6 …'",
+		Long:    "Set up a new mirror: a near side, which has the Internet, or a far side, to which everything is carried.",
 	}
 	group(cmd)
 	cmd.AddCommand(a.initNearCommand(), a.initFarCommand())
 	return cmd
 }
 
-// setup is one run of init near.
+// setup is one run of init near, or what is common to it and init far.
 type setup struct {
 	dir            string
 	name           string
+	far            bool
 	noPassphrase   bool
 	passphraseFile string
 	passphrase     []byte
+}
+
+// command returns the command of this run as it stands in hints, and which
+// keys it makes.
+func (s *setup) command() (command, keys string) {
+	if s.far {
+		return fmt.Sprintf("patchferry init far --dir %s --name %s …", s.dir, s.name), "site key"
+	}
+	return "patchferry init near --dir " + s.dir, "signing keys"
 }
 
 // setupReport is what init near prints with --json (docs/json.md).
@@ -146,6 +157,7 @@ func nearConfig(s setup) string {
 
 // newPassphrase returns what protects the new keys, nil for nothing.
 func (a *app) newPassphrase(ctx context.Context, s setup) ([]byte, error) {
+	command, keys := s.command()
 	switch {
 	case s.noPassphrase && s.passphraseFile != "":
 		return nil, usageError("--no-passphrase and --passphrase-file exclude each other")
@@ -154,10 +166,10 @@ func (a *app) newPassphrase(ctx context.Context, s setup) ([]byte, error) {
 	case s.passphraseFile != "":
 		return readPassphrase(s.passphraseFile)
 	case !isTerminal(a.stdin):
-		return nil, withHint(usageError("the signing keys need a passphrase, and there is no terminal to ask on"),
-			"patchferry init near --dir %s --passphrase-file FILE, or --no-passphrase", s.dir)
+		return nil, withHint(usageError("a passphrase is needed for the %s, and there is no terminal to ask on", keys),
+			"%s, with --passphrase-file FILE or --no-passphrase", command)
 	}
-	first, err := a.ask(ctx, "New passphrase for the signing keys: ")
+	first, err := a.ask(ctx, "New passphrase for the "+keys+": ")
 	if err != nil {
 		return nil, err
 	}

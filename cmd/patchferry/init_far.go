@@ -88,6 +88,7 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if err != nil {
 		return r, err
 	}
+	s.far = true
 	if s.passphrase, err = a.newPassphrase(ctx, s.setup); err != nil {
 		return r, err
 	}

@@ -153,7 +153,7 @@ func (a *app) printAdded(r keyAddReport, now time.Time) error {
 		// The digits stay out of the command to type: whoever copies them from
 		// here has compared nothing.
 		b.WriteString("\nNothing is trusted by this. Compare the fingerprint with a second source, then type it:\n" +
-			"  patchferry key pin … --purpose bulletin\n")
+			"  patchferry key pin … --purpose bulletin    a publisher's; origin: a near side's; destination: a far side's\n")
 	}
 	if _, err := io.WriteString(a.stdout, b.String()); err != nil {
 		return fmt.Errorf("write the result: %w", err)

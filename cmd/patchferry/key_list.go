@@ -30,8 +30,9 @@ type keyEntry struct {
 func (a *app) keyListCommand() *cobra.Command {
 	var found, documented bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List pins, keys, and keys that sources offered",
+		Use:     "list",
+		Short:   "List pins, keys, and keys that sources offered",
+		Example: "  patchferry key list\n  patchferry key list --found",
 		Long: `List the pins with their keys, then keys that are here and not pinned, which count
 for nothing; those with a problem come first. With --found only the keys that sources
 offered and that are not pinned, to compare and pin.

@@ -56,6 +56,17 @@ func makeKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// readOut is "readout FILE": it sets $FPR to the fingerprint of the
+// key in a file, as it would be read out by telephone.
+func readOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: readout FILE")
+	}
+	ring, err := verify.ReadKeyFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv("FPR", ring.Fingerprints()[0].String())
+}
+
 // replaceIn is "replace OLD NEW FILE": it replaces words in a file, which must
 // hold them.
 func replaceIn(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,6 +1,7 @@
-// Command patchferry mirrors software updates and hands them to the hosts of a
-// network: it syncs lists of publishers into a store, checks every byte, and
-// serves the store as a catalog tree over HTTP.
+// Command patchferry carries software updates across an air gap. Its near side
+// syncs lists of publishers into a store, checks every byte, and exports
+// transfer bundles; its far side imports them and serves the store as a catalog
+// tree over HTTP.
 //
 // This package parses, calls one method of a package below, and reports; it
 // alone prints and exits. Its configuration is in internal/config.

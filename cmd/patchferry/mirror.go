@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
 	"patchferry/mirror"
@@ -217,6 +219,9 @@ func explain(err error) error {
 	}
 	if refusal, ok := errors.AsType[*mirror.ImportError](err); ok && refusal.Next != "" {
 		err = withHint(err, "%s", refusal.Next)
+	}
+	if space, ok := errors.AsType[*mirror.SpaceError](err); ok {
+		return withHint(err, "make %s of space on the disk of %s, then the same command again", humanize.Bytes(uint64(space.Need-space.Free)), space.Dir)
 	}
 	switch {
 	case errors.Is(err, mirror.ErrAlready):

@@ -124,7 +124,7 @@ func (a *app) printRingReport(verb string, r *mirror.RingReport) error {
 	if len(r.Shared) > 0 {
 		fmt.Fprintf(&text, "the same files are gone from %s\n", strings.Join(r.Shared, " "))
 	}
-	if !r.DryRun && (verb == "promote" || verb == "revert") {
+	if !r.DryRun && r.Was != 0 { // what showed nothing cannot show that again
 		fmt.Fprintf(&text, "to take it back: patchferry revert %s --to %d --reason TEXT\n", r.Ring, r.State-1)
 	}
 	return a.printf("%s", text.String())

@@ -21,8 +21,9 @@ const followEvery = time.Second
 func (a *app) serveCommand() *cobra.Command {
 	var listen, ring string
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Hand updates to hosts over HTTP",
+		Use:     "serve",
+		Short:   "Hand updates to hosts over HTTP",
+		Example: "  patchferry serve\n  patchferry serve --listen 127.0.0.1:8530",
 		Long: `Serve the catalog tree (/Software, /Drivers), objects by digest
 (/objects/sha256/…) and the WSUS content layout (/Content/…) over HTTP, or https
 where the configuration names a certificate. A sync that publishes is seen within

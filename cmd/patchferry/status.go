@@ -29,8 +29,10 @@ type statusReport struct {
 	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
-	Stale      bool           `json:"stale"`        // of some source
-	Due        []duty         `json:"due,omitzero"` // with --due
+
+	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
+	Stale      bool                 `json:"stale"`                // of some source
+	Due        []duty               `json:"due,omitzero"`         // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -47,7 +49,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
 each source last answered; where rings are used, what each shows and what waits in
-the ring before it. Exit status 20 when a source has not answered for longer
+the ring before it; transfer bundles in quarantine, and what each waits for. Exit status 20 when a source has not answered for longer
 than the key stale allows.
 
 With --due also what is to be deployed until when, what is overdue first: what
@@ -102,6 +104,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	for _, s := range r.Sources {
 		r.Stale = r.Stale || s.Stale
 	}
+	if r.Quarantine, err = j.Quarantine(); err != nil {
+		return r, err
+	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
@@ -139,6 +144,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "absent\t%s that the catalog names and no bundle brought yet\n", plural(r.Absent, "object", "objects"))
 	}
 	printRingReports(w, r.Rings, now)
+	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")
 	}

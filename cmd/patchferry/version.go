@@ -51,9 +51,10 @@ func (b build) named(fallback string) build {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Say which version this is",
-		Args:  arguments(cobra.NoArgs),
+		Use:     "version",
+		Short:   "Say which version this is",
+		Example: "  patchferry version\n  patchferry version --json",
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			b := currentBuild()
 			if a.json {

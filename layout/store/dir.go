@@ -15,8 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"patchferry/layout"
 )
 
 // FormatVersion is the version of the folder layout that Dir writes and reads.
@@ -49,13 +47,13 @@ var folders = [...]string{"objects", objectFolder, stateFolder, bindingFolder, s
 // Invariants: a name outside of the stage is only ever made by linking a file
 // whose bytes are durable, so none is ever seen half written, also after a
 // loss of power; files are read-only and never written again; a name is
-// durable before a call that made or met it returns nil; a state is durable
-// only after all objects that its writer put, and those that it asked Stat, Open,
-// File or List for. What a crash leaves behind lies in the stage, does no harm
+// durable before a call that made or met it returns nil (but Adopt); a state is
+// durable only after all objects that its writer put or adopted, and those that
+// it asked Stat, Open, File or List for. What a crash leaves behind lies in the stage, does no harm
 // and is removed by the first OpenDir that finds it a day old.
 //
 // A Dir may be used by any number of goroutines, and the folder by any number
-// of processes. It is a Stager, a Filer and a Linker.
+// of processes. It is a Stager, a Filer, a Linker and an Adopter.
 type Dir struct {
 	fs FS
 
@@ -75,6 +73,8 @@ var (
 	_ Stager = (*Dir)(nil)
 	_ Filer  = (*Dir)(nil)
 	_ Linker = (*Dir)(nil)
+
+	_ Adopter = (*Dir)(nil)
 )
 
 // CreateDir makes a store in the folder path, and the folder and its parents
@@ -140,6 +140,9 @@ func (d *Dir) Close() error { return d.fs.Close() }
 
 // StageDir implements Stager.
 func (d *Dir) StageDir() string { return filepath.Join(d.fs.Path(), stageFolder) }
+
+// StageFS implements Stager. Close of the Dir ends it.
+func (d *Dir) StageFS() (FS, error) { return Sub(d.fs, stageFolder), nil }
 
 type format struct {
 	Format  string `json:"format"`
@@ -363,31 +366,4 @@ func makeFolder(name string) error {
 		return err
 	}
 	return errors.Join(fsys.SyncDir("."), fsys.Close())
-}
-
-// markSeen notes that this process knows of the object. See settleSeen.
-func (d *Dir) markSeen(o layout.Digest) { d.seen[o[0]].Store(true) }
-
-// settleSeen makes durable the names of all objects that this process has seen.
-// Another process may have linked one of them a moment ago and not synced it
-// yet; a state that relies on it must not outlive it. To sync a folder in
-// which nothing changed costs next to nothing.
-func (d *Dir) settleSeen() error {
-	// Who finds a flag cleared by another must wait for that one's sync.
-	d.settling.Lock()
-	defer d.settling.Unlock()
-	for i := range d.seen {
-		if !d.seen[i].Load() {
-			continue
-		}
-		key := ObjectKey(layout.Digest{byte(i)})
-		if err := d.makeShard(key); err != nil {
-			return err
-		}
-		d.seen[i].Store(false) // before the sync: who sees one meanwhile sets it again
-		if err := d.syncDir(path.Dir(key)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

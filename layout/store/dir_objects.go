@@ -56,6 +56,47 @@ func (d *Dir) put(ctx context.Context, o layout.Digest, size int64, f *os.File) 
 	return err
 }
 
+// Adopt implements Adopter. A file that does not lie in the stage is put.
+func (d *Dir) Adopt(ctx context.Context, o layout.Digest, size int64, f *os.File) error {
+	if err := d.adopt(ctx, o, size, f); err != nil {
+		return fmt.Errorf("adopt object %s: %w", o, err)
+	}
+	return nil
+}
+
+func (d *Dir) adopt(ctx context.Context, o layout.Digest, size int64, f *os.File) error {
+	if err := d.writable(ctx); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	name, there := d.inStage(f, info)
+	if !there || info.Size() != size {
+		return d.put(ctx, o, size, f)
+	}
+	if info.Mode().Perm() != 0o444 {
+		if err := f.Chmod(0o444); err != nil {
+			return err
+		}
+	}
+	d.markSeen(o) // a name that is made must be settled, whatever comes
+	key := ObjectKey(o)
+	err = d.fs.Link(name, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.fs.Mkdir(path.Dir(key)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		err = d.fs.Link(name, key)
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	_, err = d.present(o, size)
+	return err
+}
+
 // present reports whether the object is there, with the right size, durably.
 func (d *Dir) present(o layout.Digest, size int64) (bool, error) {
 	key := ObjectKey(o)
@@ -78,13 +119,8 @@ func (d *Dir) present(o layout.Digest, size int64) (bool, error) {
 // stage returns the name of a durable, read-only file in the stage with the
 // bytes of f: f itself if it lies there, else a copy, which is ours to remove.
 func (d *Dir) stage(ctx context.Context, f *os.File, info fs.FileInfo) (name string, ours bool, err error) {
-	rel, err := filepath.Rel(d.StageDir(), f.Name())
-	if err != nil || !filepath.IsLocal(rel) {
-		rel = filepath.Base(f.Name()) // the stage may have been reached by another path
-	}
-	name = path.Join(stageFolder, filepath.ToSlash(rel))
-	there, err := d.fs.Stat(name)
-	if err == nil && os.SameFile(there, info) {
+	name, there := d.inStage(f, info)
+	if there {
 		if err := f.Chmod(0o444); err != nil {
 			return "", false, err
 		}
@@ -92,6 +128,17 @@ func (d *Dir) stage(ctx context.Context, f *os.File, info fs.FileInfo) (name str
 	}
 	name, err = d.copyToStage(ctx, f, info.Size())
 	return name, true, err
+}
+
+// inStage returns the name of f where it lies in the stage.
+func (d *Dir) inStage(f *os.File, info fs.FileInfo) (name string, there bool) {
+	rel, err := filepath.Rel(d.StageDir(), f.Name())
+	if err != nil || !filepath.IsLocal(rel) {
+		rel = filepath.Base(f.Name()) // the stage may have been reached by another path
+	}
+	name = path.Join(stageFolder, filepath.ToSlash(rel))
+	found, err := d.fs.Stat(name)
+	return name, err == nil && os.SameFile(found, info)
 }
 
 func (d *Dir) copyToStage(ctx context.Context, f *os.File, size int64) (string, error) {

@@ -35,9 +35,10 @@ type FS interface {
 	Sync(f *os.File) error
 	// Link gives the file old a second name, unless that is taken.
 	Link(old, new string) error
-	// Rename gives the file old another name, in place of what had it.
+	// Rename gives the file or folder old another name, a file in place of the
+	// one that had it.
 	Rename(old, new string) error
-	// Remove removes a file.
+	// Remove removes a file, or a folder with nothing in it.
 	Remove(name string) error
 	// Mkdir makes a folder, mode 0755.
 	Mkdir(name string) error
@@ -73,7 +74,7 @@ func OpenFS(path string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rootFS{root: root}, nil
+	return &rootFS{root: root, path: abs}, nil
 }
 
 // rootFS is the real file system below an os.Root.
@@ -83,23 +84,43 @@ func OpenFS(path string) (FS, error) {
 // never removed, stay open once one was needed: at most 256 descriptors.
 type rootFS struct {
 	root   *os.Root
+	path   string // absolute
 	shards [256]atomic.Pointer[os.Root]
 }
 
 // Open opens a file for reading.
 func (r *rootFS) Open(name string) (*os.File, error) {
-	key, ok := strings.CutPrefix(name, objectFolder+"/")
-	if !ok || len(key) < 4 || key[2] != '/' || strings.Contains(key[3:], "/") {
-		return r.root.Open(name)
-	}
-	shard, err := r.shard(key[:2])
+	in, base, err := r.in(name)
 	if err != nil {
 		return nil, err
 	}
-	if shard == nil {
-		return r.root.Open(name)
+	return in.Open(base)
+}
+
+// Stat does not follow a symbolic link in the last element.
+func (r *rootFS) Stat(name string) (fs.FileInfo, error) {
+	in, base, err := r.in(name)
+	if err != nil {
+		return nil, err
 	}
-	return shard.Open(key[3:])
+	return in.Lstat(base)
+}
+
+// in returns an open folder, and what name is called there: its shard for an
+// object, the root for all else.
+func (r *rootFS) in(name string) (*os.Root, string, error) {
+	key, ok := strings.CutPrefix(name, objectFolder+"/")
+	if !ok || len(key) < 4 || key[2] != '/' || strings.Contains(key[3:], "/") {
+		return r.root, name, nil
+	}
+	shard, err := r.shard(key[:2])
+	if err != nil {
+		return nil, "", err
+	}
+	if shard == nil {
+		return r.root, name, nil
+	}
+	return shard, key[3:], nil
 }
 
 // shard returns the open folder of a shard, nil where digits are none.
@@ -133,13 +154,12 @@ func (r *rootFS) Close() error {
 	return err
 }
 
-func (r *rootFS) Path() string                               { return r.root.Name() }
+func (r *rootFS) Path() string                               { return r.path }
 func (r *rootFS) Sync(f *os.File) error                      { return f.Sync() }
 func (r *rootFS) Link(old, new string) error                 { return r.root.Link(old, new) }
 func (r *rootFS) Rename(old, new string) error               { return r.root.Rename(old, new) }
 func (r *rootFS) Remove(name string) error                   { return r.root.Remove(name) }
 func (r *rootFS) Mkdir(name string) error                    { return r.root.Mkdir(name, 0o755) }
-func (r *rootFS) Stat(name string) (fs.FileInfo, error)      { return r.root.Lstat(name) }
 func (r *rootFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(r.root.FS(), name) }
 
 func (r *rootFS) Create(name string) (File, error) {

@@ -18,9 +18,11 @@ import (
 
 // ledger is what a writer may rely on: for each key the values that it may have
 // after a loss of power. A write that returned nil leaves one, a write that did
-// not leaves the old and the new one; "" is none.
+// not leaves the old and the new one; "" is none. What was adopted may be lost
+// until there is a state after it.
 type ledger struct {
 	made     bool
+	adopted  map[layout.Digest]string // since the last state
 	objects  map[layout.Digest][]string
 	bindings map[layout.Digest][]string
 	states   []string
@@ -81,6 +83,32 @@ func (s *script) put(data string, staged bool) {
 	})
 }
 
+// adopt puts durable data from the stage.
+func (s *script) adopt(data string) {
+	if s.err != nil {
+		return
+	}
+	f, err := os.Create(filepath.Join(s.dir.StageDir(), fmt.Sprintf("adopted-%.8s", data)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.WriteString(data); err != nil {
+		s.t.Fatal(err)
+	}
+	if s.err = s.fs.Sync(f); s.err != nil {
+		return
+	}
+	d := layout.DigestOf([]byte(data))
+	if _, ok := s.ledger.objects[d]; !ok {
+		s.ledger.objects[d] = []string{""}
+	}
+	s.ledger.objects[d] = append(s.ledger.objects[d], data)
+	if s.err = s.dir.Adopt(s.t.Context(), d, int64(len(data)), f); s.err == nil {
+		s.ledger.adopted[d] = data
+	}
+}
+
 func (s *script) remove(data string) {
 	if s.err != nil {
 		return
@@ -113,7 +141,16 @@ func (s *script) create(doc string) {
 	s.err = s.dir.Create(s.t.Context(), uint64(len(s.ledger.states)+1), []byte(doc))
 	if s.err == nil {
 		s.ledger.states, s.ledger.tried = append(s.ledger.states, doc), ""
+		s.ledger.settled()
 	}
+}
+
+// settled notes that what was adopted cannot be lost any more.
+func (l *ledger) settled() {
+	for d, data := range l.adopted {
+		l.objects[d] = []string{data}
+	}
+	clear(l.adopted)
 }
 
 // run does the whole script.
@@ -125,6 +162,9 @@ func (s *script) run() {
 	s.create("state 1")
 	s.put("first object", false)
 	s.put("third object", true)
+	s.adopt("fourth object")
+	s.adopt("fifth object")
+	s.adopt("third object")
 	s.create("state 2")
 	s.remove("second object")
 	s.unbind("key")
@@ -139,6 +179,7 @@ func newScript(t *testing.T, fsys store.FS) *script {
 	return &script{t: t, fs: fsys, ledger: ledger{
 		objects:  make(map[layout.Digest][]string),
 		bindings: make(map[layout.Digest][]string),
+		adopted:  make(map[layout.Digest]string),
 	}}
 }
 
@@ -189,9 +230,13 @@ func (l *ledger) checkStates(t *testing.T, dir *store.Dir) {
 		got = append(got, string(doc))
 	}
 	with := append(slices.Clone(l.states), l.tried)
-	if !slices.Equal(got, l.states) && (l.tried == "" || !slices.Equal(got, with)) {
+	if slices.Equal(got, l.states) {
+		return
+	}
+	if l.tried == "" || !slices.Equal(got, with) {
 		t.Errorf("states: got %q, want %q or with %q", got, l.states, l.tried)
 	}
+	l.settled() // the state is there, and so must be what it relies on
 }
 
 func checkValues(t *testing.T, what string, got map[layout.Digest]string, want map[layout.Digest][]string) {

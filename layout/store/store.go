@@ -82,6 +82,9 @@ const MaxDocument = 4 << 20
 type Stager interface {
 	// StageDir returns the absolute path of the directory; it exists.
 	StageDir() string
+	// StageFS returns the directory as a file system. What is made durable
+	// through it is so as the store's own files are.
+	StageFS() (FS, error)
 }
 
 // Filer is a store that can hand out an object as a file, for sendfile.
@@ -93,4 +96,14 @@ type Filer interface {
 // file system.
 type Linker interface {
 	Link(ctx context.Context, d layout.Digest, path string) error
+}
+
+// Adopter is a store that takes many objects with less ado than Put: it makes
+// them durable together, when something comes to rely on them.
+type Adopter interface {
+	// Adopt is Put of a file whose bytes its caller has made durable already. The
+	// object is there when it returns, and durable once a later Create or Bind
+	// has returned nil. Until then a loss of power may take it back, and so the
+	// caller keeps what it was made of.
+	Adopt(ctx context.Context, d layout.Digest, size int64, f *os.File) error
 }

@@ -2,9 +2,13 @@ package bundle
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path"
 	"sync/atomic"
 	"syscall"
+
+	"patchferry/layout/store"
 )
 
 // ErrDied is what everything on a medium returns that has died.
@@ -18,6 +22,59 @@ func (w *Writer) Dying(operations int) *atomic.Int64 {
 	left.Store(int64(operations))
 	w.wrap = func(t target) target { return dyingTarget{t, left} }
 	return left
+}
+
+// On lets everything that a writer does to its medium go through a file system,
+// whose root is the directory to which it writes.
+func (w *Writer) On(disk store.FS) { w.wrap = func(t target) target { return diskTarget{t, disk} } }
+
+// diskTarget is a medium on a file system that can lose its power. What it
+// reads is what the system shows, as it does until then.
+type diskTarget struct {
+	target
+	disk store.FS
+}
+
+func (d diskTarget) create(name string) (targetFile, error) {
+	if err := d.disk.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return d.disk.Create(name)
+}
+
+func (d diskTarget) sync(f *os.File) error        { return d.disk.Sync(f) }
+func (d diskTarget) rename(old, new string) error { return d.disk.Rename(old, new) }
+func (d diskTarget) syncDir(name string) error    { return d.disk.SyncDir(name) }
+
+func (d diskTarget) mkdir(name string) error {
+	if parent := path.Dir(name); parent != "." {
+		if err := d.mkdir(parent); err != nil {
+			return err
+		}
+	}
+	if _, err := d.disk.Stat(name); err == nil {
+		return nil
+	}
+	return d.disk.Mkdir(name)
+}
+
+func (d diskTarget) remove(name string) error {
+	info, err := d.disk.Stat(name)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		entries, err := d.disk.ReadDir(name)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := d.remove(path.Join(name, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return d.disk.Remove(name)
 }
 
 // Full makes a writer's medium claim that so many bytes are free, and end in

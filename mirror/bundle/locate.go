@@ -94,7 +94,7 @@ func locateIn(ctx context.Context, dir string) ([]*volume, error) {
 	}
 	m, err := openDirectory(abs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find a bundle in %s: %w", dir, err)
 	}
 	if isVolumeName(m.name) {
 		v, err := newVolume(m)

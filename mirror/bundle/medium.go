@@ -20,8 +20,9 @@ import (
 //
 // It may be used concurrently until it is closed.
 type medium struct {
-	root *os.Root
-	name string // of the directory, as errors say it
+	root    *os.Root
+	name    string // of the directory, as errors say it
+	folders folders
 }
 
 // refuse makes the error of something on this medium.
@@ -31,20 +32,16 @@ func (m *medium) refuse(code Code, name, reason string, err error) *Error {
 
 // look returns what name is without following a link, after it has made sure
 // that what leads there are directories.
-func (m *medium) look(name string) (fs.FileInfo, error) {
-	for i, c := range name {
-		if c != '/' {
-			continue
-		}
-		info, err := m.root.Lstat(name[:i])
-		if err != nil {
-			return nil, m.unreadable(name[:i], err)
-		}
-		if !info.IsDir() {
-			return nil, m.refuse(CodeUndeclared, name[:i], "is "+kindOf(info)+", not a directory", nil)
-		}
-	}
-	info, err := m.root.Lstat(name)
+func (m *medium) look(name string) (info fs.FileInfo, err error) {
+	err = m.in(name, func(dir *os.Root, base string) error {
+		info, err = m.lookIn(dir, base, name)
+		return err
+	})
+	return info, err
+}
+
+func (m *medium) lookIn(dir *os.Root, base, name string) (fs.FileInfo, error) {
+	info, err := dir.Lstat(base)
 	if err != nil {
 		return nil, m.unreadable(name, err)
 	}
@@ -61,15 +58,23 @@ func (m *medium) unreadable(name string, err error) error {
 }
 
 // open opens a regular file and returns it with its size.
-func (m *medium) open(name string) (*os.File, int64, error) {
-	before, err := m.look(name)
+func (m *medium) open(name string) (f *os.File, size int64, err error) {
+	err = m.in(name, func(dir *os.Root, base string) error {
+		f, size, err = m.openIn(dir, base, name)
+		return err
+	})
+	return f, size, err
+}
+
+func (m *medium) openIn(dir *os.Root, base, name string) (*os.File, int64, error) {
+	before, err := m.lookIn(dir, base, name)
 	if err != nil {
 		return nil, 0, err
 	}
 	if !before.Mode().IsRegular() {
 		return nil, 0, m.refuse(CodeUndeclared, name, "is "+kindOf(before)+", not a regular file", nil)
 	}
-	f, err := m.root.OpenFile(name, os.O_RDONLY|openFlags, 0)
+	f, err := dir.OpenFile(base, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, 0, m.unreadable(name, err)
 	}
@@ -144,35 +149,25 @@ func (m *medium) list(ctx context.Context, dir string, visit func(name string, i
 }
 
 func (m *medium) visit(name string, visit func(string, fs.FileInfo) error) error {
-	info, err := m.root.Lstat(name)
+	info, err := m.look(name)
 	if err != nil {
-		return m.unreadable(name, err)
+		return err
 	}
 	return visit(name, info)
 }
 
 // sub opens a directory of the medium as one of its own.
-func (m *medium) sub(name string) (*medium, error) {
-	before, err := m.look(name)
+func (m *medium) sub(name string) (sub *medium, err error) {
+	err = m.in(name, func(dir *os.Root, base string) error {
+		root, err := m.descend(dir, name, base)
+		sub = &medium{root: root, name: path.Base(name)}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !before.IsDir() {
-		return nil, m.refuse(CodeUndeclared, name, "is "+kindOf(before)+", not a directory", nil)
-	}
-	root, err := m.root.OpenRoot(name)
-	if err != nil {
-		return nil, m.unreadable(name, err)
-	}
-	after, err := root.Stat(".")
-	if err != nil || !os.SameFile(before, after) {
-		_ = root.Close()
-		return nil, m.refuse(CodeUndeclared, name, "became another directory while it was opened", err)
-	}
-	return &medium{root: root, name: path.Base(name)}, nil
+	return sub, nil
 }
-
-func (m *medium) close() error { return m.root.Close() }
 
 // kindOf names what is no regular file in plain words.
 func kindOf(info fs.FileInfo) string {
@@ -270,7 +265,7 @@ func (p *patient) Read(b []byte) (int, error) {
 func openDirectory(dir string) (*medium, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, err // it says what was opened
 	}
 	return &medium{root: root, name: filepath.Base(dir)}, nil
 }

@@ -170,6 +170,9 @@ func (w *Writer) prepare(ctx context.Context, dir string, c *Content) (made *Pre
 		return nil, err
 	}
 	if done {
+		if err := j.dropUnfinished(); err != nil {
+			return nil, err
+		}
 		return &Prepared{Dir: filepath.Join(dir, name), Name: name, Header: c.Recorded, Volumes: len(plan.volumes)}, nil
 	}
 	if err := j.begin(); err != nil {
@@ -244,6 +247,15 @@ func (j *job) finished() (bool, error) {
 		return false, fmt.Errorf("%s: %w", j.name, ErrOtherHeader)
 	}
 	return true, nil
+}
+
+// dropUnfinished removes the folder NAME.partial beside the finished bundle: a
+// loss of power may leave both names, and of two attempts only one is finished.
+func (j *job) dropUnfinished() error {
+	if _, err := j.t.lstat(j.folder); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return j.t.remove(j.folder)
 }
 
 // begin looks at what an earlier attempt left, and whether there is room.

@@ -133,7 +133,7 @@ func (j *job) whole(p payload, buffer []byte) bool {
 		return false
 	}
 	_, err = io.CopyBuffer(plainWriter{io.Discard}, plainReader{layout.NewVerifyReader(f, p.ref.Size, p.ref.SHA256)}, buffer)
-	return errors.Join(err, f.Sync(), f.Close()) == nil
+	return errors.Join(err, j.t.sync(f), f.Close()) == nil
 }
 
 // write copies bytes to a new file and makes them durable.
@@ -207,7 +207,7 @@ func (j *job) segmentsWhole(o *placed, buffer []byte) bool {
 		}
 		sum := newHashReader(f)
 		_, err = io.CopyBuffer(plainWriter{whole.hash}, sum, buffer)
-		if errors.Join(err, f.Sync(), f.Close()) != nil || sum.size != s.size {
+		if errors.Join(err, j.t.sync(f), f.Close()) != nil || sum.size != s.size {
 			return false
 		}
 		s.sha = sum.digest()

@@ -63,10 +63,13 @@ func (w *Writer) finish(ctx context.Context, dir string) (made *Written, err err
 		}
 	}
 	name := strings.TrimSuffix(folder, partial)
-	if name != folder {
-		if err := publish(ctx, t, folder, name); err != nil {
-			return nil, err
-		}
+	if name == folder {
+		err = t.syncDir(".") // who gave it its name may have died before
+	} else {
+		err = publish(ctx, t, folder, name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &Written{
 		Dir:  filepath.Join(filepath.Dir(filepath.Clean(dir)), name),

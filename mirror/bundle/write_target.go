@@ -19,6 +19,8 @@ type target interface {
 	create(name string) (targetFile, error)
 	// open opens a file for reading and for making it durable.
 	open(name string) (*os.File, error)
+	// sync makes the bytes of a file durable that open returned.
+	sync(f *os.File) error
 	rename(old, new string) error
 	// remove removes a file, or a folder with all in it.
 	remove(name string) error
@@ -71,6 +73,7 @@ func (t rootTarget) open(name string) (*os.File, error) {
 	return f, err
 }
 
+func (t rootTarget) sync(f *os.File) error                      { return f.Sync() }
 func (t rootTarget) rename(old, new string) error               { return t.root.Rename(old, new) }
 func (t rootTarget) remove(name string) error                   { return t.root.RemoveAll(name) }
 func (t rootTarget) mkdir(name string) error                    { return t.root.MkdirAll(name, 0o755) }

@@ -23,7 +23,8 @@ var ErrPowerLost = errors.New("faulty: the power is lost")
 // last SyncDir. Whatever is younger may survive or not, each piece on its own.
 //
 // Files that others make in the folder, such as downloads in a stage, are taken
-// into the account when they are first synced, linked, renamed or removed.
+// into the account when they are first synced, linked, renamed or removed, or
+// their folder is synced; one that is a second name of a file is that file.
 //
 // Nothing is really synced, so that a Disk is fast. Its methods may be called
 // concurrently.
@@ -179,13 +180,55 @@ func (d *Disk) adopt(name string) (*node, error) {
 	if n := in.names[path.Base(name)]; n != nil {
 		return n, nil
 	}
-	data, err := os.ReadFile(filepath.Join(d.live.Path(), filepath.FromSlash(name)))
+	at := filepath.Join(d.live.Path(), filepath.FromSlash(name))
+	info, err := os.Lstat(at)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{data: data}
+	n := d.known(d.root, d.live.Path(), info)
+	if n == nil {
+		n = new(node)
+		if n.data, err = os.ReadFile(at); err != nil {
+			return nil, err
+		}
+	}
 	in.set(path.Base(name), n)
 	return n, nil
+}
+
+// adoptAll adopts the files in a folder that are not in the account.
+func (d *Disk) adoptAll(name string, in *node) error {
+	entries, err := d.live.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if in.names[e.Name()] != nil || !e.Type().IsRegular() {
+			continue
+		}
+		if _, err := d.adopt(path.Join(name, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// known returns the account of the file that info is of, if it has one under
+// another name.
+func (d *Disk) known(in *node, at string, info fs.FileInfo) *node {
+	for name, n := range in.names {
+		name = filepath.Join(at, name)
+		if n.names != nil {
+			if found := d.known(n, name, info); found != nil {
+				return found
+			}
+			continue
+		}
+		if there, err := os.Lstat(name); err == nil && os.SameFile(there, info) {
+			return n
+		}
+	}
+	return nil
 }
 
 // setName accounts for a name that is given to a node or taken away.
@@ -308,6 +351,9 @@ func (d *Disk) SyncDir(name string) error {
 		func() error { _, err := d.live.Stat(name); return err },
 		func() error {
 			n, err := d.folder(name)
+			if err == nil {
+				err = d.adoptAll(name, n)
+			}
 			if err != nil {
 				return err
 			}

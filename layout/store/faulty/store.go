@@ -64,9 +64,10 @@ var (
 	ErrDied = errors.New("faulty: died on purpose")
 )
 
-// Store is a store that fails one write. It is a Stager, a Filer and a Linker
-// if the store behind it is; if that is not, StageDir is the system's folder
-// for temporary files, and the other two fail with errors.ErrUnsupported.
+// Store is a store that fails one write. It is a Stager, a Filer, a Linker and
+// an Adopter if the store behind it is; if that is not, StageDir is the system's
+// folder for temporary files, Adopt is Put, and the other two fail with
+// errors.ErrUnsupported.
 type Store struct {
 	behind store.Store
 	fault  Fault
@@ -81,6 +82,8 @@ var (
 	_ store.Stager = (*Store)(nil)
 	_ store.Filer  = (*Store)(nil)
 	_ store.Linker = (*Store)(nil)
+
+	_ store.Adopter = (*Store)(nil)
 )
 
 // New returns a store that does what s does, but for the fault.
@@ -155,6 +158,17 @@ func bytesOf(doc []byte) func() ([]byte, error) {
 func (s *Store) Put(ctx context.Context, d layout.Digest, size int64, f *os.File) error {
 	return s.write("put",
 		func() error { return s.behind.Put(ctx, d, size, f) },
+		func() ([]byte, error) { return io.ReadAll(io.NewSectionReader(f, 0, size)) })
+}
+
+// Adopt implements store.Adopter.
+func (s *Store) Adopt(ctx context.Context, d layout.Digest, size int64, f *os.File) error {
+	adopter, ok := s.behind.(store.Adopter)
+	if !ok {
+		return s.Put(ctx, d, size, f)
+	}
+	return s.write("adopt",
+		func() error { return adopter.Adopt(ctx, d, size, f) },
 		func() ([]byte, error) { return io.ReadAll(io.NewSectionReader(f, 0, size)) })
 }
 
@@ -254,6 +268,18 @@ func (s *Store) StageDir() string {
 		return stager.StageDir()
 	}
 	return filepath.Clean(os.TempDir())
+}
+
+// StageFS implements store.Stager. What is written there is no write of the
+// store, and never fails; see Disk.
+func (s *Store) StageFS() (store.FS, error) {
+	if err := s.alive(); err != nil {
+		return nil, err
+	}
+	if stager, ok := s.behind.(store.Stager); ok {
+		return stager.StageFS()
+	}
+	return store.OpenFS(s.StageDir())
 }
 
 // File implements store.Filer.

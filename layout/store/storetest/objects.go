@@ -249,3 +249,35 @@ func testLink(t *testing.T, s store.Store) {
 	wantNil(t, "remove", os.Remove(path))
 	wantObject(t, s, data)
 }
+
+func testAdopt(t *testing.T, s store.Store) {
+	adopter, ok := s.(store.Adopter)
+	if !ok {
+		t.Skip("SKIP: the store is no Adopter")
+	}
+	data := object(1, 1000)
+	d := layout.DigestOf(data)
+	staged := file(t, stageOf(t, s), data)
+	wantNil(t, "sync", staged.Sync())
+	if err := adopter.Adopt(t.Context(), d, 999, staged); err == nil {
+		t.Error("adopt of 1000 bytes as 999: no error")
+	}
+	_, err := s.Stat(t.Context(), d)
+	wantIs(t, "stat", err, fs.ErrNotExist)
+	for range 2 { // what is there already is no error
+		wantNil(t, "adopt", adopter.Adopt(t.Context(), d, 1000, staged))
+		wantObject(t, s, data)
+	}
+	wantNil(t, "remove", os.Remove(staged.Name()))
+	wantNil(t, "create", s.Create(t.Context(), 1, []byte("relies on it")))
+	wantObject(t, s, data)
+
+	other := object(2, 500)
+	outside := file(t, t.TempDir(), other)
+	wantNil(t, "adopt from elsewhere", adopter.Adopt(t.Context(), layout.DigestOf(other), 500, outside))
+	wantObject(t, s, other)
+	if err := adopter.Adopt(t.Context(), d, 500, outside); err == nil {
+		t.Error("adopt of an object that is there with another size: no error")
+	}
+	wantObject(t, s, data)
+}

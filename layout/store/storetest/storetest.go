@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"list 2000", testListMany},
 		{"file", testFile},
 		{"link", testLink},
+		{"adopt", testAdopt},
 		{"log", testLog},
 		{"log without holes", testLogHoles},
 		{"create at once", testCreateAtOnce},

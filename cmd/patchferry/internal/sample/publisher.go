@@ -2,6 +2,7 @@ package sample
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +27,9 @@ import (
 // ready to be started, once. All methods but Start may be called concurrently
 // while it runs.
 type Publisher struct {
+	Listen string // host:port; a free port of loopback where it is empty
+	Plain  bool   // http in place of https, for who has no use for a certificate
+
 	authority *authority
 	signer    *verify.SecretKey // of its bulletins
 	signedAt  time.Time
@@ -67,11 +72,10 @@ func (p *Publisher) Start(ctx context.Context) error {
 	if p.signer, err = verify.GenerateKey("Sample publisher", p.signedAt.Add(-time.Hour)); err != nil {
 		return fmt.Errorf("start the publisher: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := p.listen(ctx)
 	if err != nil {
 		return fmt.Errorf("start the publisher: %w", err)
 	}
-	p.url = "https://" + listener.Addr().String()
 	p.files, p.updates = make(map[string]*content), Updates()
 	for _, u := range p.updates {
 		for i, f := range u.Files {
@@ -87,9 +91,22 @@ func (p *Publisher) Start(ctx context.Context) error {
 		ErrorLog:          log.New(io.Discard, "", 0), // who connects and trusts nobody says so itself
 	}
 	p.done = make(chan error, 1)
-	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{p.authority.server}, MinVersion: tls.VersionTLS12})
-	go func() { p.done <- p.server.Serve(secure) }()
+	go func() { p.done <- p.server.Serve(listener) }()
 	return nil
+}
+
+// listen opens the socket, and says in url what stands behind it.
+func (p *Publisher) listen(ctx context.Context) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(p.Listen, "127.0.0.1:0"))
+	if err != nil {
+		return nil, err
+	}
+	if p.Plain {
+		p.url = "http://" + listener.Addr().String()
+		return listener, nil
+	}
+	p.url = "https://" + listener.Addr().String()
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{p.authority.server}, MinVersion: tls.VersionTLS12}), nil
 }
 
 // Close ends the server and waits for it. A publisher that never started is
@@ -109,7 +126,10 @@ func (p *Publisher) Close() error {
 func (p *Publisher) URL(path string) string { return p.url + path }
 
 // Host returns host:port, as a source's hosts have it.
-func (p *Publisher) Host() string { return p.url[len("https://"):] }
+func (p *Publisher) Host() string {
+	_, host, _ := strings.Cut(p.url, "://")
+	return host
+}
 
 // CA returns the authority that vouches for the publisher's certificate.
 func (p *Publisher) CA() *x509.Certificate { return p.authority.cert }
