@@ -61,7 +61,7 @@ func (a *app) printLedger(r *mirror.LedgerReport) error {
 		return err
 	}
 	for _, b := range r.Bundles {
-		if err := a.printf("  %s  %s  %-11s  generation %d  %s\n", b.Name, b.At, b.Kind, b.Generation, b.Status); err != nil {
+		if err := a.printf("  %s  %s  %-12s  generation %d  %s\n", b.Name, b.At, b.Kind, b.Generation, b.Status); err != nil {
 			return err
 		}
 	}
