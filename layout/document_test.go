@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -246,6 +247,33 @@ func FuzzParseState(f *testing.F) {
 			t.Skip(err) // grew beyond the limit
 		}
 		again, err := layout.ParseState(first)
+		if err != nil {
+			t.Fatalf("cannot read back %s: %v", first, err)
+		}
+		if second, err := again.Encode(); err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("%s became %s, %v", first, second, err)
+		}
+	})
+}
+
+// FuzzParseGeneration: what is accepted is written and read again as the same.
+func FuzzParseGeneration(f *testing.F) {
+	good, err := os.ReadFile("../testdata/bundles/good-full/main-e001-s000001/vol-001-of-001/catalog/generation.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"format":"patchferry-generation","version":1,"number":1,"number":2}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, err := layout.ParseGeneration(b)
+		if err != nil {
+			return
+		}
+		first, err := g.Encode()
+		if err != nil {
+			t.Skip(err) // grew beyond the limit
+		}
+		again, err := layout.ParseGeneration(first)
 		if err != nil {
 			t.Fatalf("cannot read back %s: %v", first, err)
 		}

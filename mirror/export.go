@@ -83,6 +83,7 @@ type ExportReport struct {
 	Resumed       bool           `json:"resumed,omitempty"`      // an earlier export is completed
 	Copied        int            `json:"copied"`                 // files that were written
 	Kept          int            `json:"kept,omitempty"`         // files that an earlier attempt had left whole
+	Swept         []string       `json:"swept,omitempty"`        // folders NAME.partial that were removed: finished elsewhere, or given up
 	FullAdvised   bool           `json:"full_advised,omitempty"` // the increment passes half of a full bundle
 	// Selected says what the selection of the stream made; nil: it carries
 	// everything.
@@ -196,6 +197,9 @@ func (m *Mirror) planExport(ctx context.Context, opt ExportOptions) (*ExportRepo
 func (x *export) run(ctx context.Context) (*ExportReport, error) {
 	r, err := x.plan()
 	if err != nil {
+		return nil, err
+	}
+	if r.Swept, err = x.sweepMedium(); err != nil {
 		return nil, err
 	}
 	w := x.writer()

@@ -128,6 +128,7 @@ func (w *wire) content(without []layout.Digest) *bundle.Content {
 type far struct {
 	*mirror.Mirror
 	t     testing.TB
+	root  string // of everything
 	dir   *store.Dir
 	key   *verify.SecretKey
 	pins  *verify.Pins // of bulletins
@@ -139,30 +140,7 @@ type far struct {
 func newFar(t testing.TB, w *wire) *far {
 	t.Helper()
 	f := &far{t: t, now: w.now.Add(time.Hour), pins: w.pins, keys: w.keys}
-	root := t.TempDir()
-	var err error
-	if f.dir, err = store.CreateDir(filepath.Join(root, "store")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.dir.Close() })
-	if f.key, err = verify.GenerateKey("far site", w.now.Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	pins := &verify.Pins{}
-	err = errors.Join(
-		pins.Add(verify.Pin{Fingerprint: f.key.Fingerprint(), Purpose: verify.PurposeSite}),
-		pins.Add(verify.Pin{Fingerprint: w.key.Fingerprint(), Purpose: verify.PurposeOrigin}),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock := func() time.Time { return f.now }
-	f.trust = &verify.Trust{Keys: verify.MergeKeyrings(f.key.Public(), w.key.Public()), Pins: pins, Clock: clock}
-	f.Mirror = &mirror.Mirror{Work: filepath.Join(root, "work"), Clock: clock, Land: "test"}
-	f.use(f.dir, filepath.Join(root, "mark"))
-	f.Judge = func(source string, profile verify.Profile) *verify.Judge {
-		return &verify.Judge{Keys: f.keys, Pins: f.pins, Profile: profile, Source: source, Clock: clock}
-	}
+	f.setUp(w.key)
 	return f
 }
 
@@ -174,7 +152,8 @@ func (f *far) use(st store.Store, markPath string) {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = mark.Close() })
-	f.Store = st
+	f.Store, f.Clock = st, mark.Clock(func() time.Time { return f.now })
+	f.trust.Clock = f.Clock
 	f.Trusted = &trusted.Reader{Store: st, Trust: f.trust, Mark: mark}
 	f.Writer = &trusted.Writer{Reader: f.Trusted, Signer: f.key, Actor: "test", Clock: f.Clock}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
@@ -75,7 +76,7 @@ type importing struct {
 func (m *Mirror) Import(ctx context.Context, dirs []string, opt ImportOptions) (*ImportReport, error) {
 	i := &importing{m: m, opt: opt, report: &ImportReport{DryRun: opt.DryRun}}
 	if !opt.DryRun {
-		unlock, err := m.lock("import")
+		unlock, err := m.take()
 		if err != nil {
 			return i.report, err
 		}
@@ -100,6 +101,9 @@ func (i *importing) run(ctx context.Context, dirs []string) error {
 	i.report.opened(i.h, i.header, i.b.Signers())
 	if err := i.place(ctx); err != nil {
 		return i.leave(err)
+	}
+	if !i.opt.DryRun {
+		i.m.hold("import") // what is imported already was found without a write
 	}
 	if err := i.b.Census(ctx); err != nil {
 		return err
@@ -135,6 +139,10 @@ func (i *importing) bring(ctx context.Context, q *quarantine) error {
 	return i.finish(ctx, q)
 }
 
+// clockSkew is how far the clock of a near side may be ahead of ours. A bundle
+// from further ahead would drag the clock of this side along (store.Mark).
+const clockSkew = 24 * time.Hour
+
 // place makes sure that the bundle is for this side, and that it follows what
 // was accepted here.
 func (i *importing) place(ctx context.Context) error {
@@ -150,6 +158,10 @@ func (i *importing) place(ctx context.Context) error {
 	}
 	if i.state = base.state; i.state != nil && i.state.Generation != nil {
 		return refused(CodeAudience, "import it on a far side (patchferry init far)", "this is a near side, which makes generations of its own")
+	}
+	if now := i.m.now(); i.h.Created.Time().After(now.Add(clockSkew)) {
+		return refused(CodePosition, "check the clocks of both machines; one that is set too late here: correct it, and the same command again",
+			"it was made on %s, in the future; it is %s here", i.h.Created, layout.At(now))
 	}
 	if audience := i.h.Audience; len(audience) > 0 && !slices.Contains(audience, i.opt.Destination) {
 		return refused(CodeAudience, "bring it to where it belongs; the name of this side is the key name of its configuration",
@@ -199,6 +211,9 @@ func (i *importing) lists(ctx context.Context, q *quarantine) error {
 		return nil
 	}
 	if err := i.b.Load(ctx); err != nil {
+		return err
+	}
+	if err := i.b.CheckLists(ctx); err != nil {
 		return err
 	}
 	i.judged = true

@@ -147,7 +147,7 @@ func (i *importing) checkClosure(ctx context.Context, b *bundle.Bundle) error {
 		return err
 	}
 	if root != gen.StateRoot {
-		return refused(bundle.CodeCount, "ask the near side to make the bundle again", "the catalog refers to objects with the state root %s; the generation says %s", root, gen.StateRoot)
+		return refused(bundle.CodeCount, madeSo, "the catalog refers to objects with the state root %s; the generation says %s", root, gen.StateRoot)
 	}
 	var wanted []layout.ObjectRef
 	i.absent = nil
@@ -222,7 +222,7 @@ func (c *closure) add(ref layout.ObjectRef) error {
 		return nil
 	}
 	if size, known := c.all[ref.SHA256]; known && size != ref.Size {
-		return refused(bundle.CodeFormat, "", "object %s has %d bytes in one place and %d in another", ref.SHA256, size, ref.Size)
+		return refused(bundle.CodeFormat, madeSo, "object %s has %d bytes in one place and %d in another", ref.SHA256, size, ref.Size)
 	}
 	c.all[ref.SHA256] = ref.Size
 	return nil

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"errors"
+	"path"
 
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
@@ -93,36 +94,60 @@ func importRefusal(name string, err error) error {
 		return &ImportError{Code: CodeWaiting, Bundle: name, Reason: waiting.Error(), Err: err,
 			Next: "patchferry import with the directories of the missing volumes, when they are here"}
 	case errors.As(err, &bad):
-		return &ImportError{Code: bad.Code, Bundle: name, Reason: inWords(bad), Next: nextAfter(bad.Code), Err: err}
+		return &ImportError{Code: bad.Code, Bundle: name, Reason: inWords(bad), Next: NextAfter(bad), Err: err}
 	case errors.As(err, &distrust):
 		return &ImportError{Code: bundle.Code(distrust.Code), Bundle: name, Reason: distrust.Error(), Next: distrust.Next, Err: err}
 	}
 	return err
 }
 
-// inWords is the refusal without its code.
+// inWords is the refusal without its code. What a verifier says comes without
+// the code and the next step, which are told besides.
 func inWords(e *bundle.Error) string {
 	text := e.Reason
 	if e.Where != "" {
 		text = e.Where + " " + text
 	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if e.Err == nil || e.Code == bundle.CodeIncomplete {
+		return text
 	}
-	return text
+	distrust, ok := errors.AsType[*verify.TrustError](e.Err)
+	if !ok {
+		return text + ": " + e.Err.Error()
+	}
+	if distrust.Subject != "" {
+		text += ": " + distrust.Subject
+	}
+	return text + ": " + distrust.Reason
 }
 
-// nextAfter says what an operator does about a refusal.
-func nextAfter(code bundle.Code) string {
-	switch code {
+// madeSo is the next step where a bundle is signed and wrong all the same.
+const madeSo = "it was made so, and another copy does not help: have the near side export once more: patchferry export --full --to DIR"
+
+// NextAfter says what an operator does about the refusal of a bundle.
+func NextAfter(e *bundle.Error) string {
+	distrust, _ := errors.AsType[*verify.TrustError](e.Err)
+	switch e.Code {
 	case bundle.CodeDigest, bundle.CodeSize, bundle.CodeIncomplete, bundle.CodeMedium:
+		if path.Base(e.Where) == bundle.HeaderFile {
+			return "name the volumes of one bundle alone; patchferry bundle inspect DIR says of which one a volume is"
+		}
 		return "copy the bundle again; if the medium itself is bad, have the near side export once more: patchferry export --full --to DIR"
 	case bundle.CodeUndeclared:
 		return "copy the bundle's own folder to a clean medium, and nothing else"
 	case bundle.CodeVersion:
 		return "a newer patchferry reads it"
-	case bundle.CodeSignature:
-		return "get the bundle again from whoever made it; if it is the same there, ask them who changed it"
+	case bundle.CodePath, bundle.CodeLimit, bundle.CodeFormat, bundle.CodeCount:
+		return madeSo
 	}
-	return ""
+	altered := e.Code == bundle.CodeSignature && (distrust == nil || distrust.Err != nil)
+	switch {
+	case distrust != nil && distrust.Next != "" && !altered:
+		return distrust.Next
+	case e.Code == bundle.CodeSignature:
+		return "get the bundle again from whoever made it; if it is the same there, ask them who changed it"
+	case e.Code == CodeThreshold:
+		return "have the missing people sign it on the near side"
+	}
+	return "ask the near side with which key it signs now, over another way than this medium: patchferry key list"
 }

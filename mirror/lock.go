@@ -30,6 +30,17 @@ func (h Holder) String() string {
 // machine, or fails at once naming its holder. The operating system drops it
 // when the process ends, however it ends, so it is never stale.
 func (m *Mirror) lock(command string) (unlock func(), err error) {
+	unlock, err = m.take()
+	if err == nil {
+		m.hold(command)
+	}
+	return unlock, err
+}
+
+// take is lock for a job that may find that there is nothing to do: nothing is
+// written, in a directory that was used before, and until hold nobody is told
+// who has the lock.
+func (m *Mirror) take() (unlock func(), err error) {
 	if err := os.MkdirAll(m.Work, 0o750); err != nil {
 		return nil, fmt.Errorf("make the work directory: %w", err)
 	}
@@ -42,14 +53,18 @@ func (m *Mirror) lock(command string) (unlock func(), err error) {
 	if !taken {
 		return nil, fmt.Errorf("%w by %s", ErrLocked, holderOf(path))
 	}
+	return func() {
+		_ = os.Remove(path + ".holder") // where there is one
+		_ = l.Unlock()
+	}, nil
+}
+
+// hold says who has the lock.
+func (m *Mirror) hold(command string) {
 	host, _ := os.Hostname()
 	doc, _ := json.Marshal(Holder{Command: command, Process: os.Getpid(), Host: host, Since: m.now()})
 	// Only people read the holder, so a failed write is no reason to stop.
-	_ = os.WriteFile(path+".holder", doc, 0o640)
-	return func() {
-		_ = os.Remove(path + ".holder")
-		_ = l.Unlock()
-	}, nil
+	_ = os.WriteFile(filepath.Join(m.Work, "lock.holder"), doc, 0o640)
 }
 
 // holderOf reads who wrote the holder file; it may be gone by now.

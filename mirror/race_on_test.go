@@ -2,5 +2,6 @@
 
 package mirror_test
 
-// raced: the tests watch for data races, and are several times slower.
+// raced: this program, and with it every process that a test starts, watches
+// for data races, and is several times slower.
 const raced = true

@@ -90,16 +90,6 @@ func TestAStreamCarriesItsSelection(t *testing.T) {
 // root is the directory of the store.
 func (s *site) root() string { return filepath.Dir(s.dir.StageDir()) }
 
-// clean runs an audit of a far side that must find nothing.
-func (f *far) clean() *mirror.AuditReport {
-	f.t.Helper()
-	r, err := f.Audit(f.t.Context(), mirror.AuditOptions{})
-	if err != nil {
-		f.t.Fatalf("audit: %v: %+v", err, r)
-	}
-	return r
-}
-
 // TestASelectionIsMadeOnce: the same state and selection give the same bytes,
 // with one signature, and a dry run foretells them without a write.
 func TestASelectionIsMadeOnce(t *testing.T) {

@@ -4,7 +4,9 @@
 #     verify-bundle.sh KEY.asc DIR
 #
 # KEY.asc is the origin's public key, come by another way than the medium; DIR
-# holds the volumes. Needs gpg, jq, zstd and coreutils. Prints "good" and ends
+# holds the volumes. What is behind the lists it does not look at: whether catalog
+# and bulletins say what they should, and whether a bundle is the next one and for
+# whoever runs this, is for import. Needs gpg, jq, zstd and coreutils. Prints "good" and ends
 # in 0, or says what is wrong and ends in 1.
 set -eu
 export LC_ALL=C
@@ -51,6 +53,8 @@ get() { jq -r "$1" "$header"; }
 
 [ "$(get .format)" = patchferry-bundle ] || fail "not a transfer bundle"
 [ "$(get .min_reader)" = 1 ] || fail "needs a newer reader"
+[ "$(get '.version >= 1')" = true ] || fail "has a version that there never was"
+[ -z "$(jq -c --stream 'select(length == 2)[0]' "$header" | sort | uniq -d)" ] || fail "$header says something twice"
 [ "$(get '(.critical // []) | length')" = 0 ] || fail "has critical members that this script does not know"
 count=$(get '.volumes | length')
 
@@ -89,6 +93,8 @@ zstd -qdc "$catalog/entries.jsonl.zst" >"$work/entries"
 zstd -qdc "$catalog/requires.txt.zst" >"$work/requires"
 [ "$(wc -l <"$work/entries" | tr -d ' ')" = "$(get .entries.count)" ] || fail "entries has another number of lines"
 [ "$(wc -l <"$work/requires" | tr -d ' ')" = "$(get .requires.count)" ] || fail "requires has another number of lines"
+[ "$(jq -s 'map(.size) | add // 0' "$work/entries")" = "$(get '.entries.bytes // 0')" ] || fail "entries has other sizes"
+[ "$(awk '{ n += $2 } END { printf "%.0f", n }' "$work/requires")" = "$(get '.requires.bytes // 0')" ] || fail "requires has other sizes"
 
 # Shipped and required together are what the generation refers to.
 jq -r '"\(.sha256) \(.size)"' "$work/entries" | sort - "$work/requires" >"$work/all"

@@ -32,7 +32,7 @@ func bulletinSource(c *config.Config, s *config.Source, client *upstream.Client,
 		Kind:      string(s.Kind),
 		Announcer: announcer,
 		Place:     place,
-		Judge:     &verify.Judge{Keys: trust.Keys, Pins: trust.Pins, Profile: s.Judged(), Source: s.Name},
+		Judge:     &verify.Judge{Keys: trust.Keys, Pins: trust.Pins, Profile: s.Judged(), Source: s.Name, Clock: trust.Clock},
 		Unsigned:  !s.IsSigned(),
 		Read:      readBulletins,
 	}, nil
@@ -88,6 +88,6 @@ func keptJudge(c *config.Config, trust *verify.Trust) func(source string, profil
 				keys = append(keys, ring)
 			}
 		}
-		return &verify.Judge{Keys: verify.MergeKeyrings(keys...), Pins: trust.Pins, Profile: profile, Source: source}
+		return &verify.Judge{Keys: verify.MergeKeyrings(keys...), Pins: trust.Pins, Profile: profile, Source: source, Clock: trust.Clock}
 	}
 }

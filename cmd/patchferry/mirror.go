@@ -53,6 +53,7 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		Judge:   keptJudge(c, s.trust),
 		Rings:   c.Rings.Names,
 		Land:    c.LandRing(),
+		Clock:   s.trust.Clock,
 	}}
 	if show != nil {
 		j.Progress = show.event
@@ -111,7 +112,7 @@ func (a *app) sign(ctx context.Context, c *config.Config, j *job) error {
 	if keys.origin != nil { // not an interface that holds nothing
 		j.Origin = keys.origin
 	}
-	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c)}
+	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c), Clock: j.Clock}
 	return nil
 }
 

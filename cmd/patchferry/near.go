@@ -48,6 +48,7 @@ func openSite(c *config.Config) (*site, error) {
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
+	trust.Clock = mark.Clock(nil)
 	s := &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}
 	if c.Role == config.Far {
 		s.judge = keptJudge(c, trust)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -41,18 +42,24 @@ const (
 //	  "format": "patchferry-mark",
 //	  "version": 1,
 //	  "state": {"number": 42, "sha256": "<64 hex>"},
+//	  "clock": "2026-11-22T12:00:00Z",
 //	  "streams": {"<stream id>": {"epoch": 1, "seq": 7, "header": "<64 hex>"}}
 //	}
 //
-// Invariant: the positions only rise. A file that is missing is no mark yet; one
+// Its clock is the newest date of what was accepted: of a state, or of a
+// transfer bundle. Whoever sets the system's clock back does not make a key
+// valid again that has expired by then (Clock).
+//
+// Invariant: the positions and the clock only rise. A file that is missing is no mark yet; one
 // that cannot be read as a mark is an error and never taken for a missing one.
 //
 // A Mark may be used by any number of goroutines, and its file by any number
 // of processes; those that raise it take turns by locking "<file>.lock", which
 // works on local disks only.
 type Mark struct {
-	fs   FS
-	name string
+	fs    FS
+	name  string
+	clock atomic.Int64 // of the file as it was last read or written, Unix seconds
 }
 
 // StreamMark is a position in a stream.
@@ -67,6 +74,7 @@ type markDoc struct {
 	Format  string                `json:"format"`
 	Version int                   `json:"version"`
 	State   stateMark             `json:"state,omitzero"`
+	Clock   layout.Time           `json:"clock,omitzero"`
 	Streams map[string]StreamMark `json:"streams,omitempty"`
 }
 
@@ -114,6 +122,31 @@ func (m *Mark) Stream(id string) (StreamMark, bool, error) {
 	doc, err := m.load()
 	s, ok := doc.Streams[id]
 	return s, ok, err
+}
+
+// Newest returns the newest date that this machine has accepted, as of the last
+// time that the mark was read or raised; the zero time where there is none.
+func (m *Mark) Newest() time.Time {
+	seconds := m.clock.Load()
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+// Clock returns a clock that is the system's, nil for time.Now, but never behind
+// Newest. It may be used concurrently.
+func (m *Mark) Clock(system func() time.Time) func() time.Time {
+	if system == nil {
+		system = time.Now
+	}
+	return func() time.Time {
+		now, newest := system(), m.Newest()
+		if now.Before(newest) {
+			return newest
+		}
+		return now
+	}
 }
 
 // Check returns nil if state number, with this SHA-256, may be the newest: it
@@ -166,14 +199,14 @@ func (s StreamMark) before(other StreamMark) bool {
 	return s.Epoch < other.Epoch || s.Epoch == other.Epoch && s.Seq < other.Seq
 }
 
-// Raise raises the mark to a state and to positions of streams, durably. It
-// never lowers: what is older than the mark is left out without an error, since
+// Raise raises the mark to a state, to the newest date of what was accepted with
+// it, and to positions of streams, durably. It never lowers: what is older than the mark is left out without an error, since
 // another process may have been faster; Check is what refuses it. Another
 // digest in the same position is ErrFork, and then nothing is raised. Number 0
-// leaves the state, a missing stream the stream.
+// leaves the state, a missing stream the stream, a zero clock the clock.
 //
 // It waits for other processes that raise the mark, as long as ctx allows.
-func (m *Mark) Raise(ctx context.Context, number uint64, digest layout.Digest, streams map[string]StreamMark) (err error) {
+func (m *Mark) Raise(ctx context.Context, number uint64, digest layout.Digest, clock layout.Time, streams map[string]StreamMark) (err error) {
 	lock := flock.New(m.path() + ".lock")
 	if _, err := lock.TryLockContext(ctx, lockPause); err != nil {
 		return fmt.Errorf("lock mark %s: %w", m.path(), err)
@@ -185,7 +218,7 @@ func (m *Mark) Raise(ctx context.Context, number uint64, digest layout.Digest, s
 	if err != nil {
 		return err
 	}
-	raised, err := doc.raise(stateMark{number, digest}, streams)
+	raised, err := doc.raise(stateMark{number, digest}, clock, streams)
 	if err != nil {
 		return fmt.Errorf("raise mark %s: %w", m.path(), err)
 	}
@@ -200,7 +233,7 @@ func (m *Mark) Raise(ctx context.Context, number uint64, digest layout.Digest, s
 }
 
 // raise reports whether anything rose.
-func (doc *markDoc) raise(state stateMark, streams map[string]StreamMark) (bool, error) {
+func (doc *markDoc) raise(state stateMark, clock layout.Time, streams map[string]StreamMark) (bool, error) {
 	raised := false
 	if state.Number > 0 {
 		if err := doc.State.check(state.Number, state.SHA256); errors.Is(err, ErrFork) {
@@ -209,6 +242,9 @@ func (doc *markDoc) raise(state stateMark, streams map[string]StreamMark) (bool,
 		if state.Number > doc.State.Number {
 			doc.State, raised = state, true
 		}
+	}
+	if clock.Time().After(doc.Clock.Time()) {
+		doc.Clock, raised = clock, true
 	}
 	rising := make(map[string]StreamMark, len(doc.Streams)+len(streams))
 	for id, s := range doc.Streams {
@@ -245,7 +281,21 @@ func (m *Mark) load() (markDoc, error) {
 	if err != nil {
 		return markDoc{}, fmt.Errorf("the mark %s is damaged: %w (compare the store's newest state with a copy you trust before you remove the file)", m.path(), err)
 	}
+	m.advance(doc.Clock)
 	return doc, nil
+}
+
+// advance notes the clock of the file; it never goes back.
+func (m *Mark) advance(clock layout.Time) {
+	if clock.IsZero() {
+		return
+	}
+	for next := clock.Time().Unix(); ; {
+		last := m.clock.Load()
+		if last >= next || m.clock.CompareAndSwap(last, next) {
+			return
+		}
+	}
 }
 
 func parseMark(data []byte) (markDoc, error) {
@@ -302,5 +352,6 @@ func (m *Mark) save(doc markDoc) error {
 	if err := m.fs.Rename(temp, m.name); err != nil {
 		return err
 	}
+	m.advance(doc.Clock)
 	return m.fs.SyncDir(".")
 }

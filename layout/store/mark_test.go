@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -42,7 +43,7 @@ func TestMarkState(t *testing.T) {
 	if err := m.Check(0, layout.Digest{}); err != nil {
 		t.Errorf("check of an empty log without a mark: %v", err)
 	}
-	if err := m.Raise(t.Context(), 5, digestOf("five"), nil); err != nil {
+	if err := m.Raise(t.Context(), 5, digestOf("five"), layout.Time{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -70,15 +71,15 @@ func TestMarkState(t *testing.T) {
 func TestMarkOnlyRises(t *testing.T) {
 	m := newMark(t, filepath.Join(t.TempDir(), "mark.json"))
 	for _, n := range []uint64{3, 7, 5, 7, 1} {
-		if err := m.Raise(t.Context(), n, digestOf(strings.Repeat("i", int(n))), nil); err != nil {
+		if err := m.Raise(t.Context(), n, digestOf(strings.Repeat("i", int(n))), layout.Time{}, nil); err != nil {
 			t.Fatalf("raise to %d: %v", n, err)
 		}
 	}
 	wantMark(t, m, 7, digestOf("iiiiiii"))
-	if err := m.Raise(t.Context(), 7, digestOf("other"), nil); !errors.Is(err, store.ErrFork) {
+	if err := m.Raise(t.Context(), 7, digestOf("other"), layout.Time{}, nil); !errors.Is(err, store.ErrFork) {
 		t.Errorf("raise to a fork: got error %v, want %v", err, store.ErrFork)
 	}
-	if err := m.Raise(t.Context(), 8, layout.Digest{}, nil); err == nil {
+	if err := m.Raise(t.Context(), 8, layout.Digest{}, layout.Time{}, nil); err == nil {
 		t.Error("raise without a digest: no error")
 	}
 	wantMark(t, m, 7, digestOf("iiiiiii"))
@@ -92,10 +93,10 @@ func TestMarkStreams(t *testing.T) {
 	if err := m.CheckStream("plant", at); err != nil {
 		t.Errorf("check without a mark: %v", err)
 	}
-	if err := m.Raise(t.Context(), 1, digestOf("one"), map[string]store.StreamMark{"plant": at}); err != nil {
+	if err := m.Raise(t.Context(), 1, digestOf("one"), layout.Time{}, map[string]store.StreamMark{"plant": at}); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Raise(t.Context(), 2, digestOf("two"), map[string]store.StreamMark{"ship": other}); err != nil {
+	if err := m.Raise(t.Context(), 2, digestOf("two"), layout.Time{}, map[string]store.StreamMark{"ship": other}); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -117,11 +118,11 @@ func TestMarkStreams(t *testing.T) {
 		}
 	}
 	older := map[string]store.StreamMark{"plant": other}
-	if err := m.Raise(t.Context(), 0, layout.Digest{}, older); err != nil {
+	if err := m.Raise(t.Context(), 0, layout.Digest{}, layout.Time{}, older); err != nil {
 		t.Errorf("raise to an older position: %v", err)
 	}
 	forked := map[string]store.StreamMark{"plant": {Epoch: 2, Seq: 7, Header: digestOf("other")}}
-	if err := m.Raise(t.Context(), 3, digestOf("three"), forked); !errors.Is(err, store.ErrFork) {
+	if err := m.Raise(t.Context(), 3, digestOf("three"), layout.Time{}, forked); !errors.Is(err, store.ErrFork) {
 		t.Errorf("raise to a fork: got error %v, want %v", err, store.ErrFork)
 	}
 	wantMark(t, m, 2, digestOf("two"))
@@ -139,7 +140,7 @@ func TestMarkFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mark.json")
 	m := newMark(t, path)
 	streams := map[string]store.StreamMark{"plant": {Epoch: 1, Seq: 2, Header: layout.Digest{0xab}}}
-	if err := m.Raise(t.Context(), 42, layout.Digest{0xcd}, streams); err != nil {
+	if err := m.Raise(t.Context(), 42, layout.Digest{0xcd}, layout.Time{}, streams); err != nil {
 		t.Fatal(err)
 	}
 	zeros := strings.Repeat("0", 62)
@@ -195,7 +196,7 @@ func TestMarkDamaged(t *testing.T) {
 			if err := m.Check(9, digestOf("nine")); err == nil {
 				t.Error("check: no error")
 			}
-			if err := m.Raise(t.Context(), 9, digestOf("nine"), nil); err == nil {
+			if err := m.Raise(t.Context(), 9, digestOf("nine"), layout.Time{}, nil); err == nil {
 				t.Error("raise: no error")
 			}
 			if got, err := os.ReadFile(path); err != nil || string(got) != data {
@@ -214,7 +215,7 @@ func TestMarkAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for n := range rounds {
 				number := uint64(n*raisers + i + 1)
-				if err := m.Raise(t.Context(), number, layout.Digest{byte(number)}, nil); err != nil {
+				if err := m.Raise(t.Context(), number, layout.Digest{byte(number)}, layout.Time{}, nil); err != nil {
 					t.Errorf("raise to %d: %v", number, err)
 				}
 				if err := m.Check(number-1, layout.Digest{1}); !errors.Is(err, store.ErrRollback) {
@@ -237,7 +238,7 @@ func TestMarkWaitsForLock(t *testing.T) {
 	defer func() { _ = lock.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := m.Raise(ctx, 1, digestOf("one"), nil); !errors.Is(err, context.Canceled) {
+	if err := m.Raise(ctx, 1, digestOf("one"), layout.Time{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("raise of a locked mark: got error %v, want %v", err, context.Canceled)
 	}
 	wantMark(t, m, 0, layout.Digest{})
@@ -252,7 +253,7 @@ func TestMarkPowerLoss(t *testing.T) {
 			m, err := store.OpenMarkFS(disk, "mark.json")
 			raised := uint64(0)
 			for n := uint64(1); n <= 3 && err == nil; n++ {
-				if err = m.Raise(t.Context(), n, layout.Digest{byte(n)}, nil); err == nil {
+				if err = m.Raise(t.Context(), n, layout.Digest{byte(n)}, layout.Time{}, nil); err == nil {
 					raised = n
 				}
 			}
@@ -271,7 +272,7 @@ func TestMarkPowerLoss(t *testing.T) {
 			if n, _, err := again.State(); err != nil || n < raised || n > raised+1 {
 				t.Errorf("power lost after operation %d, %s: got state %d, %v, want %d or the next", after, way, n, err, raised)
 			}
-			if err := again.Raise(t.Context(), 9, digestOf("nine"), nil); err != nil {
+			if err := again.Raise(t.Context(), 9, digestOf("nine"), layout.Time{}, nil); err != nil {
 				t.Errorf("raise afterwards: %v", err)
 			}
 			_ = again.Close()
@@ -286,7 +287,7 @@ func TestMarkRaisedByTheDead(t *testing.T) {
 	for _, fsys := range []store.FS{hasty{disk}, disk} {
 		m, err := store.OpenMarkFS(fsys, "mark.json")
 		check(t, err)
-		check(t, m.Raise(t.Context(), 1, digestOf("one"), nil))
+		check(t, m.Raise(t.Context(), 1, digestOf("one"), layout.Time{}, nil))
 	}
 	left := t.TempDir()
 	check(t, disk.Lose(left, func() bool { return false }))
@@ -318,4 +319,31 @@ func FuzzMark(f *testing.F) {
 			t.Error("check of an older state: no rollback")
 		}
 	})
+}
+
+// TestMarkClock keeps the newest date, in the file and in the clock.
+func TestMarkClock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mark.json")
+	m := newMark(t, path)
+	day := func(n int) layout.Time { return layout.At(time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC)) }
+	system := day(10).Time()
+	clock := m.Clock(func() time.Time { return system })
+	if got := clock(); !got.Equal(system) || !m.Newest().IsZero() {
+		t.Errorf("without a mark: got %s and %s, want the system's clock", got, m.Newest())
+	}
+	for n, at := range []int{20, 15} { // the second one leaves it
+		if err := m.Raise(t.Context(), uint64(n+1), digestOf(strings.Repeat("i", n+1)), day(at), nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := clock(); !got.Equal(day(20).Time()) {
+			t.Errorf("after %s: got %s, want the newest date", day(at), got)
+		}
+	}
+	if again := newMark(t, path); !again.Newest().Equal(day(20).Time()) {
+		t.Errorf("read again: got %s", again.Newest())
+	}
+	system = day(25).Time()
+	if got := clock(); !got.Equal(system) {
+		t.Errorf("got %s, want the system's clock, which is later", got)
+	}
 }

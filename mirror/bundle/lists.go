@@ -80,7 +80,7 @@ func (b *Bundle) loadGeneration(ctx context.Context, v *volume, l *lists) error 
 	}
 	if b.verifier != nil {
 		if err != nil {
-			return v.refuse(CodeSignature, GenerationFile, "is not signed", err)
+			return v.refuse(CodeSignature, GenerationFile, "is not signed: "+GenerationSigFile+" is missing", nil)
 		}
 		if _, err := b.verifier.Verify(l.doc, l.sig); err != nil {
 			return unsigned(v.name+"/"+GenerationFile, "is not signed by the keys that are trusted", err)

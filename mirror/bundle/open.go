@@ -119,7 +119,7 @@ func (v *volume) readHeader(signed bool) (doc, sig []byte, err error) {
 	sig, err = v.read(HeaderSigFile, MaxSignature)
 	if missing(err) {
 		if signed {
-			return nil, nil, v.refuse(CodeSignature, HeaderFile, "is not signed", err)
+			return nil, nil, v.refuse(CodeSignature, HeaderFile, "is not signed: "+HeaderSigFile+" is missing", nil)
 		}
 		return doc, nil, nil
 	}

@@ -78,9 +78,10 @@ func (b *Bundle) Verify(ctx context.Context) (*Report, error) {
 		if err := b.Load(ctx); err != nil {
 			return nil, err
 		}
-		if err := b.verifyLists(ctx, r); err != nil {
+		if err := b.CheckLists(ctx); err != nil {
 			return nil, err
 		}
+		r.Updates, r.Notices = b.lists.generation.Counts.Updates, b.lists.generation.Notices.Count
 		if err := b.verifyObjects(ctx, r, joined); err != nil {
 			return nil, err
 		}
@@ -128,19 +129,23 @@ func (b *Bundle) verifyObjects(ctx context.Context, r *Report, joined map[string
 	return nil
 }
 
-// verifyLists reads the catalog and the notices to their ends.
-func (b *Bundle) verifyLists(ctx context.Context, r *Report) error {
+// CheckLists reads the catalog and the notices to their ends, under the limits
+// of this reader, and holds them to the generation. It comes after Load; an
+// import does it before it copies anything.
+func (b *Bundle) CheckLists(ctx context.Context) error {
+	if b.lists == nil {
+		return errNotLoaded
+	}
 	g := b.lists.generation
 	lists := [...]struct {
 		name  string
 		ref   layout.ObjectRef
 		lines layout.Digest
 		want  int
-		got   *int
 		parse func([]byte) error
 	}{
-		{CatalogFile, g.Catalog, g.Lines, g.Counts.Updates, &r.Updates, parsesAs(layout.ParseLine)},
-		{NoticesFile, g.Notices.List, g.Notices.Lines, g.Notices.Count, &r.Notices, parsesAs(layout.ParseNotice)},
+		{CatalogFile, g.Catalog, g.Lines, g.Counts.Updates, parsesAs(layout.ParseLine)},
+		{NoticesFile, g.Notices.List, g.Notices.Lines, g.Notices.Count, parsesAs(layout.ParseNotice)},
 	}
 	for _, l := range lists {
 		if l.ref.IsZero() {
@@ -157,7 +162,6 @@ func (b *Bundle) verifyLists(ctx context.Context, r *Report) error {
 		if got := s.digest(); got != l.lines {
 			return &Error{Code: CodeDigest, Where: l.name, Reason: fmt.Sprintf("has lines with the digest %s; the generation says %s", got, l.lines)}
 		}
-		*l.got = l.want
 	}
 	return nil
 }

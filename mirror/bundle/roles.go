@@ -64,7 +64,7 @@ func (e *Error) Error() string {
 		text += e.Where + ": "
 	}
 	text += e.Reason
-	if e.Err != nil {
+	if e.Err != nil && e.Code != CodeIncomplete { // "is missing" says it all
 		text += ": " + e.Err.Error()
 	}
 	return text

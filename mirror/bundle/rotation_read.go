@@ -98,7 +98,7 @@ func (v *volume) readRotations() ([]rotation, error) {
 		}
 		sig, err := v.read(name+signatureEnding, MaxSignature)
 		if missing(err) {
-			return nil, v.refuse(CodeSignature, name, "is not signed", err)
+			return nil, v.refuse(CodeSignature, name, "is not signed: "+name+signatureEnding+" is missing", nil)
 		}
 		if err != nil {
 			return nil, err

@@ -27,7 +27,7 @@ func inVolume(volume int, change func([]string) []string) crate {
 }
 
 // bomb compresses so many MiB of one byte.
-func bomb(t *testing.T, mebibytes int, fill byte) []byte {
+func bomb(t testing.TB, mebibytes int, fill byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	enc, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))

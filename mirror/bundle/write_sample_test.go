@@ -81,6 +81,12 @@ type sampleOptions struct {
 	sizes    []int // of held files that are shipped
 	required []int // of held files that are not
 	notices  bool
+
+	// What is wrong in some bundles, and signed all the same.
+	catalog  []byte                                  // in the place of the right one
+	unnamed  int                                     // size of one more file, which the catalog does not name
+	twoSizes bool                                    // the catalog names the first file twice, with two sizes
+	altered  func(text, sig []byte) ([]byte, []byte) // the bulletin as it is shipped
 }
 
 // newSample makes a near side whose generation is signed by the key.
@@ -96,8 +102,16 @@ func newSample(t testing.TB, origin bundle.Signer, opt sampleOptions) *sample {
 		}
 		held = append(held, layout.ObjectRef{SHA256: layout.DigestOf(b), Size: int64(n)})
 	}
-	s.shipped, s.required = held[:len(opt.sizes)], slices.Clone(held[len(opt.sizes):])
+	s.shipped, s.required = held[:len(opt.sizes):len(opt.sizes)], slices.Clone(held[len(opt.sizes):])
 	slices.SortFunc(s.required, func(a, b layout.ObjectRef) int { return bytes.Compare(a.SHA256[:], b.SHA256[:]) })
+	named := held
+	if opt.twoSizes {
+		named = append(slices.Clone(held), layout.ObjectRef{SHA256: held[0].SHA256, Size: held[0].Size + 1})
+	}
+	if opt.unnamed > 0 {
+		more := s.source.put(bytesOf("unnamed", opt.unnamed))
+		s.shipped, held = append(s.shipped, more), append(held, more)
+	}
 	c := &bundle.Content{
 		Header: bundle.Header{
 			Bundle: "11111111-2222-4333-8444-555555555555", Origin: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
@@ -107,12 +121,15 @@ func newSample(t testing.TB, origin bundle.Signer, opt sampleOptions) *sample {
 		Objects:  slices.Values(s.shipped),
 		Requires: slices.Values(s.required),
 	}
-	catalog, sum := catalogOf(t, held)
+	catalog, sum := catalogOf(t, named)
+	if opt.catalog != nil {
+		catalog = opt.catalog
+	}
 	c.Catalog = s.source.put(catalog)
 	g := layout.Generation{Format: layout.FormatGeneration, Version: layout.Version, Number: 7, Created: layout.At(bundledAt), Catalog: c.Catalog, Lines: sum.Lines}
-	g.Counts = layout.Counts{Updates: len(held), Files: len(held), Held: len(held), Objects: len(held)}
+	g.Counts = layout.Counts{Updates: len(named), Files: len(named), Held: len(named), Objects: len(held)}
 	if opt.notices {
-		s.notices(t, c, &g)
+		s.notices(t, c, &g, opt.altered)
 	}
 	s.generation(t, c, &g, held, origin)
 	s.content = c
@@ -144,10 +161,18 @@ func catalogOf(t testing.TB, held []layout.ObjectRef) ([]byte, layout.Summary) {
 	return b.Bytes(), sum
 }
 
-// notices adds a bulletin in two files to a sample.
-func (s *sample) notices(t testing.TB, c *bundle.Content, g *layout.Generation) {
+// notices adds a bulletin in two files to a sample, signed by the key second.
+func (s *sample) notices(t testing.TB, c *bundle.Content, g *layout.Generation, altered func(text, sig []byte) ([]byte, []byte)) {
 	t.Helper()
-	text, sig := s.source.put([]byte("MS08-067: a bulletin\n")), s.source.put([]byte("its signature\n"))
+	original := []byte("MS08-067: a bulletin\n")
+	signature, err := testKey(t, "second").Sign(original, bundledAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if altered != nil {
+		original, signature = altered(original, signature)
+	}
+	text, sig := s.source.put(original), s.source.put(signature)
 	line, err := layout.AppendNotice(nil, &layout.Notice{ID: "bulletins:ms08-067", File: "ms08-067.txt", Original: text, Signature: sig, Verdict: layout.Valid})
 	if err != nil {
 		t.Fatal(err)

@@ -28,10 +28,10 @@ type Mark interface {
 	// the marked one (store.ErrRollback) or another in its place
 	// (store.ErrFork).
 	CheckStream(id string, at store.StreamMark) error
-	// Raise moves the mark up, durably, with the positions in streams. What
-	// is below the mark is left out; another digest at the mark is
-	// store.ErrFork.
-	Raise(ctx context.Context, number uint64, digest layout.Digest, streams map[string]store.StreamMark) error
+	// Raise moves the mark up, durably, with the newest date of what was
+	// accepted and the positions in streams. What is below the mark is left
+	// out; another digest at the mark is store.ErrFork.
+	Raise(ctx context.Context, number uint64, digest layout.Digest, clock layout.Time, streams map[string]store.StreamMark) error
 }
 
 // Reader reads a store and believes nothing of it. It may be used
@@ -248,7 +248,7 @@ func (r *Reader) raise(ctx context.Context, state *State) error {
 	if r.Mark == nil {
 		return nil
 	}
-	if err := r.Mark.Raise(ctx, state.Number, state.Digest, streamMarks(state)); err != nil {
+	if err := r.Mark.Raise(ctx, state.Number, state.Digest, newestDate(state), streamMarks(state)); err != nil {
 		return contradicts(state, fmt.Errorf("raise the high-water mark: %w", err))
 	}
 	return nil
@@ -274,6 +274,18 @@ func streamMarks(state *State) map[string]store.StreamMark {
 		marks[s.ID] = store.StreamMark{Epoch: s.Epoch, Seq: s.Seq, Header: s.Header}
 	}
 	return marks
+}
+
+// newestDate returns the newest date of a state and of the transfer bundles that
+// it accepted.
+func newestDate(state *State) layout.Time {
+	newest := state.At
+	for _, s := range state.Streams {
+		if s.Created.Time().After(newest.Time()) {
+			newest = s.Created
+		}
+	}
+	return newest
 }
 
 // contradicts makes a TrustError of a position that the mark refuses.

@@ -297,7 +297,7 @@ func TestAttacksOnTheLogAreRefused(t *testing.T) {
 			seen := s.publish(3)
 			s.publish(2)
 			s.newMark()
-			if err := s.mark.Raise(t.Context(), seen.Number, seen.Digest, nil); err != nil {
+			if err := s.mark.Raise(t.Context(), seen.Number, seen.Digest, layout.Time{}, nil); err != nil {
 				t.Fatal(err)
 			}
 			test.do(s)
