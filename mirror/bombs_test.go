@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 
 	"patchferry/layout"
 	"patchferry/mirror"
@@ -24,15 +23,19 @@ const gibibyte = 1 << 30
 // bomb compresses a gibibyte of the text, again and again.
 func bomb(t *testing.T, text string) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	enc, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedFastest))
-	must(t, err)
+	needs(t, "zstd")
 	block := bytes.Repeat([]byte(text), 1<<20/len(text))
+	cmd := exec.CommandContext(t.Context(), "zstd", "-q", "-1", "-c")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	must(t, cmd.Start())
 	for written := 0; written < gibibyte; written += len(block) {
-		_, err := enc.Write(block)
+		_, err := in.Write(block)
 		must(t, err)
 	}
-	must(t, enc.Close())
+	must(t, errors.Join(in.Close(), cmd.Wait()))
 	return out.Bytes()
 }
 
