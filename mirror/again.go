@@ -12,6 +12,7 @@ import (
 	"patchferry/layout/store"
 	"patchferry/mirror/bundle"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // keptBundles is how many accepted bundles a far side can write again: as many
@@ -121,6 +122,9 @@ func (m *Mirror) referBundle(ctx context.Context, refs references, seq uint64, h
 	}
 	refs.add(at, "", fmt.Sprintf("lists of seq %d", seq))
 	lists, err := m.readLists(ctx, at)
+	if isMissing(err) || errors.Is(err, verify.ErrUntrusted) {
+		return nil // an audit names it; what it has named is of no use without it
+	}
 	if err != nil {
 		return fmt.Errorf("seq %d: %w", seq, err)
 	}

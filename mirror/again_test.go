@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 	"patchferry/layout/store/faulty"
 	"patchferry/mirror"
 )
@@ -249,6 +250,31 @@ func TestWhatIsNotWrittenAgain(t *testing.T) {
 	if left := contents(t, to); len(left) > 0 {
 		t.Errorf("it left %v", keysOf(left))
 	}
+}
+
+// TestDamagedListsStopNoAudit: it names them, and the bundle is not written
+// again from what is left.
+func TestDamagedListsStopNoAudit(t *testing.T) {
+	w := newWire(t)
+	w.list(w.vouched("a.exe", 3000))
+	w.sync(mirror.SyncOptions{})
+	w.export(mirror.ExportOptions{To: t.TempDir()})
+	lists := w.outbound().Exports[0].Lists.SHA256
+	name := filepath.Join(w.root(), filepath.FromSlash(store.ObjectKey(lists)))
+	must(t, os.Chmod(name, 0o600))
+	flip(t, name, 20)
+	r, err := w.Audit(t.Context(), mirror.AuditOptions{Remove: true})
+	if !errors.Is(err, mirror.ErrAltered) || len(r.Findings) != 1 || r.Findings[0].Object != lists || !r.Findings[0].Removed {
+		t.Errorf("audit: got %v, %+v", err, r.Findings)
+	}
+	_, err = w.Again(t.Context(), mirror.AgainOptions{To: t.TempDir(), Seq: 1})
+	if e, ok := errors.AsType[*mirror.ExportError](err); !ok || e.Next == "" {
+		t.Errorf("again: got %v", err)
+	}
+	if _, err := w.Audit(t.Context(), mirror.AuditOptions{}); !errors.Is(err, mirror.ErrAudit) {
+		t.Errorf("audit of what is missing: got %v", err)
+	}
+	w.export(mirror.ExportOptions{To: t.TempDir()})
 }
 
 // TestAgainIsMissedByNobodyWhoStopsIt: cancelled, it leaves nothing under the

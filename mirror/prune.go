@@ -15,6 +15,7 @@ import (
 
 	"patchferry/layout"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // ErrGrace is matched by the error of a prune that comes too early.
@@ -226,6 +227,12 @@ func (m *Mirror) readObject(ctx context.Context, ref layout.ObjectRef) ([]byte, 
 	}
 	defer r.Close() // it was only read
 	doc, err := io.ReadAll(layout.NewVerifyReader(r, ref.Size, ref.SHA256))
+	if wrong, ok := errors.AsType[*layout.MismatchError](err); ok {
+		return nil, &verify.TrustError{
+			Code: verify.CodeDigest, Subject: "object " + ref.SHA256.String(), Err: wrong,
+			Reason: "the store holds other bytes under this name", Next: "find what else was altered with: patchferry audit",
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read object %s: %w", ref.SHA256, err)
 	}
