@@ -59,11 +59,15 @@ var listingText string
 //go:embed pages/start.html
 var startText string
 
+//go:embed pages/empty.html
+var emptyText string
+
 //go:embed pages/style.css
 var styleText string
 
 var (
 	listingPage = template.Must(template.New("listing").Funcs(pageFuncs).Parse(listingText))
+	emptyPage   = template.Must(template.New("empty").Funcs(pageFuncs).Parse(emptyText))
 	startPage   = template.Must(template.New("start").Funcs(pageFuncs).Parse(startText))
 )
 
@@ -158,11 +162,20 @@ func crumbs(path string) []crumb {
 
 // Start is the JSON form of the start page.
 type Start struct {
-	Generation uint64      `json:"generation"`
+	Generation uint64      `json:"generation"` // 0: the ring that hosts get shows nothing yet
 	Created    layout.Time `json:"created,omitzero"`
 	Counts     ViewCounts  `json:"counts"`
-	Entries    []Entry     `json:"entries"` // the folders of the catalog tree
+	Entries    []Entry     `json:"entries"`           // the folders of the catalog tree
+	Rings      []Entry     `json:"rings,omitempty"`   // the folders of the rings
+	Streams    []Stream    `json:"streams,omitempty"` // that bring the catalog over a gap
+	// ClockBehind is how many seconds this machine's clock lies before the newest
+	// transfer bundle that was accepted.
+	ClockBehind int64 `json:"clock_behind,omitempty"`
+	stale       []Stream
 }
+
+// Stale returns the streams that are overdue, for the page.
+func (s Start) Stale() []Stream { return s.stale }
 
 // serveStart answers / and nothing below it: an empty segment is no folder.
 func (s *Server) serveStart(a *answer, v *View) {
@@ -171,7 +184,11 @@ func (s *Server) serveStart(a *answer, v *View) {
 		return
 	}
 	list := v.list(place{path: "/", folder: &v.folders[0]}, "")
-	start := Start{Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries}
+	supply := s.supply()
+	start := Start{
+		Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries, Rings: s.ringEntries(),
+		Streams: supply.Streams, ClockBehind: int64(supply.ClockBehind.Seconds()), stale: supply.Stale(),
+	}
 	if wantsJSON(a.r) {
 		a.json(start)
 		return
@@ -202,7 +219,9 @@ func (a *answer) json(value any) {
 // pagePolicy lets a page have its own style and nothing else.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (a *answer) html(page *template.Template, data any) {
+func (a *answer) html(page *template.Template, data any) { a.page(http.StatusOK, page, data) }
+
+func (a *answer) page(status int, page *template.Template, data any) {
 	var body bytes.Buffer
 	if err := page.Execute(&body, data); err != nil {
 		a.fail(http.StatusInternalServerError, err.Error())
@@ -212,5 +231,5 @@ func (a *answer) html(page *template.Template, data any) {
 	h.Set("Vary", "Accept")
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Referrer-Policy", "no-referrer")
-	a.whole(http.StatusOK, "text/html; charset=utf-8", body.Bytes())
+	a.whole(status, "text/html; charset=utf-8", body.Bytes())
 }

@@ -20,6 +20,9 @@ const ringsPath = "/rings/"
 // routeRing finds what answers for a path below /rings/: the catalog tree, the
 // objects and the WSUS content of one ring, or the list of them.
 func (s *Server) routeRing(path string) (class, func(*answer)) {
+	if s.view.Load() == nil { // then there are no rings either
+		return classTree, func(a *answer) { a.busy(retryBusy, s.empty()) }
+	}
 	if len(path) < len(ringsPath) {
 		return classTree, func(a *answer) { a.redirect(ringsPath) }
 	}
@@ -68,16 +71,25 @@ func (s *Server) redirectRing(a *answer, name string) {
 
 // serveRings lists the rings.
 func (s *Server) serveRings(a *answer) {
-	rings := s.rings.Load()
-	if rings == nil || len(*rings) == 0 {
+	entries := s.ringEntries()
+	if len(entries) == 0 {
 		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
 		return
 	}
-	list := Listing{Path: ringsPath, Folders: len(*rings), Entries: []Entry{}}
-	for _, r := range *rings {
-		list.Entries = append(list.Entries, Entry{Name: r.Name, Type: "folder", URL: ringsPath + url.PathEscape(r.Name) + "/"})
+	sendListing(a, Listing{Path: ringsPath, Folders: len(entries), Entries: entries})
+}
+
+// ringEntries returns the folders of the rings, in the order of release.
+func (s *Server) ringEntries() []Entry {
+	rings := s.rings.Load()
+	if rings == nil {
+		return nil
 	}
-	sendListing(a, list)
+	var entries []Entry
+	for _, r := range *rings {
+		entries = append(entries, Entry{Name: r.Name, Type: "folder", URL: ringsPath + url.PathEscape(r.Name) + "/"})
+	}
+	return entries
 }
 
 // sendListing answers with a listing, as HTML or JSON.

@@ -80,12 +80,13 @@ func TestRings(t *testing.T) {
 	}
 }
 
-// TestNoRings: a server that was given none has no such folder.
+// TestNoRings: a server that was given none has no such folder. One that was
+// given nothing at all does not know, and its hosts come again.
 func TestNoRings(t *testing.T) {
 	fx := newFixture()
 	s := &distribute.Server{Source: fx.memory()}
 	for _, path := range []string{"/rings/", "/rings/test/"} {
-		if w := ask(s.Handler(), path, nil); w.Code != http.StatusNotFound {
+		if w := ask(s.Handler(), path, nil); w.Code != http.StatusServiceUnavailable {
 			t.Errorf("GET %s before a catalog is loaded: status %d", path, w.Code)
 		}
 	}

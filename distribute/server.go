@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,12 @@ type Server struct {
 	Source Source       // where the bytes are
 	Log    *slog.Logger // what goes wrong on this side; nil: nothing is logged
 	Access *slog.Logger // one record a request, at debug level for 304 and probes; nil: none
+	// Supply, where it is set, says how the streams stand that bring the catalog:
+	// the start page and the metrics show it. It must be quick.
+	Supply func() Supply
+	// Refill is what brings a first catalog, in words, where none is loaded:
+	// "patchferry import DIR".
+	Refill string
 
 	MaxRequests    int           // at once; more get 503 with Retry-After; 0: 2048
 	MaxConnections int           // at once; more are closed unheard; 0: 8192
@@ -150,7 +157,7 @@ func (s *Server) route(path string) (class, func(*answer)) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "":
-		return classPage, s.withView(s.serveStart)
+		return classPage, s.serveRoot
 	case "healthz":
 		return classProbe, s.serveAlive
 	case "readyz":
@@ -180,11 +187,30 @@ func (s *Server) withView(handle func(*answer, *View)) func(*answer) {
 	return func(a *answer) {
 		v := s.view.Load()
 		if v == nil {
-			a.busy(retryBusy, "No catalog is loaded yet.")
+			a.busy(retryBusy, s.empty())
 			return
 		}
 		handle(a, v)
 	}
+}
+
+// empty says that there is nothing to serve yet, and what brings it.
+func (s *Server) empty() string {
+	if s.Refill == "" {
+		return "No catalog is loaded yet."
+	}
+	return "No catalog is loaded yet. Its operator types: " + s.Refill
+}
+
+// serveRoot answers / also where there is no catalog yet, and a browser with a
+// page.
+func (s *Server) serveRoot(a *answer) {
+	if s.view.Load() == nil && strings.Contains(strings.ToLower(a.r.Header.Get("Accept")), "text/html") {
+		a.header().Set("Retry-After", strconv.Itoa(int(retryBusy.Seconds())))
+		a.page(http.StatusServiceUnavailable, emptyPage, s.Refill)
+		return
+	}
+	s.withView(s.serveStart)(a)
 }
 
 func (s *Server) serveTree(a *answer, v *View) {
@@ -266,7 +292,7 @@ func (s *Server) serveAlive(a *answer) {
 func (s *Server) serveReady(a *answer) {
 	v := s.view.Load()
 	if v == nil {
-		a.busy(retryBusy, "No catalog is loaded yet.")
+		a.busy(retryBusy, s.empty())
 		return
 	}
 	if len(v.files) > 0 {

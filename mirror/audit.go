@@ -34,6 +34,7 @@ type AuditReport struct {
 	Read         int       `json:"read"`             // of these read and hashed
 	Bytes        int64     `json:"bytes"`            // read
 	Notices      int       `json:"notices"`          // documents of publishers judged again
+	Silent       int       `json:"silent"`           // of these, on a far side, that do not count by its pins: they announce nothing
 	Unneeded     int       `json:"unneeded"`         // objects in the store that nothing needs
 	UnneededSize int64     `json:"unneeded_size"`    // bytes
 	Absent       int       `json:"absent,omitempty"` // objects that bundles of the catalog alone left out, and nothing brought since
@@ -59,7 +60,7 @@ var (
 
 // Audit checks the store from the ground up: every state of the log and its
 // link to the one before, every kept generation with its catalog, every object
-// that these need, and every signed document of the newest generation, judged
+// that these need, and every signed document of the newest generations, judged
 // by the keys and pins of now. A state or generation that is not what was signed
 // ends it with the error of mirror/trusted; findings about objects are
 // gathered.
@@ -80,16 +81,21 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 	if newest == nil {
 		return report, nil
 	}
-	refs, own, err := m.needed(ctx, &newest.State)
+	refs, _, err := m.needed(ctx, &newest.State)
 	if err != nil {
 		return report, err
 	}
-	report.Generations, report.Objects = len(own), len(refs)
+	report.Objects = len(refs)
+	kept, err := m.keptOnce(ctx, &newest.State)
+	if err != nil {
+		return report, err
+	}
+	report.Generations = len(kept)
 	a := &audit{m: m, opt: opt, report: report}
 	if err := a.objects(ctx, refs); err != nil {
 		return report, err
 	}
-	if err := a.notices(ctx, newest.Generation); err != nil {
+	if err := a.notices(ctx, &newest.State); err != nil {
 		return report, err
 	}
 	return report, a.verdict()

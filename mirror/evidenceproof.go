@@ -62,13 +62,15 @@ type StoredState struct {
 
 // BulletinProof is a document that concerns the file.
 type BulletinProof struct {
-	Notice   *layout.Notice
-	Line     []byte // of the list of notices, with its newline
+	Notice   *layout.Notice // as this side sees it
+	Line     []byte         // of the list of notices, with its newline: as whoever made the list saw it
 	Original []byte
 	// Signature is the detached one, as found; nil where the document carries
 	// its own or none.
 	Signature []byte
 	States    bool // that it states the file's digest
+
+	recorded *layout.Notice // of which Line is written
 }
 
 // Prove gathers what there is of a file that Find returned. A file that is
@@ -83,13 +85,13 @@ func (p *Prover) Prove(ctx context.Context, m Match) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	oldest := p.spans[len(p.spans)-1]
-	proof.Pruned = first == len(p.spans)-1 && oldest.number > 1
-	if proof.Newest, err = p.edition(ctx, m, p.spans[m.span].last, m.span); err != nil {
+	newest, oldest := m.track.spans[m.span], m.track.spans[first]
+	proof.Pruned = first == len(m.track.spans)-1 && !m.track.whole
+	if proof.Newest, err = p.edition(ctx, m, newest.last, newest); err != nil {
 		return nil, err
 	}
-	if proof.First = proof.Newest; p.spans[first].first != p.spans[m.span].last {
-		if proof.First, err = p.edition(ctx, m, p.spans[first].first, first); err != nil {
+	if proof.First = proof.Newest; oldest.first != newest.last {
+		if proof.First, err = p.edition(ctx, m, oldest.first, oldest); err != nil {
 			return nil, err
 		}
 	}
@@ -99,7 +101,9 @@ func (p *Prover) Prove(ctx context.Context, m Match) (*Proof, error) {
 	if err := p.bulletins(ctx, proof); err != nil {
 		return nil, err
 	}
-	p.standing(proof)
+	if err := p.standing(ctx, proof); err != nil {
+		return nil, err
+	}
 	p.pins(proof)
 	return proof, nil
 }
@@ -109,26 +113,26 @@ func (p *Prover) Prove(ctx context.Context, m Match) (*Proof, error) {
 // file that went and came back has been there at least since then.
 func (p *Prover) firstSpan(ctx context.Context, m Match) (int, error) {
 	var failed error
-	older := p.spans[m.span+1:]
+	older := m.track.spans[m.span+1:]
 	without := sort.Search(len(older), func(i int) bool {
 		if failed != nil {
 			return true
 		}
-		line, err := p.line(ctx, m.span+1+i, m.Update.ID, m.File.SHA256)
+		line, err := p.line(ctx, older[i], m.Update.ID, m.File.SHA256)
 		failed = err
 		return line == nil
 	})
 	return m.span + without, failed
 }
 
-func (p *Prover) edition(ctx context.Context, m Match, number uint64, at int) (*Edition, error) {
+func (p *Prover) edition(ctx context.Context, m Match, number uint64, at span) (*Edition, error) {
 	e := &Edition{}
 	var err error
 	if e.State, e.Stored, err = p.state(ctx, number); err != nil {
 		return nil, err
 	}
-	ref := p.spans[at].ref
-	subject := fmt.Sprintf("generation %d", p.spans[at].number)
+	ref := at.ref
+	subject := fmt.Sprintf("generation %d", at.number)
 	if e.Document, err = p.Reader.Document(ctx, ref.Document); err != nil {
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
@@ -196,31 +200,47 @@ func (p *Prover) chain(ctx context.Context, proof *Proof) error {
 // bulletins gathers the documents that concern the file, from the newest
 // generation that names it.
 func (p *Prover) bulletins(ctx context.Context, proof *Proof) error {
-	var stating, announcing []*layout.Notice
+	var stating, announcing []BulletinProof
 	for n, err := range p.Reader.Notices(ctx, proof.Newest.Generation) {
 		if err != nil {
 			return fmt.Errorf("read what publishers announced: %w", err)
 		}
-		switch {
-		case states(n, proof.File):
-			stating = append(stating, n)
-		case slices.ContainsFunc(n.Bulletins, func(b layout.Bulletin) bool { return announces(&b, proof.Update) }):
-			announcing = append(announcing, n)
-		}
-	}
-	all := append(stating, announcing...)
-	if len(all) > maxBulletins {
-		proof.MoreBulletins, all = len(all)-maxBulletins, all[:maxBulletins]
-	}
-	for i, n := range all {
-		b, err := p.bulletin(ctx, n)
+		here, err := p.judged(ctx, n)
 		if err != nil {
-			return fmt.Errorf("bulletin %s: %w", n.ID, err)
+			return err
 		}
-		b.States = i < len(stating)
-		proof.Bulletins = append(proof.Bulletins, *b)
+		b := BulletinProof{Notice: here, recorded: n}
+		switch {
+		case states(here, proof.File):
+			b.States = true
+			stating = append(stating, b)
+		case slices.ContainsFunc(here.Bulletins, func(b layout.Bulletin) bool { return announces(&b, proof.Update) }):
+			announcing = append(announcing, b)
+		}
+	}
+	proof.Bulletins = append(stating, announcing...)
+	if all := len(proof.Bulletins); all > maxBulletins {
+		proof.MoreBulletins, proof.Bulletins = all-maxBulletins, proof.Bulletins[:maxBulletins]
+	}
+	for i := range proof.Bulletins {
+		b := &proof.Bulletins[i]
+		if err := p.bulletin(ctx, b); err != nil {
+			return fmt.Errorf("bulletin %s: %w", b.Notice.ID, err)
+		}
 	}
 	return nil
+}
+
+// judged returns a notice as this side sees it.
+func (p *Prover) judged(ctx context.Context, n *layout.Notice) (*layout.Notice, error) {
+	if p.Judged == nil {
+		return n, nil
+	}
+	here, err := p.Judged(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("judge %s: %w", n.ID, err)
+	}
+	return here, nil
 }
 
 // states reports whether the notice states the digest of the file, or is the
@@ -236,33 +256,42 @@ func states(n *layout.Notice, f *layout.File) bool {
 	})
 }
 
-func (p *Prover) bulletin(ctx context.Context, n *layout.Notice) (b *BulletinProof, err error) {
-	b = &BulletinProof{Notice: n}
-	if b.Line, err = layout.AppendNotice(nil, n); err != nil {
-		return nil, err
+// bulletin reads the line and the bytes of a document.
+func (p *Prover) bulletin(ctx context.Context, b *BulletinProof) (err error) {
+	if b.Line, err = layout.AppendNotice(nil, b.recorded); err != nil {
+		return err
 	}
-	if b.Original, err = p.Reader.Document(ctx, n.Original); err != nil {
-		return nil, err
+	if b.Original, err = p.Reader.Document(ctx, b.Notice.Original); err != nil {
+		return err
 	}
-	if n.Signature.IsZero() {
-		return b, nil
+	if !b.Notice.Signature.IsZero() {
+		b.Signature, err = p.Reader.Document(ctx, b.Notice.Signature)
 	}
-	b.Signature, err = p.Reader.Document(ctx, n.Signature)
-	return b, err
+	return err
 }
 
-// standing says whether hosts are given the file.
-func (p *Prover) standing(proof *Proof) {
-	for i := range p.newest.HeldBack {
-		if h := &p.newest.HeldBack[i]; h.Update == proof.Update.ID {
-			proof.HeldBack = h
+// standing says whether hosts are given the file: what any source of
+// generations holds back or takes back counts for all, as in what rings show.
+func (p *Prover) standing(ctx context.Context, proof *Proof) error {
+	held, revoked := slices.Clone(p.newest.HeldBack), slices.Clone(p.newest.Revoked)
+	revoked = append(revoked, proof.Newest.Generation.Revocations...)
+	for i := range p.tracks {
+		gen, err := p.Reader.Generation(ctx, p.tracks[i].spans[0].ref)
+		if err != nil {
+			return fmt.Errorf("generation %d: %w", p.tracks[i].spans[0].number, err)
+		}
+		revoked = append(revoked, gen.Revocations...)
+		if p.tracks[i].stream != "" {
+			held = append(held, gen.HeldBack...)
 		}
 	}
-	for i := range proof.Newest.Generation.Revocations {
-		if r := &proof.Newest.Generation.Revocations[i]; r.SHA256 == proof.File.SHA256 {
-			proof.Revoked = r
-		}
+	if i := slices.IndexFunc(held, func(h layout.HeldBack) bool { return h.Update == proof.Update.ID }); i >= 0 {
+		proof.HeldBack = &held[i]
 	}
+	if i := slices.IndexFunc(revoked, func(r layout.Revoked) bool { return r.SHA256 == proof.File.SHA256 }); i >= 0 {
+		proof.Revoked = &revoked[i]
+	}
+	return nil
 }
 
 // pins gathers the pins by which the proof is believed.

@@ -58,6 +58,22 @@ func (m *Mirror) kept(ctx context.Context, s *layout.State) (own, others []layou
 	return own, append(others, shown...), nil
 }
 
+// keptOnce returns the generations that must stay, each once, the newest first.
+func (m *Mirror) keptOnce(ctx context.Context, s *layout.State) ([]layout.Position, error) {
+	own, others, err := m.kept(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[layout.Digest]bool)
+	all := slices.DeleteFunc(slices.Concat(own, others), func(p layout.Position) bool {
+		twice := known[p.Generation.Document.SHA256]
+		known[p.Generation.Document.SHA256] = true
+		return twice
+	})
+	slices.SortStableFunc(all, func(x, y layout.Position) int { return y.Created.Time().Compare(x.Created.Time()) })
+	return all, nil
+}
+
 // oldestLease returns the oldest generation number that a lease still needs.
 func oldestLease(s *layout.State, now time.Time) uint64 {
 	from := ^uint64(0)

@@ -64,14 +64,18 @@ func (m *Mirror) PlanPrune(ctx context.Context) (*PrunePlan, error) {
 		return nil, err
 	}
 	if base.state == nil {
-		return nil, fmt.Errorf("the store is empty: %w", os.ErrNotExist)
+		return nil, ErrNoEdition
 	}
-	refs, own, err := m.needed(ctx, &base.state.State)
+	refs, _, err := m.needed(ctx, &base.state.State)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := m.keptOnce(ctx, &base.state.State)
 	if err != nil {
 		return nil, err
 	}
 	plan := &PrunePlan{At: layout.At(m.now()), After: layout.At(m.now().Add(m.grace())), Objects: []layout.Digest{}}
-	for _, p := range own {
+	for _, p := range kept {
 		plan.Generations = append(plan.Generations, p.Number)
 	}
 	for o, err := range m.Store.List(ctx, layout.Digest{}) {

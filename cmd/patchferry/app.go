@@ -25,6 +25,10 @@ type app struct {
 	configFile string
 	json       bool
 	flags      map[string]*string // configuration keys that are flags: "log.level"
+
+	// closeOutlets is called as soon as it is known that this is a far side; nil
+	// where the process is not this program's own.
+	closeOutlets func()
 }
 
 // load reads the configuration that the flags and the environment name, with
@@ -46,6 +50,9 @@ func (a *app) load(cmd *cobra.Command, own map[string]string) (*config.Loaded, e
 	l, err := config.Load(config.Request{File: a.configFile, Env: a.env, Flags: set, Dir: dir})
 	if errors.Is(err, config.ErrNone) {
 		return nil, withHint(err, "patchferry init near --dir DIR, or patchferry init far --help; then patchferry --config DIR/patchferry.toml …")
+	}
+	if err == nil && l.Role == config.Far && a.closeOutlets != nil {
+		a.closeOutlets()
 	}
 	return l, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,8 +23,10 @@ func (a *app) auditCommand() *cobra.Command {
 		Short:   "Check the whole store again: signatures, catalogs, bytes",
 		Example: "  patchferry audit\n  patchferry audit --sample 5%",
 		Long: `Check every state of the log and its link to the one before, every kept generation
-with its catalog, and every object that these need. Findings about objects are
-gathered and named; altered bytes are exit status 4, missing ones 1.`,
+with its catalog, every object that these need, and that no position in a stream
+sinks; and judge the documents of publishers again by the keys and pins of now.
+Findings about objects are gathered and named; altered bytes are exit status 4,
+missing ones 1.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -39,7 +42,7 @@ gathered and named; altered bytes are exit status 4, missing ones 1.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&sample, "sample", "100%", "`SHARE` of the objects whose bytes are read, drawn by chance; lengths and signatures are always checked")
-	f.BoolVar(&opt.Remove, "remove", false, "remove objects with wrong bytes, so that sync --recheck fetches them again")
+	f.BoolVar(&opt.Remove, "remove", false, "remove objects with wrong bytes, so that sync --recheck, or the import of a full bundle, brings them again")
 	return cmd
 }
 
@@ -65,6 +68,25 @@ func (a *app) audit(ctx context.Context, c *config.Config, opt mirror.AuditOptio
 	if report != nil {
 		err = errors.Join(err, a.printAudit(report))
 	}
+	return explainAudit(c, report, err)
+}
+
+// explainAudit says what brings back, on this side, what an audit misses. No
+// bundle makes a document right that its publisher did not sign so.
+func explainAudit(c *config.Config, r *mirror.AuditReport, err error) error {
+	if c.Role != config.Far {
+		return explain(err)
+	}
+	objects := r != nil && slices.ContainsFunc(r.Findings, func(f mirror.Finding) bool { return f.What != "verdict" })
+	const again = "patchferry import DIR of a full bundle, which the near side makes with patchferry export --full --to DIR"
+	switch {
+	case errors.Is(err, mirror.ErrAltered):
+		return withHint(withCode(exitUntrusted, err), "patchferry audit --remove, then %s", again)
+	case errors.Is(err, mirror.ErrAudit) && objects:
+		return withHint(err, "%s", again)
+	case errors.Is(err, mirror.ErrAudit):
+		return withHint(err, "on the near side patchferry audit, to find out who altered it; here it announces nothing")
+	}
 	return explain(err)
 }
 
@@ -81,6 +103,9 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 			what += "; removed"
 		}
 		a.note("%s", what)
+	}
+	if r.Silent > 0 {
+		a.note("silent by the pins of this side: %s of publishers (patchferry bulletin list says which, and why)", plural(r.Silent, "document", "documents"))
 	}
 	if r.Absent > 0 {
 		a.note("%s of the catalog %s not here, and no bundle has brought them yet", plural(r.Absent, "object", "objects"), isOrAre(r.Absent))

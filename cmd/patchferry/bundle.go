@@ -94,6 +94,9 @@ increments rely on it. An earlier seq than is known says that a far side was set
 			if err != nil {
 				return err
 			}
+			if err := needNear(&l.Config, "it exports nothing that could arrive", "patchferry bundle confirm SEQ --destination NAME, on the near side"); err != nil {
+				return err
+			}
 			s, err := streamOf(&l.Config, stream)
 			if err != nil {
 				return err

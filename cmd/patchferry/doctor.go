@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/mirror/upstream"
 	"patchferry/verify"
 )
 
@@ -35,13 +36,18 @@ func (a *app) doctorCommand() *cobra.Command {
 		Example: "  patchferry doctor\n  patchferry doctor --online",
 		Long: `Look at everything that a mirror stands on, and say what is wrong with it and what
 to do. It writes a small file to the store's stage and to the work directory, and
-removes it. With --online it also looks up the hosts of the sources. Exit status 1
-when a check fails.`,
+removes it. With --online it also looks up the hosts of the sources, on a near side.
+Exit status 1 when a check fails.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
 			if err != nil {
 				return err
+			}
+			if online {
+				if err := needNear(&l.Config, "it looks up no names", "patchferry doctor"); err != nil {
+					return err
+				}
 			}
 			return a.printFindings(a.examine(cmd.Context(), l, online))
 		},
@@ -84,10 +90,12 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	for _, w := range l.Warnings {
 		findings = append(findings, finding{Check: "configuration", Result: "warn", Detail: w})
 	}
+	now := time.Now()
+	status, err := a.status(ctx, c, now)
 	findings = append(findings,
-		checkClock(currentBuild(), time.Now()),
+		checkClock(currentBuild(), now, time.Duration(status.ClockBehind)*time.Second),
 		checkKeys(c),
-		a.checkStore(ctx, c),
+		checkStore(c, &status, err, now),
 		checkWrites("store", filepath.Join(c.StorePath(), "stage"), c.StorePath()),
 		checkWrites("work", c.Path(c.Work), c.Path(c.Work)),
 		checkApart(c),
@@ -97,20 +105,22 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	if c.TLS.Cert != "" {
 		findings = append(findings, checkCertificate(c, time.Now()))
 	}
+	findings = append(findings, checkStreams(c, status.Streams)...)
 	findings = append(findings, checkHooks(c)...)
 	if trust, err := readTrust(c); err == nil { // else checkKeys says why
 		findings = append(findings, checkBulletinPins(c, trust.Pins)...)
 		findings = append(findings, checkKeyEnds(trust, time.Now())...)
 	}
 	if online {
-		findings = append(findings, checkHosts(ctx, c)...)
+		findings = append(findings, a.checkHosts(ctx, c)...)
 	}
 	return findings
 }
 
-// checkClock compares the clock with the day this program was built from: every
-// signature and every evidence carries a time.
-func checkClock(b build, now time.Time) finding {
+// checkClock compares the clock with the day this program was built from, and with
+// the newest date that was accepted here, which it is behind by so much:
+// every signature and every evidence carries a time.
+func checkClock(b build, now time.Time, behind time.Duration) finding {
 	f := finding{Check: "clock", Result: "ok", Detail: now.UTC().Format(time.RFC3339)}
 	built, err := time.Parse(time.RFC3339, b.Time)
 	if err != nil {
@@ -120,6 +130,11 @@ func checkClock(b build, now time.Time) finding {
 		f.Result = "fail"
 		f.Detail += " lies before this program was made"
 		f.Next = "set the clock"
+	}
+	if behind > 0 {
+		f.Result = "fail"
+		f.Detail += ", " + clockWords(behind)
+		f.Next = "set the clock; if it is right, that of the near side is wrong, or this one once was ahead"
 	}
 	return f
 }
@@ -134,11 +149,15 @@ func checkKeys(c *config.Config) finding {
 	for _, p := range []verify.Purpose{verify.PurposeSite, verify.PurposeOrigin} {
 		if len(trust.Pins.For(p)) == 0 {
 			f.Detail = fmt.Sprintf("no key is pinned for %s: nothing can be read", p)
-			f.Next = "patchferry init near --dir DIR makes keys and pins"
+			f.Next = initCommand(c) + " makes keys and pins"
 			return f
 		}
 	}
-	for _, name := range []string{originKey, siteKey} {
+	names := []string{originKey, siteKey}
+	if c.Role == config.Far { // which makes no generations
+		names = names[1:]
+	}
+	for _, name := range names {
 		info, err := os.Stat(c.KeyFile(name + ".key"))
 		if err != nil {
 			f.Result, f.Detail = "warn", fmt.Sprintf("%v: this machine cannot publish", err)
@@ -154,20 +173,38 @@ func checkKeys(c *config.Config) finding {
 	return f
 }
 
-func (a *app) checkStore(ctx context.Context, c *config.Config) finding {
+// checkStore says what a status found.
+func checkStore(c *config.Config, r *statusReport, err error, now time.Time) finding {
 	f := finding{Check: "store", Result: "fail"}
-	r, err := a.status(ctx, c, time.Now())
 	switch {
 	case err != nil:
 		f.Detail, f.Next = err.Error(), hintOf(err)
 	case r.State == 0:
-		f.Result, f.Detail, f.Next = "warn", "nothing was published yet", "patchferry sync"
-	case r.At.Time().After(time.Now().Add(time.Hour)):
+		f.Result, f.Detail, f.Next = "warn", "nothing was published yet", refill(c)
+	case r.At.Time().After(now.Add(time.Hour)):
 		f.Detail, f.Next = fmt.Sprintf("state %d is dated %s, in the future", r.State, r.At), "set the clock"
 	default:
 		f.Result, f.Detail = "ok", fmt.Sprintf("state %d, generation %d", r.State, r.Generation)
 	}
 	return f
+}
+
+// checkStreams says of each stream that is followed whether it is overdue.
+func checkStreams(c *config.Config, streams []streamReport) []finding {
+	var findings []finding
+	for i := range streams {
+		r := &streams[i]
+		f := finding{Check: "stream " + oneLine(r.Name, 40), Result: "ok", Detail: r.Bundle + " is the newest"}
+		switch {
+		case r.Stale:
+			f.Result, f.Next = "warn", refill(c)
+			f.Detail += fmt.Sprintf("; the next one was due on %s", r.Next)
+		case !r.Next.IsZero():
+			f.Detail += fmt.Sprintf("; the next one is due on %s", r.Next)
+		}
+		findings = append(findings, f)
+	}
+	return findings
 }
 
 // checkWrites makes a file in from, durably, links it to the folder to, and
@@ -246,7 +283,12 @@ func checkListen(ctx context.Context, c *config.Config) finding {
 }
 
 // checkHosts looks up the hosts that sources name.
-func checkHosts(ctx context.Context, c *config.Config) []finding {
+func (a *app) checkHosts(ctx context.Context, c *config.Config) []finding {
+	client, err := newClient(c, a.logger(&c.Log))
+	if err != nil {
+		return []finding{{Check: "sources", Result: "fail", Detail: err.Error(), Next: hintOf(err)}}
+	}
+	defer client.Close()
 	var findings []finding
 	seen := make(map[string]bool)
 	for i := range c.Sources {
@@ -265,17 +307,20 @@ func checkHosts(ctx context.Context, c *config.Config) []finding {
 				continue
 			}
 			seen[host] = true
-			findings = append(findings, checkHost(ctx, s.Name, host))
+			findings = append(findings, checkHost(ctx, client, s.Name, host))
 		}
 	}
 	return findings
 }
 
-func checkHost(ctx context.Context, source, host string) finding {
+func checkHost(ctx context.Context, client *upstream.Client, source, host string) finding {
 	f := finding{Check: "source " + source, Result: "ok"}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	addresses, err := client.Lookup(ctx, host)
+	if err == nil && len(addresses) == 0 {
+		err = errors.New("it has no address")
+	}
 	if err != nil {
 		f.Result, f.Detail, f.Next = "fail", err.Error(), "check the name, and this machine's DNS"
 		return f

@@ -18,7 +18,7 @@ import (
 func checkHooks(c *config.Config) []finding {
 	h := hooks{config: c}
 	var findings []finding
-	for _, event := range []string{onBulletin, onPublish, onStale, prePublish} {
+	for _, event := range []string{onBulletin, onPublish, onImport, onStale, prePublish} {
 		program := h.program(event)
 		if len(program) == 0 {
 			continue

@@ -69,14 +69,17 @@ func (a *app) evidence(ctx context.Context, s *site, names []string, o evidenceO
 		return fmt.Errorf("find %s: %w", o.to, err)
 	}
 	p := &mirror.Prover{Reader: s.reader, Trust: s.trust}
+	if s.judge != nil {
+		p.Judged = newJudging(s).byPins
+	}
 	found, err := p.Find(ctx, names...)
 	if errors.Is(err, mirror.ErrNoEdition) {
-		return withHint(err, "patchferry sync")
+		return withHint(err, "%s", s.refill)
 	}
 	if err != nil {
 		return err
 	}
-	match, err := a.oneMatch(names, found)
+	match, err := a.oneMatch(s, names, found)
 	if err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ func (a *app) evidence(ctx context.Context, s *site, names []string, o evidenceO
 
 // oneMatch returns the one held file that was asked for, or says what there is
 // instead.
-func (a *app) oneMatch(names []string, found []mirror.Match) (mirror.Match, error) {
+func (a *app) oneMatch(s *site, names []string, found []mirror.Match) (mirror.Match, error) {
 	asked := joinNames(names)
 	if len(found) == 0 {
 		return mirror.Match{}, withHint(fmt.Errorf("evidence of %s: no kept generation names such a file", asked),
@@ -112,7 +115,7 @@ func (a *app) oneMatch(names []string, found []mirror.Match) (mirror.Match, erro
 		}
 	}
 	if !found[0].File.Held {
-		return mirror.Match{}, withHint(fmt.Errorf("evidence of %s: nothing held: it is only listed, its bytes never were here", asked), "patchferry sync")
+		return mirror.Match{}, withHint(fmt.Errorf("evidence of %s: nothing held: it is only listed, its bytes never were here", asked), "%s", s.refill)
 	}
 	return mirror.Match{}, withHint(usageError("evidence of %s: %d files fit", asked, len(found)),
 		"name one by update and file: patchferry evidence %s %s --to DIR", quoteShell(found[0].Update.ID), quoteShell(found[0].File.Entry()))

@@ -89,11 +89,11 @@ func (c *evidenceCase) checkEdition(l *checklist, title, below string, e *mirror
 	state := stateName(e.State.Number)
 	generation, line := below+generationName, below+lineName
 	l.step(title)
-	l.say("The site signed state %d on %s (%s, by %s). It names generation %d of the catalog by its SHA-256. Only what gpg writes out was signed, so that is what is read.",
-		e.State.Number, e.State.At, e.State.Why, e.State.Actor, e.Generation.Number)
+	l.say("The site signed state %d on %s (%s, by %s). It names generation %d of the catalog%s by its SHA-256. Only what gpg writes out was signed, so that is what is read.",
+		e.State.Number, e.State.At, e.State.Why, e.State.Actor, e.Generation.Number, c.broughtBy(e))
 	l.run(validWords(e.State.Signed.Signers), fmt.Sprintf(`gpg --batch --yes --status-fd 1 -o "$T/%s.json" -d %s | %s`,
 		state, store.StateKey(e.State.Number), validBy(fingerprintsOf(e.State.Signed.Signers)...)))
-	l.run("one line, the digest of "+generation, memberOf("generation", `"$T/`+state+`.json"`, generation))
+	l.run("one line, the digest of "+generation, c.published(`"$T/`+state+`.json"`, generation))
 	l.say("The origin signed that generation, and it names the catalog by its SHA-256.")
 	l.run(validWords(e.Signed.Signers), fmt.Sprintf("gpg --batch --status-fd 1 --verify %s %s | %s",
 		below+signatureName, generation, validBy(fingerprintsOf(e.Signed.Signers)...)))
@@ -106,6 +106,25 @@ func (c *evidenceCase) checkEdition(l *checklist, title, below string, e *mirror
 // document, which is JSON indented by two blanks.
 func memberOf(member, document, file string) string {
 	return fmt.Sprintf(`sed -n '/^  "%s": {$/,/^  }/p' %s | grep "\"sha256\": \"%s\""`, member, document, sha256Of(file))
+}
+
+// published is the line that finds the digest of a generation in a state: in
+// its own member on a side that makes generations, else in that of the stream.
+func (c *evidenceCase) published(state, generation string) string {
+	if c.Stream == "" {
+		return memberOf("generation", state, generation)
+	}
+	return fmt.Sprintf(`sed -n '/^    "%s": {$/,/^    }/p' %s | sed -n '/^      "position": {$/,/^      }/p' | grep "\"sha256\": \"%s\""`,
+		c.Stream, state, sha256Of(generation))
+}
+
+// broughtBy says in which bundle an edition came over a gap.
+func (c *evidenceCase) broughtBy(e *mirror.Edition) string {
+	s, follows := e.State.Streams[c.Stream]
+	if !follows {
+		return ""
+	}
+	return fmt.Sprintf(", which came in the transfer bundle %s on %s,", bundleName(&s), s.Accepted)
 }
 
 // stateName is a state's number as its file has it: "0000000042".

@@ -36,6 +36,7 @@ type evidenceReport struct {
 	HeldBack *layout.HeldBack  `json:"held_back,omitempty"`
 	Revoked  *layout.Revoked   `json:"revoked,omitempty"`
 
+	Stream        string             `json:"stream,omitempty"` // UUID; on a far side
 	Newest        evidenceEdition    `json:"newest"`
 	First         evidenceEdition    `json:"first"`
 	Pruned        bool               `json:"pruned,omitempty"`
@@ -63,6 +64,8 @@ type evidenceEdition struct {
 	Catalog     string             `json:"catalog"`
 	Line        string             `json:"line"`
 	StateRoot   layout.Digest      `json:"state_root"`
+	Bundle      string             `json:"bundle,omitempty"`  // in which it came; on a far side
+	Accepted    layout.Time        `json:"accepted,omitzero"` // when that was imported
 }
 
 // evidenceState is a state of the log between two editions.
@@ -108,11 +111,11 @@ func (c *evidenceCase) report() *evidenceReport {
 		Format: evidenceFormat, Version: evidenceVersion,
 		Update: c.Update, File: c.File.Entry(), Path: c.File.Path(c.Update), Size: c.File.Size, SHA256: c.File.SHA256,
 		Evidence: append([]layout.Evidence{}, c.File.Evidence...), Weakest: c.weakest(), HeldBack: c.HeldBack, Revoked: c.Revoked,
-		Newest: reportEdition("", c.Newest), First: reportEdition("", c.First), Pruned: c.Pruned,
+		Stream: c.Stream, Newest: c.edition("", c.Newest), First: c.edition("", c.First), Pruned: c.Pruned,
 		Between: []evidenceState{}, Bulletins: []evidenceBulletin{}, MoreBulletins: c.MoreBulletins, Compare: []evidenceKey{}, Pins: []pinReport{},
 	}
 	if c.First != c.Newest {
-		r.First = reportEdition(firstEdition, c.First)
+		r.First = c.edition(firstEdition, c.First)
 	}
 	if !c.noContent {
 		r.Content = c.contentName()
@@ -140,14 +143,18 @@ func (c *evidenceCase) report() *evidenceReport {
 	return r
 }
 
-func reportEdition(below string, e *mirror.Edition) evidenceEdition {
-	return evidenceEdition{
+func (c *evidenceCase) edition(below string, e *mirror.Edition) evidenceEdition {
+	r := evidenceEdition{
 		State: e.State.Number, At: e.State.At, Actor: e.State.Actor, Why: e.State.Why,
 		StateFile: store.StateKey(e.State.Number), StateSHA256: e.State.Digest, Site: e.State.Signed.Fingerprint,
 		Generation: e.Generation.Number, Created: e.Generation.Created, Origin: e.Signed.Fingerprint,
 		Document: below + generationName, Signature: below + signatureName, Catalog: below + catalogName, Line: below + lineName,
 		StateRoot: e.Generation.StateRoot,
 	}
+	if s, follows := e.State.Streams[c.Stream]; follows {
+		r.Bundle, r.Accepted = bundleName(&s), s.Accepted
+	}
+	return r
 }
 
 func reportBulletin(i int, b *mirror.BulletinProof) evidenceBulletin {
@@ -179,7 +186,7 @@ func (c *evidenceCase) role(f verify.Fingerprint) string {
 		}
 	}
 	if text == "" {
-		return "a publisher: bulletins; not pinned any more"
+		return "a publisher: bulletins; not pinned here"
 	}
 	return text
 }

@@ -37,12 +37,18 @@ const theLine = `sed -n 's/^    [$] //p' CHECK.txt | sh -e && echo checked`
 
 // runChecks runs the lines of CHECK.txt as its reader would.
 func runChecks(dir string) (said string, err error) {
-	cmd := exec.Command("sh", "-c", theLine)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err == nil && !bytes.HasSuffix(out, []byte("\nchecked\n")) {
+	out, err := runShell(dir, theLine)
+	if err == nil && !strings.HasSuffix(out, "\nchecked\n") {
 		err = fmt.Errorf("the last word is not checked")
 	}
+	return out, err
+}
+
+// runShell runs a line of a shell in a folder.
+func runShell(dir, line string) (said string, err error) {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 

@@ -75,7 +75,7 @@ func (c *evidenceCase) whyPinned(f verify.Fingerprint) string {
 		}
 		return "pinned here, nobody wrote down why"
 	}
-	return "not pinned here any more"
+	return "not pinned here"
 }
 
 // checkVouchers lists what was recorded when the file was taken in. It is part
@@ -135,7 +135,7 @@ func (c *evidenceCase) checkBulletins(l *checklist) {
 		return
 	}
 	l.step("Bulletins that concern the file")
-	l.say("The generation names the list of notices by its SHA-256, and each bulletin here is a line of it, with the digest of its document and what the site made of it.")
+	l.say("The generation names the list of notices by its SHA-256, and each bulletin here is a line of it, with the digest of its document and what its origin made of it.%s", c.judgedHere())
 	l.run("one line, the digest of "+noticesName, memberOf("notices", generationName, noticesName))
 	l.run(fmt.Sprint(len(c.Bulletins)), fmt.Sprintf("zstd -dcq %s | grep -cxFf %s", noticesName, noticeLines))
 	if c.MoreBulletins > 0 {
@@ -146,6 +146,14 @@ func (c *evidenceCase) checkBulletins(l *checklist) {
 	}
 }
 
+// judgedHere says whose word the verdicts are.
+func (c *evidenceCase) judgedHere() string {
+	if c.Stream == "" {
+		return ""
+	}
+	return " What is said of each below is by the keys and pins of this side."
+}
+
 func (c *evidenceCase) checkBulletin(l *checklist, i int, b *mirror.BulletinProof) {
 	n := b.Notice
 	original, signature := bulletinNames(i, b)
@@ -154,6 +162,9 @@ func (c *evidenceCase) checkBulletin(l *checklist, i int, b *mirror.BulletinProo
 	l.run("1 or more", fmt.Sprintf(`grep -cF "\"sha256\":\"%s\"" %s`, sha256Of(original), noticeLines))
 	signer := verify.Fingerprint(n.Signer)
 	switch {
+	case n.Verdict == layout.UnknownKey:
+		l.say("It is signed by a key that this side does not have.")
+		return
 	case signer == "":
 		l.say("Nobody signed it. It was found there on %s%s.", n.Captured, tlsWords(n.TLSKey))
 		return

@@ -60,6 +60,9 @@ func (a *app) exportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := needNear(&l.Config, "it makes no generations, and exports none", "patchferry export --to DIR, on the near side"); err != nil {
+				return err
+			}
 			return explainExport(a.runExport(cmd.Context(), &l.Config, &f))
 		},
 	}

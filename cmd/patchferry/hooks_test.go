@@ -263,7 +263,7 @@ func TestStaleIsToldOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := h.stale(t.Context(), s.sources); (err != nil) != s.fails {
+		if err := h.stale(t.Context(), s.sources, nil); (err != nil) != s.fails {
 			t.Fatalf("%s: %v", s.name, err)
 		}
 		told := h.file(t, "told")

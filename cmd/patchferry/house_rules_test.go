@@ -63,6 +63,12 @@ func patchferryHouse() *house {
 		},
 		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
 		ignored: []string{"testdata/tools", "testdata/e2e", "testdata/s3"},
+		outlets: []string{
+			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
+			"cmd/patchferry/demo_host.go", // a host of the LAN, which asks its server on loopback
+			"cmd/patchferry/alone.go",     // shuts what the standard library holds open
+			"testdata/...",
+		},
 	}
 }
 
@@ -110,6 +116,10 @@ func TestHouseCheckerFindsProblems(t *testing.T) {
 		{"init", "layout/a.go", "package layout\n\nfunc init() {}\n", "layout/a.go:3: no init functions"},
 		{"long file", "layout/a.go", "package layout\n" + strings.Repeat("\n", 400), "layout/a.go: 401 lines, at most 400"},
 		{"long function", "layout/a.go", long, "layout/a.go:3: function F has 61 lines, at most 60"},
+		{"dials", "mirror/a.go", "package mirror\n\nimport \"net\"\n\nvar d net.Dialer\n", "mirror/a.go:5: net.Dialer reaches out of this machine"},
+		{"asks", "distribute/a.go", "package distribute\n\nimport web \"net/http\"\n\nvar _ = web.Get\n", "distribute/a.go:5: web.Get reaches out"},
+		{"listens", "cmd/patchferry/a.go", "package main\n\nimport \"net\"\n\nvar _ = net.Listen\n", ""},
+		{"dials where it may", "mirror/upstream/dial.go", "package upstream\n\nimport \"net\"\n\nvar d net.Dialer\n", ""},
 		{"unfinished", "layout/a.go", "package layout\n\n// TO" + "DO: later\n", "layout/a.go:3: unfinished work names its issue"},
 		{"unfinished with its issue", "layout/a.go", "package layout\n\n// TO" + "DO(issue 7): later\n", ""},
 		{"module of its own", "testdata/tools/a.go", "package util\n", ""},

@@ -24,6 +24,7 @@ type house struct {
 	shared  []string            // libraries that no package owns
 	owners  map[string][]string // library -> packages, "test" for every test
 	ignored []string            // folders that are modules of their own
+	outlets []string            // files, and folders, that may open connections and look up names
 }
 
 // room is one package, or all below a folder, with what it may import of ours.
@@ -86,6 +87,7 @@ func (h *house) file(name string, src []byte) ([]string, error) {
 	}
 	c.sizes(f, src)
 	c.names(f)
+	c.outlet(f)
 	return c.found, nil
 }
 
@@ -236,4 +238,47 @@ func (c *check) names(f *ast.File) {
 	if slices.Contains([]string{"util", "utils", "common", "helpers", "misc", "types", "models", "base"}, f.Name.Name) {
 		c.fail(f.Name.Pos(), "package %s: a package is a noun that says what it holds", f.Name.Name)
 	}
+}
+
+// reaches lists, by import, what opens connections or looks up names.
+var reaches = map[string]*regexp.Regexp{
+	"net":        regexp.MustCompile(`^(Dial.*|Dialer|Lookup.*|Resolve.*|Resolver|DefaultResolver)$`),
+	"net/http":   regexp.MustCompile(`^(Get|Head|Post|PostForm|Client|DefaultClient|Transport|DefaultTransport)$`),
+	"crypto/tls": regexp.MustCompile(`^(Dial.*|Dialer)$`),
+	"net/smtp":   regexp.MustCompile(`.`),
+	"net/rpc":    regexp.MustCompile(`.`),
+	"log/syslog": regexp.MustCompile(`.`),
+	"syscall":    regexp.MustCompile(`^(Connect|Sendto|Sendmsg.*)$`),
+}
+
+// outlet finds what reaches out of the machine in a file that may not.
+func (c *check) outlet(f *ast.File) {
+	if matches(c.outlets, c.name) || matches(c.outlets, c.dir) {
+		return
+	}
+	here := make(map[string]*regexp.Regexp)
+	for _, spec := range f.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || reaches[name] == nil {
+			continue
+		}
+		local := path.Base(name)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		if local == "." {
+			c.fail(spec.Pos(), "%s is imported by its names", name)
+		}
+		here[local] = reaches[name]
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && here[x.Name] != nil && here[x.Name].MatchString(s.Sel.Name) {
+			c.fail(s.Pos(), "%s.%s reaches out of this machine: only mirror/upstream does", x.Name, s.Sel.Name)
+		}
+		return true
+	})
 }

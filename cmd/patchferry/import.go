@@ -69,11 +69,23 @@ func (a *app) importBundle(ctx context.Context, c *config.Config, dirs []string,
 	show.stop()
 	if r.Status == mirror.StatusImported {
 		h.imported(ctx, r)
+		a.tellStale(ctx, j, h)
 	}
 	if r.Bundle == "" { // none was opened
 		err = explainMedium(err)
 	}
 	return explain(errors.Join(err, a.printImport(r)))
+}
+
+// tellStale looks, after an import, which streams are overdue.
+func (a *app) tellStale(ctx context.Context, j *job, h *hooks) {
+	e, err := j.site.newest(context.WithoutCancel(ctx))
+	if err == nil && e != nil {
+		err = h.stale(context.WithoutCancel(ctx), nil, streamReports(&e.state.State, h.now()))
+	}
+	if err != nil {
+		j.Log.Error("look for what is stale", "err", err)
+	}
 }
 
 func (a *app) printImport(r *mirror.ImportReport) error {

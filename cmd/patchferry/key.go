@@ -138,7 +138,7 @@ func openKeys(c *config.Config) (*keyStore, error) {
 	}
 	names, err := s.dir.Files()
 	if err != nil {
-		return nil, withHint(err, "patchferry init near --dir DIR makes keys and pins; or point keys at theirs")
+		return nil, withHint(err, "%s makes keys and pins; or point keys at theirs", initCommand(c))
 	}
 	for _, name := range names {
 		ring, err := verify.ReadKeyFile(name)

@@ -30,7 +30,7 @@ const (
 func readTrust(c *config.Config) (*verify.Trust, error) {
 	pins, err := verify.PinFile{Path: c.KeyFile(pinsName)}.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, withHint(fmt.Errorf("read the pins: %w", err), "patchferry init near --dir DIR makes keys and pins; or point keys at theirs")
+		return nil, withHint(fmt.Errorf("read the pins: %w", err), "%s makes keys and pins; or point keys at theirs", initCommand(c))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the pins: %w", err)
@@ -59,7 +59,7 @@ func (a *app) openSigners(ctx context.Context, c *config.Config) (signers, error
 		file := c.KeyFile(name + ".key")
 		armored, err := os.ReadFile(file)
 		if err != nil {
-			return nil, withHint(fmt.Errorf("read the signing key: %w", err), "patchferry init near --dir DIR makes it")
+			return nil, withHint(fmt.Errorf("read the signing key: %w", err), "%s makes it", initCommand(c))
 		}
 		key, err := verify.ReadSecret(bytes.NewReader(armored), passphrase)
 		if errors.Is(err, verify.ErrPassphrase) && passphrase == nil {

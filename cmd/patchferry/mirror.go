@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
-	"log/slog"
 	"net/url"
-	"os"
 	"os/user"
 	"path/filepath"
 	"syscall"
@@ -131,44 +128,6 @@ func noneIfZero(d config.Duration) time.Duration {
 		return -1
 	}
 	return time.Duration(d)
-}
-
-func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {
-	cl := &upstream.Client{
-		Log:         log,
-		Connections: c.Fetch.Connections,
-		PerHost:     c.Fetch.PerHost,
-		Rate:        int64(c.Fetch.Rate),
-		Stall:       time.Duration(c.Fetch.Stall),
-		Retries:     c.Fetch.Retries,
-		UserAgent:   "patchferry/" + currentBuild().Version,
-	}
-	if cl.Retries == 0 {
-		cl.Retries = -1 // 0 would be the default
-	}
-	for _, w := range c.Fetch.Windows {
-		cl.Windows = append(cl.Windows, upstream.Window{
-			From: time.Duration(w.From) * time.Minute,
-			To:   time.Duration(w.To) * time.Minute,
-		})
-	}
-	if c.Fetch.Proxy != "" {
-		cl.Proxy, _ = url.Parse(c.Fetch.Proxy) // config has checked it
-	}
-	if c.Fetch.CA == "" {
-		return cl, nil
-	}
-	certificates, err := os.ReadFile(c.Path(c.Fetch.CA))
-	if err != nil {
-		return nil, fmt.Errorf("read fetch.ca: %w", err)
-	}
-	if cl.RootCAs, err = x509.SystemCertPool(); err != nil {
-		cl.RootCAs = x509.NewCertPool() // a system without any
-	}
-	if !cl.RootCAs.AppendCertsFromPEM(certificates) {
-		return nil, withHint(usageError("read fetch.ca: %s holds no certificate in PEM", c.Path(c.Fetch.CA)), "openssl x509 -in FILE -text")
-	}
-	return cl, nil
 }
 
 // parse is the function of a source's format.

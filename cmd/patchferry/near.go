@@ -28,7 +28,8 @@ type site struct {
 	trust  *verify.Trust // what reader believes in
 	// judge judges documents that came over a gap by the keys and pins of this
 	// side; nil where they were judged here when they came.
-	judge func(source string, profile verify.Profile) *verify.Judge
+	judge  func(source string, profile verify.Profile) *verify.Judge
+	refill string // the command that brings what is new
 }
 
 // openSite opens the store for reading, with the pins and the high-water mark.
@@ -39,7 +40,7 @@ func openSite(c *config.Config) (*site, error) {
 	}
 	dir, err := store.OpenDir(c.StorePath())
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNoStore) {
-		return nil, withHint(fmt.Errorf("open the store: %w", err), "patchferry init near --dir DIR makes one; or point store at it")
+		return nil, withHint(fmt.Errorf("open the store: %w", err), "%s makes one; or point store at it", initCommand(c))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
@@ -49,7 +50,7 @@ func openSite(c *config.Config) (*site, error) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	trust.Clock = mark.Clock(nil)
-	s := &site{store: dir, mark: mark, trust: trust, reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}
+	s := &site{store: dir, mark: mark, trust: trust, refill: refill(c), reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}
 	if c.Role == config.Far {
 		s.judge = keptJudge(c, trust)
 	}
@@ -116,11 +117,7 @@ func (s *site) newest(ctx context.Context) (*edition, error) {
 func (s *site) mustNewest(ctx context.Context) (*edition, error) {
 	e, err := s.newest(ctx)
 	if err == nil && e == nil {
-		next := "patchferry sync"
-		if s.judge != nil {
-			next = "patchferry import DIR"
-		}
-		return nil, withHint(errors.New("nothing was published yet"), "%s", next)
+		return nil, withHint(errors.New("nothing was published yet"), "%s", s.refill)
 	}
 	return e, err
 }

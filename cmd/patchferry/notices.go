@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"patchferry/layout"
+	"patchferry/mirror"
 	"patchferry/verify"
 )
 
@@ -13,11 +17,33 @@ import (
 // have it. What came over a gap is judged again by the keys and pins of this
 // side: the list is the origin's, and says whom the origin believes.
 func (s *site) notices(ctx context.Context, e *edition) ([]*layout.Notice, error) {
-	return s.announced(ctx, e.generations)
+	all, err := s.listed(ctx, e.generations)
+	if err != nil || s.judge == nil {
+		return all, err
+	}
+	here := newJudging(s)
+	jobs, running := errgroup.WithContext(ctx)
+	jobs.SetLimit(runtime.GOMAXPROCS(0))
+	for i, n := range all {
+		judge := here.of(n)
+		jobs.Go(func() error {
+			judged, err := here.notice(running, judge, n)
+			if err != nil {
+				return withHint(fmt.Errorf("judge %s: %w", n.ID, err), "patchferry audit")
+			}
+			all[i] = judged
+			return nil
+		})
+	}
+	if err := jobs.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
-// announced is notices of generations.
-func (s *site) announced(ctx context.Context, generations []*layout.Generation) ([]*layout.Notice, error) {
+// listed returns the notices of generations, each once, with the verdicts of
+// whoever made the generation.
+func (s *site) listed(ctx context.Context, generations []*layout.Generation) ([]*layout.Notice, error) {
 	var all []*layout.Notice
 	known := make(map[string]bool)
 	for _, g := range generations {
@@ -25,26 +51,43 @@ func (s *site) announced(ctx context.Context, generations []*layout.Generation) 
 			if err != nil {
 				return nil, fmt.Errorf("read what publishers announced: %w", err)
 			}
-			if known[n.ID] {
-				continue
+			if !known[n.ID] {
+				known[n.ID] = true
+				all = append(all, n)
 			}
-			known[n.ID] = true
-			if s.judge != nil {
-				if n, err = s.judged(ctx, n); err != nil {
-					return nil, fmt.Errorf("judge %s: %w", n.ID, err)
-				}
-			}
-			all = append(all, n)
 		}
 	}
 	return all, nil
 }
 
-// judged returns a notice as this side sees it. A document that does not count
-// here announces nothing; one that counts for the origin no more than here
-// stays as it is.
-func (s *site) judged(ctx context.Context, n *layout.Notice) (*layout.Notice, error) {
-	if n.Verdict == layout.Unsigned || len(n.Bulletins) == 0 {
+// judging judges what came over a gap, with one judge for each source.
+type judging struct {
+	*site
+	judges map[[2]string]*verify.Judge // by source and profile
+}
+
+func newJudging(s *site) *judging {
+	return &judging{site: s, judges: make(map[[2]string]*verify.Judge)}
+}
+
+// byPins is notice with the judge of its source.
+func (s *judging) byPins(ctx context.Context, n *layout.Notice) (*layout.Notice, error) {
+	return s.notice(ctx, s.of(n), n)
+}
+
+// of returns the judge of a notice.
+func (s *judging) of(n *layout.Notice) *verify.Judge {
+	source, _, _ := strings.Cut(n.ID, ":")
+	key := [2]string{source, n.Profile}
+	if s.judges[key] == nil {
+		s.judges[key] = s.judge(source, verify.Profile(n.Profile))
+	}
+	return s.judges[key]
+}
+
+// notice returns a notice as this side sees it.
+func (s *judging) notice(ctx context.Context, judge *verify.Judge, n *layout.Notice) (*layout.Notice, error) {
+	if n.Verdict == layout.Unsigned {
 		return n, nil
 	}
 	doc := verify.Document{Name: n.File}
@@ -57,12 +100,5 @@ func (s *site) judged(ctx context.Context, n *layout.Notice) (*layout.Notice, er
 			return n, err
 		}
 	}
-	source, _, _ := strings.Cut(n.ID, ":")
-	j := s.judge(source, verify.Profile(n.Profile)).Document(doc)
-	if j.Verdict == n.Verdict {
-		return n, nil
-	}
-	here := *n
-	here.Verdict, here.Bulletins, here.Reason = j.Verdict, nil, strings.Join(j.Reasons, "; ")
-	return &here, nil
+	return mirror.Rejudged(n, judge, readBulletins, doc), nil
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/mirror"
 )
 
 func (a *app) pruneCommand() *cobra.Command {
@@ -16,7 +18,8 @@ func (a *app) pruneCommand() *cobra.Command {
 		Use:   "prune [--apply PLAN]",
 		Short: "Remove what no kept generation needs",
 		Long: `Plan what to remove: objects that no kept generation needs. Kept are the last four
-generations, all that are younger than prune.keep, and what a lease asks for. The
+generations, on a far side of every stream; all that are younger than prune.keep, where
+they are made; what rings show and showed before; and what a lease asks for. The
 plan removes nothing; after the grace time --apply removes what is still not needed.`,
 		Example: "  patchferry prune\n  patchferry prune --apply 20260310-180000-1f2e3d4c",
 		Args:    arguments(cobra.NoArgs),
@@ -42,6 +45,9 @@ func (a *app) planPrune(ctx context.Context, c *config.Config) error {
 	}
 	defer j.Close() // everything that was written is durable already
 	p, err := j.PlanPrune(ctx)
+	if errors.Is(err, mirror.ErrNoEdition) {
+		return withHint(err, "%s", refill(c))
+	}
 	if err != nil {
 		return err
 	}

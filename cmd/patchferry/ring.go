@@ -48,7 +48,7 @@ func (s *site) ringShown(ctx context.Context, ring string) (*trusted.Shown, erro
 		return nil, fmt.Errorf("read the log of states: %w", err)
 	}
 	if state == nil || len(state.Positions()) == 0 {
-		return nil, withHint(errors.New("nothing was published yet"), "patchferry sync")
+		return nil, withHint(errors.New("nothing was published yet"), "%s", s.refill)
 	}
 	shown, err := s.reader.Shown(ctx, state, ring)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"patchferry/distribute"
@@ -33,8 +34,8 @@ type follower struct {
 	rings  []string // to be served
 	root   string   // of these, what hosts get that ask for none
 	log    *slog.Logger
-	state  uint64                      // that the server shows
-	shown  map[string]*distribute.View // by ring
+	newest atomic.Pointer[trusted.State] // that the server shows
+	shown  map[string]*distribute.View   // by ring
 }
 
 // watch looks for new states until ctx is done. What goes wrong is logged, once,
@@ -67,7 +68,7 @@ func (f *follower) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the log of states: %w", err)
 	}
-	if state == nil || state.Number == f.state || len(state.Positions()) == 0 {
+	if state == nil || state == f.newest.Load() || len(state.Positions()) == 0 {
 		return nil
 	}
 	next := make(map[string]*distribute.View)
@@ -83,8 +84,30 @@ func (f *follower) follow(ctx context.Context) error {
 		served = append(served, distribute.Ring{Name: ring, View: next[ring]})
 	}
 	f.server.Swap(next[f.root], served...)
-	f.state, f.shown = state.Number, next
+	f.newest.Store(state)
+	f.shown = next
 	return nil
+}
+
+// supply says how the streams of the newest state stand now.
+func (f *follower) supply() distribute.Supply {
+	state := f.newest.Load()
+	if state == nil {
+		return distribute.Supply{}
+	}
+	return f.site.supply(&state.State, time.Now())
+}
+
+// silence says why hosts that ask for no ring get nothing yet, and what to type;
+// empty where they get something.
+func (f *follower) silence() string {
+	if f.newest.Load() == nil {
+		return "nothing was published yet, and hosts are told 503; next: " + f.site.refill
+	}
+	if f.shown[f.root].Meta().State == 0 {
+		return fmt.Sprintf("ring %s shows nothing yet; next: patchferry promote %s", f.root, f.root)
+	}
+	return ""
 }
 
 // view returns the view of what a ring shows: one that is at hand, that of the
@@ -140,10 +163,10 @@ func viewMeta(shown *trusted.Shown) distribute.ViewMeta {
 	return meta
 }
 
-// ringNotices returns what publishers announced, as the generations of a ring
-// have it.
+// ringNotices returns the documents of publishers that the generations of a ring
+// have. Folders hold them whatever anybody thinks of them: they are not judged.
 func (s *site) ringNotices(ctx context.Context, shown *trusted.Shown) ([]*layout.Notice, error) {
-	return s.announced(ctx, shown.Generations)
+	return s.listed(ctx, shown.Generations)
 }
 
 func readView(name string, key distribute.Key) (*distribute.View, error) {

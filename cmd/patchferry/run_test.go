@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +22,13 @@ import (
 type result struct {
 	code           int
 	stdout, stderr string
+}
+
+// run runs the program in this process, which it leaves as it is. env is in the
+// form of os.Environ.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: env}
+	return a.run(ctx, args)
 }
 
 // runIn runs the program in this process with a mirror's configuration.

@@ -27,8 +27,10 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve the catalog tree (/Software, /Drivers), objects by digest
 (/objects/sha256/…) and the WSUS content layout (/Content/…) over HTTP, or https
 where the configuration names a certificate. A sync that publishes is seen within
-a second; requests that are running end with the catalog they began with. Sources
-that do not answer for too long are told of once an hour (hooks.on_stale).
+a second, and so is an import; requests that are running end with the catalog they
+began with. Sources that do not answer for too long, and transfer bundles that are
+overdue, are looked for every hour (hooks.on_stale); what is stale is served all the
+same, and the start page says so.
 
 Sockets that systemd hands over are used in place of the address. SIGTERM lets
 running downloads finish for the drain time and is exit status 0.
@@ -67,6 +69,9 @@ func (a *app) serve(ctx context.Context, c *config.Config, ring string) error {
 	if err := a.announce(c, s.listeners); err != nil {
 		return err
 	}
+	if text := s.silence(); text != "" {
+		a.note("%s", text)
+	}
 	if err := s.run(ctx); err != nil {
 		return err
 	}
@@ -101,6 +106,7 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 		server.Access = log
 	}
 	s := &service{follower: follower{site: site, server: server, work: c.Path(c.Work), rings: c.Rings.Names, root: root, log: log}}
+	server.Supply, server.Refill = s.supply, site.refill
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.follow(ctx); err != nil {
 		return nil, errors.Join(err, site.Close())

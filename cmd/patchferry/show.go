@@ -18,7 +18,8 @@ type showReport struct {
 	State      uint64         `json:"state"`
 	Generation uint64         `json:"generation"`
 	Update     *layout.Update `json:"update"`
-	Paths      []string       `json:"paths"` // of the files in the catalog tree, in the order of update.files
+	Streams    []string       `json:"streams,omitempty"` // on a far side: those that have it, the one whose record this is first
+	Paths      []string       `json:"paths"`             // of the files in the catalog tree, in the order of update.files
 	// AnnouncedBy has the bulletins in force that name the update, the surest
 	// first; Due the deadline that counts among theirs and the update's own.
 	AnnouncedBy []announcedBy  `json:"announced_by,omitempty"`
@@ -67,10 +68,14 @@ func (a *app) show(ctx context.Context, s *site, c *config.Config, name string) 
 			meant = append(meant, u)
 		}
 	}
+	streams, err := s.streamsOf(ctx, e, name)
+	if err != nil {
+		return err
+	}
 	said := announcing(notices)
 	var found []showReport
 	for _, u := range append(meant, stands.others(meant)...) {
-		r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Paths: []string{}}
+		r := showReport{State: e.state.Number, Generation: e.generation.Number, Update: u, Streams: streams[u.ID], Paths: []string{}}
 		r.AnnouncedBy, r.Due = said.announced(deadlines, u), said.dueOfUpdate(deadlines, u)
 		for i := range u.Files {
 			r.Paths = append(r.Paths, u.Files[i].Path(u))
@@ -123,6 +128,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 	}
 	printDue(row, &r)
 	printRings(row, r.Rings)
+	row("stream", oneLine(strings.Join(r.Streams, ", "), maxWords))
 	row("folder", u.Folder)
 	for i := range u.Files {
 		printFile(row, &u.Files[i])

@@ -29,10 +29,14 @@ type statusReport struct {
 	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
+	Streams    []streamReport `json:"streams,omitempty"` // that are followed, on a far side
 
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
-	Stale      bool                 `json:"stale"`                // of some source
-	Due        []duty               `json:"due,omitzero"`         // with --due
+	Stale      bool                 `json:"stale"`                // of some source, or stream
+	// ClockBehind is how many seconds the system's clock lies before the newest
+	// state or bundle that was accepted; 0 where it does not.
+	ClockBehind int64  `json:"clock_behind,omitempty"`
+	Due         []duty `json:"due,omitzero"` // with --due
 }
 
 // sourceReport is one source of a statusReport.
@@ -48,9 +52,12 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say where things stand",
 		Long: `Print the newest state and generation of the store, after checking both, and when
-each source last answered; where rings are used, what each shows and what waits in
-the ring before it; transfer bundles in quarantine, and what each waits for. Exit status 20 when a source has not answered for longer
-than the key stale allows.
+each source last answered; on a far side, how far it has followed each stream, when the
+next transfer bundle is due, and which bundles in quarantine wait for what; where rings
+are used, what each shows and what waits in the ring before it. Exit status 20 when a
+source has not answered for longer than the key stale allows, or a transfer bundle is
+overdue. The time is that of the system's clock, but no earlier than the newest date
+that was accepted here: a clock behind that is said.
 
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
@@ -80,8 +87,11 @@ that are still to come are listed, the rest is counted; --all and --json list th
 			} else {
 				err = a.printStatus(r, now, all)
 			}
+			if err == nil && r.State == 0 && !a.json {
+				a.note("next: %s", refill(&l.Config))
+			}
 			if err == nil && r.Stale {
-				return withHint(withCode(exitStale, errors.New("stale: a source has not answered for too long")), "patchferry sync")
+				return staleError(&l.Config)
 			}
 			return err
 		},
@@ -90,6 +100,15 @@ that are still to come are listed, the rest is counted; --all and --json list th
 	cmd.Flags().BoolVar(&all, "all", false, "with --due: also bulletins that name no update of the catalog")
 	cmd.Flags().StringVar(&within, "within", "", "with --due: only what is due in this `TIME`, as in 14d, 2w, 1mo, or overdue")
 	return cmd
+}
+
+// staleError says what is stale on this side.
+func staleError(c *config.Config) error {
+	what := "stale: a source has not answered for too long"
+	if c.Role == config.Far {
+		what = "stale: a transfer bundle is overdue; what is here is served all the same"
+	}
+	return withHint(withCode(exitStale, errors.New(what)), "%s", refill(c))
 }
 
 // status gathers what is known without asking anybody.
@@ -115,6 +134,11 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	r.Pruning = e.state.Prune != nil
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
 	r.Absent = len(e.absent)
+	at, behind := j.site.clock(now)
+	r.Streams, r.ClockBehind = streamReports(&e.state.State, at), int64(behind/time.Second)
+	for _, s := range r.Streams {
+		r.Stale = r.Stale || s.Stale
+	}
 	r.Rings, err = j.site.ringReports(ctx, c, e.state)
 	return r, err
 }
@@ -143,6 +167,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	if r.Absent > 0 {
 		fmt.Fprintf(w, "absent\t%s that the catalog names and no bundle brought yet\n", plural(r.Absent, "object", "objects"))
 	}
+	printStreams(w, &r, now)
 	printRingReports(w, r.Rings, now)
 	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {

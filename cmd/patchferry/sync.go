@@ -35,8 +35,8 @@ what was begun is resumed by the same command.`,
 			if err != nil {
 				return err
 			}
-			if l.Role == config.Far {
-				return withHint(usageError("this is a far side, which has nobody to ask"), "patchferry import DIR")
+			if err := needNear(&l.Config, "it has nobody to ask, and imports what others fetched", "patchferry import DIR"); err != nil {
+				return err
 			}
 			if opt.Only, err = enabledSources(l, args); err != nil {
 				return err
@@ -93,7 +93,7 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 	}
 	h.synced(ctx, j, report, synced)
 	if !opt.DryRun && ctx.Err() == nil {
-		if err := h.stale(ctx, sourceReports(j, c, time.Now())); err != nil {
+		if err := h.stale(ctx, sourceReports(j, c, time.Now()), nil); err != nil {
 			j.Log.Error("look for silent sources", "err", err)
 		}
 	}

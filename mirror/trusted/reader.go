@@ -109,7 +109,8 @@ func (r *Reader) State(ctx context.Context, n uint64) (*State, error) {
 }
 
 // Chain checks the whole log, from the first state to the newest, each
-// signature and each link, and returns the newest, or nil for an empty log,
+// signature and each link, and that no position in a stream sinks, also not below
+// the mark; it returns the newest, or nil for an empty log,
 // and how many there are. It does not raise the mark.
 func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err error) {
 	floor, err := r.floor()
@@ -125,6 +126,7 @@ func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err er
 	}
 	var here position
 	for n := uint64(1); n <= end; n++ {
+		before := newest
 		newest, err = r.State(ctx, n)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = missing(n, err)
@@ -139,8 +141,14 @@ func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err er
 		if n == floor.number && here != floor {
 			return nil, n - 1, equivocates(here, floor)
 		}
+		if err := streamsRise(before, newest); err != nil {
+			return nil, n - 1, err
+		}
 	}
-	return newest, end, nil
+	if newest != nil {
+		err = r.checkStreams(newest)
+	}
+	return newest, end, err
 }
 
 // open checks the bytes of a state.

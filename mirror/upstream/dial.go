@@ -54,6 +54,12 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return c.dialFirst(ctx, network, allowed)
 }
 
+// Lookup returns the addresses of a host, as a fetch would find them. It connects
+// to nothing but the system's resolver.
+func (c *Client) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return c.resolve(ctx, host)
+}
+
 func (c *Client) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil

@@ -1,6 +1,10 @@
 package config
 
-import "strconv"
+import (
+	"net"
+	"net/netip"
+	"strconv"
+)
 
 // Origins says when the signatures of a near side count on a far side.
 type Origins struct {
@@ -33,5 +37,9 @@ func (c *checker) far() {
 	}
 	if len(c.l.Sources) > 0 {
 		c.fail("source[0].name", strconv.Quote(c.l.Sources[0].Name), "a far side has no sources: all that it has is carried to it in transfer bundles")
+	}
+	host, _, err := net.SplitHostPort(c.l.Listen)
+	if _, wrong := netip.ParseAddr(host); err == nil && host != "" && wrong != nil {
+		c.fail("listen", strconv.Quote(c.l.Listen), "a far side looks up no names; allowed: an address, for example :8530, 192.0.2.7:8530 or [::1]:8530")
 	}
 }

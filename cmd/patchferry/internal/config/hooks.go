@@ -55,7 +55,7 @@ func (h *Hooks) fields() []field {
 		{"hooks.on_bulletin", &h.OnBulletin, "A program to run when a sync found documents that announce something, or judged one anew." + program},
 		{"hooks.on_publish", &h.OnPublish, "A program to run when a generation was published." + program},
 		{"hooks.on_import", &h.OnImport, "A program to run when a transfer bundle was imported." + program},
-		{"hooks.on_stale", &h.OnStale, "A program to run when a source has not answered for longer than stale: once, until it answers again." + program},
+		{"hooks.on_stale", &h.OnStale, "A program to run when a source has not answered for longer than stale, or a transfer bundle is overdue: once, until it answers again." + program},
 		{"hooks.pre_publish", &h.PrePublish, "A program to run before a generation is published, or an imported bundle. When it fails nothing is published." + program},
 		{"hooks.timeout", &h.Timeout, "How long a hook may take before it is ended, which is a failure."},
 	}

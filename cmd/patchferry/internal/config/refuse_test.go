@@ -38,6 +38,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"stall", "fetch.stall = \"0s\"", 1, "fetch.stall", "more than 0"},
 		{"proxy", "fetch.proxy = \"proxy:3128\"", 1, "fetch.proxy", "not a URL"},
 		{"listen", "listen = \"8530\"", 1, "listen", "not host:port"},
+		{"listen on a name, far", "role = \"far\"\nname = \"plant\"\nlisten = \"localhost:8530\"", 3, "listen", "a far side looks up no names"},
 		{"port", "listen = \":99999\"", 1, "listen", "allowed: 0 to 65535"},
 		{"store of nobody", "store = \"ftp://x/y\"", 1, "store", "no store has the scheme"},
 		{"file URL with a host", "store = \"file://var/lib\"", 1, "store", "three slashes"},
