@@ -161,7 +161,8 @@ type Exported struct {
 	Generation Position  `json:"generation"`
 	Kind       string    `json:"kind"`
 	At         Time      `json:"at"`
-	Status     string    `json:"status"` // begun, exported, burned
+	Status     string    `json:"status"`        // begun, exported, burned
+	Want       ObjectRef `json:"want,omitzero"` // the want file that decided what is shipped; none where the seqs before it did
 	// VolumeSize is the size of a volume that the operator asked for, in bytes;
 	// 0 is no limit.
 	VolumeSize int64 `json:"volume_size,omitempty"`
@@ -177,6 +178,9 @@ type Arrived struct {
 	Seq   uint64 `json:"seq"`
 	By    string `json:"by"` // receipt, want, operator
 	At    Time   `json:"at"`
+	// SetBack is when the operator last said that the destination has less than
+	// was known: what it wrote before that day says nothing of it any more.
+	SetBack Time `json:"set_back,omitzero"`
 }
 
 // Lease keeps generations from being pruned until it expires or its holder

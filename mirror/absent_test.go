@@ -9,8 +9,8 @@ import (
 	"patchferry/mirror/bundle"
 )
 
-// held returns the names of the files that a ring shows as held.
-func (f *far) held(ring string) string {
+// holdsIn returns the names of the files that a ring shows as held.
+func (f *far) holdsIn(ring string) string {
 	f.t.Helper()
 	state, err := f.Trusted.Newest(f.t.Context())
 	if err != nil {
@@ -68,7 +68,7 @@ func TestTheCatalogAlone(t *testing.T) {
 	if first.Absent != 1 || first.Objects != 3 {
 		t.Errorf("got %d absent, %d new; want 1 and 3", first.Absent, first.Objects)
 	}
-	if shown, held := strings.Join(f.shown("test"), " "), f.held("test"); shown != "pub:a.exe pub:b.exe" || held != "a.exe" {
+	if shown, held := strings.Join(f.shown("test"), " "), f.holdsIn("test"); shown != "pub:a.exe pub:b.exe" || held != "a.exe" {
 		t.Errorf("it shows %s, and holds %s", shown, held)
 	}
 	if r := f.audited(); r.Absent != 1 {
@@ -80,7 +80,7 @@ func TestTheCatalogAlone(t *testing.T) {
 	if r := f.take(r.Dir); r.Absent != 0 {
 		t.Errorf("got %d absent", r.Absent)
 	}
-	if held := f.held("test"); held != "a.exe b.exe" {
+	if held := f.holdsIn("test"); held != "a.exe b.exe" {
 		t.Errorf("it holds %s", held)
 	}
 	if r := f.audited(); r.Absent != 0 {
@@ -157,7 +157,7 @@ func TestTheCatalogAloneBringsNothing(t *testing.T) {
 	opt.Full = true
 	r, _ = w.export(opt)
 	f.take(r.Dir)
-	if held := f.held("test"); held != "a.exe b.exe c.exe" {
+	if held := f.holdsIn("test"); held != "a.exe b.exe c.exe" {
 		t.Errorf("it holds %s", held)
 	}
 	f.clean()
@@ -177,7 +177,7 @@ func TestOlderRingsGetWhatComesLater(t *testing.T) {
 	if _, err := f.Promote(t.Context(), mirror.Promotion{Ring: "production", From: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if held := f.held("production"); held != "" {
+	if held := f.holdsIn("production"); held != "" {
 		t.Errorf("production holds %s before it came", held)
 	}
 	w.list(a, w.vouched("b.exe", 4000))
@@ -185,10 +185,10 @@ func TestOlderRingsGetWhatComesLater(t *testing.T) {
 	opt.CatalogOnly = false
 	r, _ = w.export(opt)
 	f.take(r.Dir)
-	if held := f.held("production"); held != "a.exe" {
+	if held := f.holdsIn("production"); held != "a.exe" {
 		t.Errorf("production holds %q, want a.exe", held)
 	}
-	if held := f.held("test"); held != "a.exe b.exe" {
+	if held := f.holdsIn("test"); held != "a.exe b.exe" {
 		t.Errorf("test holds %q, want both", held)
 	}
 }

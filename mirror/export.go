@@ -24,6 +24,7 @@ type ReturnPath string
 const (
 	Diode    ReturnPath = "diode"   // nothing: an increment allows for two lost bundles in a row
 	Receipts ReturnPath = "receipt" // receipts: an increment starts at what is known to have arrived
+	Wants    ReturnPath = "want"    // want files: a bundle carries the catalog, and of its files those that were asked for
 )
 
 // OutboundStream is what the operator decided about one stream. The zero value
@@ -42,13 +43,14 @@ type OutboundStream struct {
 type ExportOptions struct {
 	To         string // directory in which the bundle's folder is made
 	Stream     OutboundStream
-	Full       bool   // ships everything
-	Since      uint64 // ships what is not in every generation from this seq on; 0 is what the ledger says
-	VolumeSize int64  // bytes of a volume with all in it; 0 is no limit
-	NoReadback bool   // leaves out reading everything again from the medium
-	Abandon    bool   // burns the seq that was begun and not finished, and takes the next
-	DryRun     bool   // says what would be written, and writes nothing
-	Tool       string // name and version of the program; never of a host or a user
+	Full       bool      // ships everything
+	Since      uint64    // ships what is not in every generation from this seq on; 0 is what the ledger says
+	Want       *Returned // ships what this want file asks for; nil where nothing was asked for
+	VolumeSize int64     // bytes of a volume with all in it; 0 is no limit
+	NoReadback bool      // leaves out reading everything again from the medium
+	Abandon    bool      // burns the seq that was begun and not finished, and takes the next
+	DryRun     bool      // says what would be written, and writes nothing
+	Tool       string    // name and version of the program; never of a host or a user
 	// CatalogOnly ships the catalog and the bulletins, and no content of updates.
 	CatalogOnly bool
 	// NewEpoch starts the stream afresh: a full bundle with the next epoch and seq
@@ -80,6 +82,8 @@ type ExportReport struct {
 	RequiredBytes int64          `json:"required_bytes"` // of these
 	Volumes       []ExportVolume `json:"volumes"`
 	Skipped       []uint64       `json:"skipped,omitempty"`      // seqs that were burned
+	Wanted        int            `json:"wanted,omitempty"`       // objects that are shipped because a want file asks for them
+	LeftOut       []LeftOut      `json:"left_out,omitempty"`     // what it asks for besides, and is not shipped
 	Resumed       bool           `json:"resumed,omitempty"`      // an earlier export is completed
 	Copied        int            `json:"copied"`                 // files that were written
 	Kept          int            `json:"kept,omitempty"`         // files that an earlier attempt had left whole
@@ -154,8 +158,8 @@ func (m *Mirror) Export(ctx context.Context, opt ExportOptions) (*ExportReport, 
 // check refuses options that make no sense together.
 func (o *ExportOptions) check() error {
 	switch {
-	case o.Full && o.Since > 0:
-		return noExport("", "an export is full or since a seq, not both")
+	case o.Full && o.Since > 0 || o.Want != nil && (o.Full || o.Since > 0):
+		return noExport("", "an export is full or since a seq, not both, and neither where it answers a want file")
 	case o.CatalogOnly && (o.Full || o.Since > 0 || o.NewEpoch):
 		return noExport("", "a bundle of the catalog alone carries no content: it is neither full, nor since a seq, nor the first of an epoch")
 	case o.NewEpoch && o.Since > 0:
@@ -258,7 +262,8 @@ func (x *export) plan() (*ExportReport, error) {
 		r.RequiredBytes += ref.Size
 	}
 	r.Objects, r.Bytes = plan.Objects()
-	r.FullAdvised = h.Kind == bundle.Incremental && r.Bytes > (r.Bytes+r.RequiredBytes)/2
+	r.Wanted, r.LeftOut = len(x.wanted), x.leftOut
+	r.FullAdvised = h.Kind == bundle.Incremental && x.want == nil && r.Bytes > (r.Bytes+r.RequiredBytes)/2
 	for _, v := range plan.Volumes() {
 		r.Volumes = append(r.Volumes, ExportVolume{Index: v.Index, Objects: v.Objects, Bytes: v.Bytes})
 	}

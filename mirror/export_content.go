@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
@@ -25,7 +26,11 @@ type export struct {
 	required    []layout.ObjectRef // ascending; those that a catalog-only bundle leaves out
 	volumeSize  int64
 	beginsEpoch bool
-	after       string // name of the bundle whose stream is continued
+	after       string           // name of the bundle whose stream is continued
+	want        *bundle.Receipt  // the want file that is answered; nil for none
+	wantRef     layout.ObjectRef // its document
+	wanted      map[layout.Digest]bool
+	leftOut     []LeftOut
 }
 
 // newExport decides what goes into the next bundle of a stream, or into the
@@ -41,6 +46,9 @@ func (m *Mirror) newExport(ctx context.Context, state *trusted.State, opt Export
 	out := state.Outbound[opt.Stream.Name]
 	var err error
 	begun, resumes := begunExport(&out)
+	if err := x.openWant(); err != nil {
+		return nil, err
+	}
 	if resumes && !(opt.DryRun && opt.Abandon) {
 		if err := x.checkBegun(&out, begun); err != nil {
 			return nil, err
@@ -76,8 +84,10 @@ func (x *export) resume(ctx context.Context, begun layout.Exported) error {
 	if begun.VolumeSize > 0 || len(h.Volumes) == 1 {
 		x.volumeSize = begun.VolumeSize // else an older version began it, and the operator must say
 	}
-	x.carried, err = x.m.carry(ctx, begun.Generation)
-	return err
+	if x.carried, err = x.m.carry(ctx, begun.Generation); err != nil {
+		return err
+	}
+	return x.resumeWant(ctx, begun)
 }
 
 // choose decides on the generation that the stream carries.
@@ -135,22 +145,35 @@ func (x *export) compose(ctx context.Context, out *layout.Outbound) error {
 	if stream.Every > 0 {
 		h.ExpectedNext = layout.At(h.Created.Time().Add(stream.Every))
 	}
+	x.content.Header = h
+	return x.composeKind(ctx, out, now)
+}
+
+// composeKind decides on what the header says is shipped.
+func (x *export) composeKind(ctx context.Context, out *layout.Outbound, now time.Time) error {
+	h := &x.content.Header
 	switch {
 	case x.beginsEpoch:
+		return nil
+	case x.want != nil:
+		return x.answer(ctx, out)
 	case x.opt.CatalogOnly:
 		h.Kind = bundle.CatalogOnly
 		if h.Epoch > 1 && len(broughtOf(out)) == 0 {
 			return noExport("patchferry export --full --to DIR", "epoch %d has no full bundle yet, and far sides begin an epoch with nothing else", h.Epoch)
 		}
-	default:
-		if h.SinceSeq, err = sinceSeq(out, x.opt, now); err != nil {
-			return err
-		}
-		if h.SinceSeq > 0 {
-			h.Kind = bundle.Incremental
-		}
+		return nil
 	}
-	x.content.Header = h
+	var err error
+	if h.SinceSeq, err = sinceSeq(out, x.opt, now); err != nil {
+		return err
+	}
+	if h.SinceSeq > 0 {
+		h.Kind = bundle.Incremental
+	}
+	if x.opt.Stream.Return == Wants && !x.opt.Full && x.opt.Since == 0 {
+		h.Kind = bundle.CatalogOnly
+	}
 	return nil
 }
 
@@ -169,6 +192,9 @@ func (x *export) gather(ctx context.Context, out *layout.Outbound) error {
 	if err != nil {
 		return err
 	}
+	if err := x.resolve(ctx, out, from.gen, from.all); err != nil {
+		return err
+	}
 	x.divide(from.all, held)
 	from.all = nil // each is shipped or required, and large catalogs have many
 	return nil
@@ -177,13 +203,12 @@ func (x *export) gather(ctx context.Context, out *layout.Outbound) error {
 // divide says of each object whether it is shipped, and as what.
 func (x *export) divide(all referredObjects, held map[layout.Digest]bool) {
 	c := x.content
-	contentStays := c.Header.Kind == bundle.CatalogOnly
 	var objects []layout.ObjectRef
 	for d, o := range all {
 		ref := layout.ObjectRef{SHA256: d, Size: o.size}
 		switch {
 		case d == c.Catalog.SHA256 || d == c.Notices.SHA256: // go with every bundle
-		case held[d], contentStays && !o.announces:
+		case !x.ships(d, o, held):
 			x.required = append(x.required, ref)
 		case o.announces:
 			c.Bulletins = append(c.Bulletins, ref)
@@ -280,15 +305,19 @@ func (x *export) heldSince(ctx context.Context, out *layout.Outbound, all referr
 	for d := range all {
 		held[d] = true
 	}
-	seen := make(map[layout.Digest]bool) // generations
+	type shipment struct {
+		generation layout.Digest
+		first      bool
+	}
+	seen := make(map[shipment]bool)
 	for _, e := range exportedOf(out) {
-		document := e.Generation.Generation.Document.SHA256
-		if e.Seq < h.SinceSeq || e.Seq >= h.Seq || seen[document] {
+		what := shipment{e.Generation.Generation.Document.SHA256, e.Seq == h.SinceSeq}
+		if e.Seq < h.SinceSeq || e.Seq >= h.Seq || seen[what] {
 			continue
 		}
-		seen[document] = true
-		refs := references{}
-		if err := x.m.refer(ctx, refs, e.Generation); err != nil {
+		seen[what] = true
+		refs, err := x.m.broughtSince(ctx, &e, what.first)
+		if err != nil {
 			return nil, fmt.Errorf("what seq %d has brought: %w", e.Seq, err)
 		}
 		for d := range held {

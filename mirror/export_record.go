@@ -20,10 +20,13 @@ func (x *export) record(ctx context.Context, header []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := x.putWant(ctx); err != nil {
+		return err
+	}
 	h, name := &x.content.Header, x.opt.Stream.Name
 	entry := layout.Exported{
 		Epoch: h.Epoch, Seq: h.Seq, Header: layout.SignedRef{Document: doc}, Generation: x.carried.position,
-		Kind: string(h.Kind), At: h.Created, Status: statusBegun, VolumeSize: x.volumeSize,
+		Kind: string(h.Kind), At: h.Created, Status: statusBegun, VolumeSize: x.volumeSize, Want: x.wantRef,
 	}
 	was := x.state
 	x.state, err = x.m.Writer.Publish(ctx, was, func(s *layout.State) error {
@@ -39,6 +42,7 @@ func (x *export) record(ctx context.Context, header []byte) error {
 		s.Origin = h.Origin
 		out.ID, out.Epoch = h.Stream, h.Epoch
 		out.Exports = slices.Insert(slices.Clone(out.Exports), 0, entry)
+		x.acknowledge(&out)
 		setOutbound(s, name, out)
 		s.Why = "begin export " + h.Name()
 		return nil
@@ -154,6 +158,7 @@ func (m *Mirror) keptForExports(ctx context.Context, s *layout.State, refs refer
 			if err := m.referBundle(ctx, refs, e.Seq, e.Header, e.Lists); err != nil {
 				return nil, err
 			}
+			refs.add(e.Want, "", fmt.Sprintf("want file of seq %d", e.Seq))
 			if e.Status != statusBurned && !slices.Contains(all, e.Generation) {
 				all = append(all, e.Generation)
 			}

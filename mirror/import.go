@@ -237,16 +237,17 @@ func (i *importing) rehearse(ctx context.Context) error {
 	return i.checkClosure(ctx, i.b)
 }
 
-// settle words the outcome, and writes the receipt.
+// settle words the outcome, and writes the receipt: of what is imported already
+// as well, for the first one may have been lost on its way back.
 func (i *importing) settle(ctx context.Context, err error) error {
 	err = importRefusal(i.report.Bundle, err)
 	i.report.ended(err)
-	if i.opt.Receipt == "" || i.opt.DryRun || i.h == nil || errors.Is(err, ErrAlready) || ctx.Err() != nil {
+	if i.opt.Receipt == "" || i.opt.DryRun || i.h == nil || ctx.Err() != nil {
 		return err
 	}
 	refusal, isRefusal := errors.AsType[*ImportError](err)
-	if err != nil && !isRefusal {
-		return err
+	if err != nil && !isRefusal && !errors.Is(err, ErrAlready) || isRefusal && refusal.Code == bundle.CodeMedium {
+		return err // a disk or a medium failed, which says nothing of the bundle
 	}
 	name, failed := i.writeReceipt(refusal)
 	i.report.Receipt = name

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -44,6 +45,20 @@ func broughtOf(out *layout.Outbound) []layout.Exported {
 	return slices.DeleteFunc(exportedOf(out), func(e layout.Exported) bool { return bundle.Kind(e.Kind) == bundle.CatalogOnly })
 }
 
+// startable returns the exports at which an increment of the stream may start.
+// Far sides that ask for each file have what they asked for, whatever a bundle
+// brought.
+func startable(out *layout.Outbound, stream *OutboundStream) []layout.Exported {
+	if stream.Return == Wants {
+		return exportedOf(out)
+	}
+	return broughtOf(out)
+}
+
+func isStartable(out *layout.Outbound, stream *OutboundStream, seq uint64) bool {
+	return slices.ContainsFunc(startable(out, stream), func(e layout.Exported) bool { return e.Seq == seq })
+}
+
 // hasBrought reports whether the bundle of that seq was finished and brought
 // content.
 func hasBrought(out *layout.Outbound, seq uint64) bool {
@@ -79,7 +94,7 @@ func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, e
 		return 0, nil
 	}
 	if opt.Since > 0 {
-		if isExported(out, opt.Since) && !hasBrought(out, opt.Since) {
+		if isExported(out, opt.Since) && !isStartable(out, &opt.Stream, opt.Since) {
 			return 0, noExport("patchferry bundle list shows which bundle before it brought content; --full starts from nothing",
 				"seq %d of stream %s carried the catalog alone, so nothing can build on its content", opt.Since, opt.Stream.Name)
 		}
@@ -89,8 +104,8 @@ func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, e
 		}
 		return opt.Since, nil
 	}
-	start := startOf(out, broughtOf(out), &opt.Stream, now)
-	if !hasBrought(out, start) {
+	start := startOf(out, startable(out, &opt.Stream), &opt.Stream, now)
+	if !isStartable(out, &opt.Stream, start) {
 		return 0, nil // what that bundle brought is no longer known
 	}
 	return start, nil
@@ -100,7 +115,7 @@ func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, e
 // increment to start at; 0 is one that has nothing, as far as is known.
 func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStream, now time.Time) uint64 {
 	unknown := uint64(0) // of a destination of which nothing is known
-	if stream.Return != Receipts {
+	if !stream.answers() {
 		unknown = diodeStart(done, stream.Overlap, now)
 	}
 	destinations := destinationsOf(out, stream)
@@ -110,7 +125,7 @@ func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStrea
 	start := ^uint64(0)
 	for _, name := range destinations {
 		own := unknown
-		if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch && hasBrought(out, a.Seq) {
+		if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch && isStartable(out, stream, a.Seq) {
 			own = max(own, a.Seq)
 		}
 		start = min(start, own)
@@ -118,10 +133,13 @@ func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStrea
 	return start
 }
 
+// answers reports whether far sides of the stream say what has arrived.
+func (s *OutboundStream) answers() bool { return s.Return == Receipts || s.Return == Wants }
+
 // destinationsOf returns the destinations whose needs decide. Over a diode a
 // stream without an audience may have others than those that are known.
 func destinationsOf(out *layout.Outbound, stream *OutboundStream) []string {
-	if len(stream.Audience) > 0 || stream.Return != Receipts {
+	if len(stream.Audience) > 0 || !stream.answers() {
 		return stream.Audience
 	}
 	var known []string
@@ -152,8 +170,8 @@ func diodeStart(done []layout.Exported, overlap time.Duration, now time.Time) ui
 // trimLedger drops the exports that no increment starts at any more. What it
 // keeps, prune keeps.
 func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
-	from := diodeStart(broughtOf(out), stream.Overlap, now)
-	if stream.Return == Receipts {
+	from := diodeStart(startable(out, stream), stream.Overlap, now)
+	if stream.answers() {
 		for _, name := range destinationsOf(out, stream) {
 			if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {
 				from = min(from, a.Seq)
@@ -166,4 +184,44 @@ func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
 	if len(out.Exports) > maxExports {
 		out.Exports = out.Exports[:maxExports]
 	}
+}
+
+// How it became known what has arrived (layout.Arrived).
+const (
+	byReceipt  = "receipt"
+	byWant     = "want"
+	byOperator = "operator"
+)
+
+// arrivedAt returns the seq that is known to have arrived; 0 is none.
+func arrivedAt(out *layout.Outbound, destination string) uint64 {
+	if a, ok := out.Arrived[destination]; ok && a.Epoch == out.Epoch {
+		return a.Seq
+	}
+	return 0
+}
+
+// arrive notes an arrival, unless a later one is known.
+func arrive(out *layout.Outbound, destination string, a layout.Arrived) {
+	if arrivedAt(out, destination) >= a.Seq {
+		return
+	}
+	a.SetBack = out.Arrived[destination].SetBack
+	setArrived(out, destination, a)
+}
+
+func setArrived(out *layout.Outbound, destination string, a layout.Arrived) {
+	arrived := maps.Clone(out.Arrived)
+	if arrived == nil {
+		arrived = make(map[string]layout.Arrived)
+	}
+	arrived[destination] = a
+	out.Arrived = arrived
+}
+
+// isSetBack reports whether a far side was set back after it wrote what came
+// back: brought once more, by whomever, that would leave out what it needs.
+func isSetBack(out *layout.Outbound, r *bundle.Receipt) bool {
+	at := out.Arrived[r.Destination].SetBack
+	return !at.IsZero() && string(r.Day) < at.Time().UTC().Format(time.DateOnly)
 }

@@ -137,12 +137,12 @@ func (m *Mirror) publishArrival(ctx context.Context, base *base, c *Confirmation
 		if !isExported(&out, c.Seq) {
 			return errors.New("the ledger was changed meanwhile; run the same command again")
 		}
-		arrived := maps.Clone(out.Arrived)
-		if arrived == nil {
-			arrived = make(map[string]layout.Arrived)
+		was := arrivedAt(&out, c.Destination)
+		a := layout.Arrived{Epoch: out.Epoch, Seq: c.Seq, By: byOperator, At: layout.At(m.now()), SetBack: out.Arrived[c.Destination].SetBack}
+		if c.Seq < was {
+			a.SetBack = a.At
 		}
-		arrived[c.Destination] = layout.Arrived{Epoch: out.Epoch, Seq: c.Seq, By: "operator", At: layout.At(m.now())}
-		out.Arrived = arrived
+		setArrived(&out, c.Destination, a)
 		setOutbound(s, c.Stream.Name, out)
 		s.Why = fmt.Sprintf("seq %d of stream %s arrived at %s", c.Seq, c.Stream.Name, c.Destination)
 		return nil

@@ -98,9 +98,9 @@ func TestTwoLostBundlesInARow(t *testing.T) {
 	f.clean()
 }
 
-// TestADestinationThatLagsBehind: one bundle serves both, that which is up to
+// TestALaggingDestinationHoldsIncrementsBack: one bundle serves both, that which is up to
 // date and that which is not; when it has caught up, bundles are small again.
-func TestADestinationThatLagsBehind(t *testing.T) {
+func TestALaggingDestinationHoldsIncrementsBack(t *testing.T) {
 	d := newFerried(t, mirror.OutboundStream{Return: mirror.Receipts, Audience: []string{"plant", "mill"}})
 	plant, mill := d.far(), d.far()
 	arrived := func(f *far, destination string, r *mirror.ExportReport) {
@@ -202,7 +202,7 @@ func TestManyListedAndFewHeld(t *testing.T) {
 	if got.Objects != held+1 || got.Absent != 0 || len(got.Wanted) != 0 || got.Counts.Updates != listed+held {
 		t.Errorf("got %+v, %+v", got, got.Counts)
 	}
-	if n := len(strings.Fields(f.held("test"))); n != held {
+	if n := len(strings.Fields(f.holdsIn("test"))); n != held {
 		t.Errorf("the far side holds %d files, want %d", n, held)
 	}
 }

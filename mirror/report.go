@@ -26,7 +26,9 @@ type SyncReport struct {
 	Refused      int            `json:"refused"`    // of these quarantined
 	Sources      []SourceReport `json:"sources"`
 	Failures     []Failure      `json:"failures"`
+	Wanted       []WantedReport `json:"wanted,omitempty"` // files that a want file asks for
 
+	wanting  *wanting
 	gazettes []*gazette
 }
 
@@ -82,10 +84,11 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 	if p != nil {
 		r.count(p)
 	}
+	r.Wanted = r.wanting.report(p, r.DryRun)
 	if err != nil {
 		return r, err
 	}
-	if p := (&partialError{files: r.Failed, documents: missed, refused: r.Refused, sources: failed}); p.any() {
+	if p := (&partialError{files: r.Failed + unlisted(r.Wanted), documents: missed, refused: r.Refused, sources: failed}); p.any() {
 		return r, p
 	}
 	return r, nil

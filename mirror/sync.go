@@ -20,6 +20,12 @@ type SyncOptions struct {
 	DryRun       bool     // ask publishers, decide and report; change nothing
 	MetadataOnly bool     // publish the catalog without fetching content
 	Recheck      bool     // look for every held object and fetch again what is gone
+	// Want, where it is set, is a want file of a far side: of what is not held,
+	// the listed files that it asks for are fetched, and no others.
+	Want *Returned
+	// Streams are those of the configuration, whose audiences say whose want
+	// files count.
+	Streams []OutboundStream
 }
 
 // ErrPartial is matched by the error of a job that did what it could while
@@ -35,6 +41,9 @@ var ErrPartial = errors.New("done in part")
 // interrupted at any point and run again: what was complete is not fetched
 // again, what was begun is resumed.
 func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error) {
+	if opt.Want != nil {
+		opt.MetadataOnly = true // what is not asked for stays listed
+	}
 	unlock, err := m.lock("sync")
 	if err != nil {
 		return nil, err
@@ -51,7 +60,11 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 	if err != nil {
 		return nil, err
 	}
-	report := &SyncReport{DryRun: opt.DryRun, MetadataOnly: opt.MetadataOnly}
+	wanting, err := m.openWanting(ctx, base, opt)
+	if err != nil {
+		return nil, err
+	}
+	report := &SyncReport{DryRun: opt.DryRun, MetadataOnly: opt.MetadataOnly, wanting: wanting}
 	if base.gen != nil {
 		report.Generation, report.Counts, report.Present = base.gen.Number, base.gen.Counts, base.gen.Counts.Held
 	}
@@ -97,6 +110,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 		return report, err
 	}
 	defer next.close()
+	report.wanting.narrow(next)
 	if opt.DryRun {
 		return report.finish(lists, next, nil)
 	}
@@ -113,7 +127,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	if content.stage, err = m.stage(); err != nil {
 		return report, err
 	}
-	if !opt.MetadataOnly {
+	if !opt.MetadataOnly || opt.Want != nil {
 		if err := content.run(ctx); err != nil {
 			report.Fetched = content.fetched.Load()
 			return report, err
@@ -125,7 +139,12 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	}
 	report.Published, report.Generation, report.Counts = made.published, made.number, made.counts
 	report.Fetched, report.Saved = content.fetched.Load(), content.saved.Load()
-	err = errors.Join(m.settleSources(lists, next, base, made, content), m.settleBulletins(news.gazettes, made.notices.Lines))
+	if opt.Want != nil {
+		err = m.settleWanted(lists, content)
+	} else {
+		err = m.settleSources(lists, next, base, made, content)
+	}
+	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines))
 	return report.finish(lists, next, err)
 }
 
@@ -212,7 +231,7 @@ func (m *Mirror) nothingNew(base *base, lists []*listing, opt SyncOptions) bool 
 	idle := true
 	for _, l := range lists {
 		whole := base.gen != nil && l.mem.Folded == base.gen.Lines
-		l.changed = l.err == nil && (!whole || opt.Recheck || l.src.Trust == TrustCapture)
+		l.changed = l.err == nil && (!whole || opt.Recheck || opt.Want != nil || l.src.Trust == TrustCapture)
 		idle = idle && !l.changed
 	}
 	return idle

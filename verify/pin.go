@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"patchferry/layout"
 )
@@ -26,7 +27,7 @@ var purposes = [...]Purpose{PurposeSite, PurposeOrigin, PurposeDestination, Purp
 type Pin struct {
 	Fingerprint Fingerprint // of the certificate's primary key
 	Purpose     Purpose
-	Source      string      // pattern over source names as of path.Match, for PurposeBulletin only; empty is every source
+	Source      string      // for PurposeBulletin: pattern over source names as of path.Match, empty is every source; for PurposeDestination: the destination's name
 	Legacy      bool        // allows old algorithms, for PurposeBulletin only
 	NotBefore   layout.Date // signatures made before this day are refused; empty is no limit
 	NotAfter    layout.Date // signatures made after this day are refused; empty is no limit
@@ -47,16 +48,32 @@ func (p *Pin) check() error {
 	if !slices.Contains(purposes[:], p.Purpose) {
 		return fmt.Errorf("purpose %q is none of %v", p.Purpose, purposes)
 	}
-	if p.Purpose != PurposeBulletin && (p.Source != "" || p.Legacy) {
-		return fmt.Errorf("source and legacy go with purpose=%s only, not with %s", PurposeBulletin, p.Purpose)
-	}
-	if _, err := path.Match(p.Source, ""); err != nil {
-		return fmt.Errorf("source %q is no pattern: %w", p.Source, err)
+	if err := p.checkSource(); err != nil {
+		return err
 	}
 	if p.Purpose != PurposeBulletin && p.Fingerprint.IsV3() {
 		return fmt.Errorf("a version 3 key is pinned for purpose=%s only, not for %s", PurposeBulletin, p.Purpose)
 	}
 	return p.checkDates()
+}
+
+// checkSource holds whom a pin is limited to against its purpose. A destination
+// is named in full: a key that speaks for one far side speaks for no other.
+func (p *Pin) checkSource() error {
+	switch {
+	case p.Legacy && p.Purpose != PurposeBulletin:
+		return fmt.Errorf("legacy goes with purpose=%s only, not with %s", PurposeBulletin, p.Purpose)
+	case p.Purpose == PurposeDestination && p.Source == "":
+		return fmt.Errorf("a pin for purpose=%s needs source, the name of the far side that the key speaks for", PurposeDestination)
+	case p.Purpose == PurposeDestination && strings.ContainsAny(p.Source, `*?[\`):
+		return fmt.Errorf("source %q is a pattern, and a pin for purpose=%s names one far side", p.Source, PurposeDestination)
+	case p.Purpose != PurposeBulletin && p.Purpose != PurposeDestination && p.Source != "":
+		return fmt.Errorf("source goes with purpose=%s or %s only, not with %s", PurposeBulletin, PurposeDestination, p.Purpose)
+	}
+	if _, err := path.Match(p.Source, ""); err != nil {
+		return fmt.Errorf("source %q is no pattern: %w", p.Source, err)
+	}
+	return nil
 }
 
 func (p *Pin) checkDates() error {

@@ -64,6 +64,8 @@ func TestReadPinsRefuses(t *testing.T) {
 		"legacy with a value":   {fpr4 + " purpose=bulletin legacy=yes", "legacy"},
 		"legacy for our own":    {fpr4 + " purpose=site legacy", "legacy"},
 		"source for our own":    {fpr4 + " purpose=origin source=x", "source"},
+		"nameless destination":  {fpr4 + " purpose=destination", "needs source"},
+		"many destinations":     {fpr4 + " purpose=destination source=plant-*", "is a pattern"},
 		"date":                  {fpr4 + " purpose=site not-after=2011-02-30", "2011-02-30"},
 		"dates in reverse":      {fpr4 + " purpose=site not-before=2012-01-01 not-after=2011-01-01", "later"},
 		"time":                  {fpr4 + " purpose=site added-at=yesterday", "yesterday"},

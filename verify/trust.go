@@ -47,7 +47,7 @@ func (t *Trust) OpenClear(data []byte, p Purpose) (*Signed, error) {
 	if err != nil {
 		return nil, &TrustError{Code: CodeSignature, Reason: "not a clear-signed document of ours", Err: err}
 	}
-	signed, err := t.check(doc.sigs, doc.hashed, packet.SigTypeText, p, doc.hashes)
+	signed, err := t.check(doc.sigs, doc.hashed, packet.SigTypeText, claim{purpose: p}, doc.hashes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +60,48 @@ func (t *Trust) OpenClear(data []byte, p Purpose) (*Signed, error) {
 // signature by a key that is pinned for the purpose. A refusal is a
 // *TrustError.
 func (t *Trust) CheckDetached(doc, sig []byte, p Purpose) (*Signed, error) {
+	return t.checkDetached(doc, sig, claim{purpose: p})
+}
+
+// CheckDestination is CheckDetached for what the far side of that name signed:
+// it must have at least one good signature by a key that is pinned for
+// PurposeDestination with that name. A key that speaks for another far side is
+// refused.
+func (t *Trust) CheckDestination(doc, sig []byte, name string) (*Signed, error) {
+	return t.checkDetached(doc, sig, claim{purpose: PurposeDestination, source: name})
+}
+
+// claim is what the signer of a document must be pinned for.
+type claim struct {
+	purpose Purpose
+	source  string // name of a destination; empty is any
+}
+
+func (c claim) String() string {
+	if c.source == "" {
+		return string(c.purpose)
+	}
+	return string(c.purpose) + " " + c.source
+}
+
+// command is what to type to pin a key for it, without the fingerprint.
+func (c claim) command() string {
+	text := "patchferry key pin … --purpose " + string(c.purpose)
+	switch {
+	case c.source != "":
+		return text + " --source " + c.source
+	case c.purpose == PurposeDestination:
+		return text + " --source NAME"
+	}
+	return text
+}
+
+func (t *Trust) checkDetached(doc, sig []byte, c claim) (*Signed, error) {
 	block, err := dearmorSignature(sig)
 	if err != nil {
 		return nil, &TrustError{Code: CodeSignature, Reason: "not a detached signature", Err: err}
 	}
-	signed, err := t.check(block, doc, packet.SigTypeBinary, p, nil)
+	signed, err := t.check(block, doc, packet.SigTypeBinary, c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +111,14 @@ func (t *Trust) CheckDetached(doc, sig []byte, p Purpose) (*Signed, error) {
 
 // check judges every signature of a block over what was hashed. hashes is
 // the Hash header of a clear-signed document.
-func (t *Trust) check(block, hashed []byte, kind packet.SignatureType, p Purpose, hashes []string) (*Signed, error) {
+func (t *Trust) check(block, hashed []byte, kind packet.SignatureType, c claim, hashes []string) (*Signed, error) {
 	sigs, errs, err := parseSignatures(block)
 	if err != nil {
 		return nil, &TrustError{Code: CodeSignature, Reason: "the signature block is malformed", Err: err}
 	}
 	out := &Signed{}
 	for i, s := range sigs {
-		signer, refusal := t.judge(s, errs[i], hashed, kind, p, hashes)
+		signer, refusal := t.judge(s, errs[i], hashed, kind, c, hashes)
 		if refusal != nil {
 			if len(sigs) > 1 {
 				refusal.Subject = fmt.Sprintf("signature %d of %d", i+1, len(sigs))
@@ -112,7 +149,7 @@ func mostTelling(refusals []*TrustError) *TrustError {
 	return refusals[0]
 }
 
-func (t *Trust) judge(s signature, parseErr error, hashed []byte, kind packet.SignatureType, p Purpose, hashes []string) (*Signer, *TrustError) {
+func (t *Trust) judge(s signature, parseErr error, hashed []byte, kind packet.SignatureType, c claim, hashes []string) (*Signer, *TrustError) {
 	if parseErr != nil {
 		return nil, &TrustError{Code: CodeSignature, Reason: "the signature cannot be read", Err: parseErr}
 	}
@@ -131,7 +168,7 @@ func (t *Trust) judge(s signature, parseErr error, hashed []byte, kind packet.Si
 		refusal.Fingerprint = key.of.fingerprint
 		return nil, refusal
 	}
-	pin, refusal := t.pinned(key.of.fingerprint, p, s.CreationTime)
+	pin, refusal := t.pinned(key.of.fingerprint, c, s.CreationTime)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -191,18 +228,20 @@ func (t *Trust) author(s signature, hashed []byte) (signingKey, *TrustError) {
 }
 
 // pinned finds the pin that covers a signature of that time.
-func (t *Trust) pinned(f Fingerprint, p Purpose, at time.Time) (Pin, *TrustError) {
+func (t *Trust) pinned(f Fingerprint, c claim, at time.Time) (Pin, *TrustError) {
 	day := layout.Date(at.UTC().Format(time.DateOnly))
 	refusal := &TrustError{
 		Code: CodeKey, Fingerprint: f,
-		Reason: fmt.Sprintf("the signature is right, but %s is not pinned for %s", f, p),
-		Next:   fmt.Sprintf("if the owner confirms the fingerprint: patchferry key pin %s --purpose %s", f, p),
+		Reason: fmt.Sprintf("the signature is right, but %s is not pinned for %s", f, c),
+		Next:   "if the owner confirms the fingerprint: " + c.command(),
 	}
 	for _, pin := range t.Pins.For("") {
 		switch {
 		case pin.Fingerprint != f:
-		case pin.Purpose != p:
-			refusal.Reason = fmt.Sprintf("the signature is right, but %s is pinned for %s, not for %s", f, pin.Purpose, p)
+		case pin.Purpose != c.purpose:
+			refusal.Reason = fmt.Sprintf("the signature is right, but %s is pinned for %s, not for %s", f, pin.Purpose, c)
+		case c.source != "" && pin.Source != c.source:
+			refusal.Reason = fmt.Sprintf("the signature is right, but %s is pinned for %s %s, not for %s", f, pin.Purpose, pin.Source, c)
 		case !pin.covers(day):
 			refusal.Reason = fmt.Sprintf("signed on %s, when the pin of %s does not hold", day, f)
 			refusal.Next = "look at not-before and not-after of the pin"

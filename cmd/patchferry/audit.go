@@ -104,6 +104,9 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 		}
 		a.note("%s", what)
 	}
+	if r.Absent > 0 {
+		a.note("%s not here, for bundles left them out: patchferry want --absent --to DIR asks for all", plural(r.Absent, "file of the catalog is", "files of the catalog are"))
+	}
 	if r.Silent > 0 {
 		a.note("silent by the pins of this side: %s of publishers (patchferry bulletin list says which, and why)", plural(r.Silent, "document", "documents"))
 	}

@@ -52,6 +52,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.exportCommand(),
 		a.importCommand(),
 		a.bundleCommand(),
+		a.receiptCommand(),
+		a.wantCommand(),
 		a.serveCommand(),
 		a.showCommand(),
 		a.bulletinCommand(),

@@ -30,6 +30,11 @@ configuration with a selection carries the selected updates, and what they need.
 what there is before the disk comes that brings it. --new-epoch starts a stream afresh,
 for when far sides can no longer follow: each operator there has to type the epoch in.
 
+--want FILE answers a want file that a far side sent back: it carries what is asked
+for, and what is newer than the bundle that the far side speaks of. The file is
+believed only with the signature beside it, by the key that is pinned for that far
+side; what it says has arrived is noted. What cannot be carried is named.
+
 A bundle has its name only when it is whole, signed and read back from the medium.
 Killed, or out of space, the same command completes it; --abandon gives it up.`
 
@@ -37,6 +42,7 @@ Killed, or out of space, the same command completes it; --abandon gives it up.`
 type exportFlags struct {
 	to, stream, volumeSize     string
 	after                      string
+	want, signature            string
 	since                      uint64
 	full, dryRun, abandon, raw bool
 	catalogOnly, newEpoch      bool
@@ -53,7 +59,8 @@ func (a *app) exportCommand() *cobra.Command {
 			"  patchferry export --to /media/disk --stream labs --since 12\n" +
 			"  patchferry export --to /media/disk --catalog-only\n" +
 			"  patchferry export --to /media/disk --new-epoch\n" +
-			"  patchferry export --to /media/disk --new-epoch --after /archive/main-e001-s000042",
+			"  patchferry export --to /media/disk --new-epoch --after /archive/main-e001-s000042\n" +
+			"  patchferry export --to /media/disk --want /media/back/WANT-plant-000041.json",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := a.load(cmd, nil)
@@ -74,6 +81,8 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.BoolVar(&f.catalogOnly, "catalog-only", false, "carry the catalog and the bulletins, and no content")
 	flags.BoolVar(&f.newEpoch, "new-epoch", false, "start the stream afresh with a full bundle of the next epoch")
 	flags.StringVar(&f.after, "after", "", "with --new-epoch, on a near side that was rebuilt: continue the stream of the earlier bundle in `DIR`")
+	flags.StringVar(&f.want, "want", "", "carry what the want `FILE` of a far side asks for")
+	flags.StringVar(&f.signature, "signature", "", "the signature `FILE` of the want file, where it is not beside it")
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
@@ -134,6 +143,11 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 			return opt, err
 		}
 	}
+	if f.want != "" {
+		if opt.Want, err = mirror.ReadReturned(f.want, f.signature); err != nil {
+			return opt, err
+		}
+	}
 	if f.to != "" {
 		opt.To, err = filepath.Abs(f.to)
 	}
@@ -147,10 +161,23 @@ func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
 		return mirror.OutboundStream{}, withHint(usageError("there is no stream %q", name),
 			"one of: %s; or a [[stream]] of that name in the configuration", strings.Join(c.StreamNames(), ", "))
 	}
+	return outboundStream(&s), nil
+}
+
+func outboundStream(s *config.Stream) mirror.OutboundStream {
 	return mirror.OutboundStream{
 		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
 		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every), Select: s.Selection(),
-	}, nil
+	}
+}
+
+// outboundStreams returns all streams of the configuration as mirror knows them.
+func outboundStreams(c *config.Config) []mirror.OutboundStream {
+	var all []mirror.OutboundStream
+	for i := range c.Streams {
+		all = append(all, outboundStream(&c.Streams[i]))
+	}
+	return all
 }
 
 func (a *app) printExport(r *mirror.ExportReport) error {
@@ -183,6 +210,7 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 			return err
 		}
 	}
+	a.noteLeftOut(r)
 	if r.FullAdvised {
 		a.note("the increment passes half of a full bundle: --full brings far sides that lost more up to date as well")
 	}
@@ -205,6 +233,20 @@ func (a *app) printSelected(s *mirror.ExportSelection) error {
 	}
 	return a.printf("  selected: %s, of these %d because others need them, and %d left out; %s, and %d left out\n",
 		plural(s.Updates, "update", "updates"), s.Prerequisites, s.LeftOut, plural(s.Notices, "document", "documents"), s.NoticesLeftOut)
+}
+
+// noteLeftOut names what a want file asks for and the bundle does not carry.
+func (a *app) noteLeftOut(r *mirror.ExportReport) {
+	if r.Wanted > 0 {
+		a.note("of what is asked for it carries %s", plural(r.Wanted, "object", "objects"))
+	}
+	for i := range r.LeftOut {
+		if i == maxFailures {
+			a.note("… and %d more left out; --json lists all", len(r.LeftOut)-i)
+			return
+		}
+		a.note("left out %s: %s", oneLine(r.LeftOut[i].WantedFile.String(), 200), r.LeftOut[i].Reason)
+	}
 }
 
 // explainExport gives the error of an export its exit status and the next

@@ -102,7 +102,7 @@ func (a *app) printImport(r *mirror.ImportReport) error {
 		a.note("%s before it never came here: %s; nothing that it needs is missing", plural(len(r.Missed), "bundle", "bundles"), seqs(r.Missed))
 	}
 	if r.Absent > 0 {
-		a.note("%s of the catalog %s not here: the bundle carries the catalog alone, and the next one with content brings them", plural(r.Absent, "object", "objects"), isOrAre(r.Absent))
+		a.note("it carries the catalog and leaves out %s that the near side holds; to ask for what is needed: patchferry want UPDATE… --to DIR, or --absent for all", plural(r.Absent, "file", "files"))
 	}
 	if r.Receipt != "" {
 		a.note("carry back: %s with its .asc", r.Receipt)

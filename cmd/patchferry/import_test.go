@@ -94,7 +94,7 @@ func TestFarSide(t *testing.T) {
 	}{
 		{[]string{"init", "far", "--dir", far, "--name", "plant", "--origin-key", origin, "--fingerprint", wrong, "--no-passphrase"}, exitUntrusted, "does not hold the key"},
 		{[]string{"init", "far", "--dir", far, "--name", "plant", "--origin-key", origin, "--no-passphrase"}, exitUsage, "needs --name, --origin-key and --fingerprint"},
-		{[]string{"init", "far", "--dir", far, "--name", "plant", "--origin-key", origin, "--fingerprint", fpr.Grouped(), "--no-passphrase"}, exitDone, "next: with a transfer bundle"},
+		{[]string{"init", "far", "--dir", far, "--name", "plant", "--origin-key", origin, "--fingerprint", fpr.Grouped(), "--no-passphrase"}, exitDone, "--purpose destination --source plant"},
 		{[]string{"config", "check"}, exitDone, "no errors, 0 sources, 0 warnings"},
 		{[]string{"sync"}, exitUsage, "patchferry import DIR"},
 		{[]string{"show", "KB835732"}, exitFailed, "patchferry import DIR"},

@@ -33,7 +33,18 @@ type farReport struct {
 	Name            string             `json:"name"`
 	Origin          verify.Fingerprint `json:"origin"`           // whose bundles are believed
 	SiteFingerprint verify.Fingerprint `json:"site_fingerprint"` // what a near side pins for receipts
+	SiteKey         string             `json:"site_key"`         // the file to carry there
+	NearSide        []string           `json:"near_side"`        // the commands to type there
 	Protected       bool               `json:"protected"`        // the key has a passphrase
+}
+
+// introduction is what makes a near side believe the receipts and want files of
+// this one: the key from the file, the fingerprint from another source.
+func (r *farReport) introduction() []string {
+	return []string{
+		"patchferry key add " + filepath.Base(r.SiteKey),
+		fmt.Sprintf("patchferry key pin %s --purpose %s --source %s", r.SiteFingerprint.Grouped(), verify.PurposeDestination, r.Name),
+	}
 }
 
 func (a *app) initFarCommand() *cobra.Command {
@@ -45,6 +56,10 @@ func (a *app) initFarCommand() *cobra.Command {
 signs the log of states and receipts; and pin the origin whose transfer bundles are
 believed: its public key from FILE (keys/origin.asc of the near side), and its full
 fingerprint, typed from another source than the file, as init near printed it.
+
+What comes back over the gap, receipts and want files, the near side believes once it
+has the site key and its fingerprint. Carry keys/site.asc there, read the fingerprint
+out by another way, and type the two commands that are printed at the end.
 
 The key is protected by a passphrase, which is asked for on a terminal or read from
 --passphrase-file. An interrupted init goes on where it stopped; one that is complete
@@ -59,8 +74,7 @@ changes nothing and fails.`,
 			if a.json {
 				return a.printJSON(r)
 			}
-			return a.printf("configuration  %s\nstore          %s\nkeys           %s\norigin         %s\nsite           %s\n\nnext: with a transfer bundle at hand\n  patchferry --config %s import DIR\n",
-				r.Config, r.Store, r.Keys, r.Origin.Grouped(), r.SiteFingerprint.Grouped(), r.Config)
+			return a.printFar(&r)
 		},
 	}
 	f := cmd.Flags()
@@ -71,6 +85,15 @@ changes nothing and fails.`,
 	f.BoolVar(&s.noPassphrase, "no-passphrase", false, "leave the key unprotected, for machines that start alone")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "`FILE` whose first line protects the key")
 	return cmd
+}
+
+func (a *app) printFar(r *farReport) error {
+	if err := a.printf("configuration  %s\nstore          %s\nkeys           %s\norigin         %s\nsite           %s\n\nnext: with a transfer bundle at hand\n  patchferry --config %s import DIR\n",
+		r.Config, r.Store, r.Keys, r.Origin.Grouped(), r.SiteFingerprint.Grouped(), r.Config); err != nil {
+		return err
+	}
+	return a.printf("\nwhere receipts or want files go back: carry %s to the near side and type there, with the fingerprint from another source than the file\n  %s\n",
+		r.SiteKey, strings.Join(r.NearSide, "\n  "))
 }
 
 // initFar makes everything, the configuration last: it is the mark that all the
@@ -104,6 +127,8 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if r.SiteFingerprint, err = makeKey(r.Keys, siteKey, s.setup); err != nil {
 		return r, err
 	}
+	r.SiteKey = filepath.Join(r.Keys, siteKey+".asc")
+	r.NearSide = r.introduction()
 	if _, err := (verify.KeyDir{Path: r.Keys}).Add(ctx, ring, r.Origin); err != nil {
 		return r, err
 	}

@@ -35,7 +35,11 @@ func reportPin(p verify.Pin) pinReport {
 // words says for what the pin stands, for people.
 func (p *pinReport) words() string {
 	text := "for " + string(p.Purpose)
-	if p.Source != "" {
+	switch {
+	case p.Source == "":
+	case p.Purpose == verify.PurposeDestination:
+		text += " " + p.Source
+	default:
 		text += " from sources " + p.Source
 	}
 	if p.Legacy {
@@ -95,14 +99,16 @@ and never corrected silently. Short key ids can be forged and are refused.
 Purposes: bulletin (what a publisher announces), origin (generations of a near
 side), destination (receipts of a far side), site (the states of this store).
 
---source limits a bulletin pin to sources whose name matches; --legacy lets it vouch
+--source limits a bulletin pin to sources whose name matches, and names the far side
+that a destination pin speaks for, which it must; --legacy lets a bulletin pin vouch
 by algorithms of its time (MD5, SHA-1, DSA and RSA of 1024 bits), for historical
 bulletins only; --not-after closes the door to signatures that are dated later, which
 is wise for a key that was retired.
 
 Where a source offered the key, its certificate is copied into the directory of keys.`,
 		Example: "  patchferry key pin 144A ED0A 57BE … --purpose bulletin --source 'cisa*' --note 'read out by phone'\n" +
-			"  patchferry key pin C374 0FC5 69A6 … --purpose bulletin --legacy --not-after 2013-12-31",
+			"  patchferry key pin C374 0FC5 69A6 … --purpose bulletin --legacy --not-after 2013-12-31\n" +
+			"  patchferry key pin 7E31 C0AA 2B54 … --purpose destination --source plant-1",
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := a.load(cmd, nil)
@@ -126,7 +132,7 @@ Where a source offered the key, its certificate is copied into the directory of 
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.purpose, "purpose", "", "`PURPOSE`: bulletin, origin, destination, site")
-	f.StringVar(&p.source, "source", "", "`GLOB` over the names of sources, for bulletin; all of them without it")
+	f.StringVar(&p.source, "source", "", "`GLOB` over the names of sources, for bulletin (all of them without it); the name of the far side, for destination")
 	f.BoolVar(&p.legacy, "legacy", false, "allow the algorithms of old bulletins")
 	f.StringVar(&p.notBefore, "not-before", "", "refuse signatures dated before this `DAY` (YYYY-MM-DD)")
 	f.StringVar(&p.notAfter, "not-after", "", "refuse signatures dated after this `DAY` (YYYY-MM-DD)")
@@ -194,6 +200,10 @@ func (p *pinning) pin(f verify.Fingerprint, now time.Time) (verify.Pin, error) {
 			return pin, usageError("%s: %w", d.flag, err)
 		}
 		*d.into = date
+	}
+	if pin.Purpose == verify.PurposeDestination && pin.Source == "" {
+		return pin, withHint(usageError("key pin --purpose destination needs the name of the far side that the key speaks for"),
+			"patchferry key pin … --purpose destination --source NAME")
 	}
 	// What else may be wrong, a list of pins says; this one is thrown away.
 	if err := new(verify.Pins).Add(pin); err != nil {

@@ -180,6 +180,9 @@ func explain(err error) error {
 	if refusal, ok := errors.AsType[*mirror.ImportError](err); ok && refusal.Next != "" {
 		err = withHint(err, "%s", refusal.Next)
 	}
+	if refusal, ok := errors.AsType[*mirror.ReceiptError](err); ok && refusal.Next != "" {
+		err = withHint(err, "%s", refusal.Next)
+	}
 	if space, ok := errors.AsType[*mirror.SpaceError](err); ok {
 		return withHint(err, "make %s of space on the disk of %s, then the same command again", humanize.Bytes(uint64(space.Need-space.Free)), space.Dir)
 	}

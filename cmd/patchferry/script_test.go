@@ -30,6 +30,7 @@ func TestScript(t *testing.T) {
 			"makekey": makeKeys, "readout": readOut, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
 			"farside": farSide, "same": same,
+			"fingerprint": intoVariable, "types": types,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

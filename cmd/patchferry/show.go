@@ -142,7 +142,11 @@ func (a *app) printUpdate(r showReport, another bool) error {
 func printFile(row func(name, value string), f *layout.File) {
 	row("file", f.Entry())
 	row("  url", f.URL)
-	if !f.Held {
+	switch {
+	case !f.Held && len(f.Evidence) > 0:
+		row("  held", "no, the bundle left it out; patchferry want UPDATE --to DIR asks for it")
+		return
+	case !f.Held:
 		row("  held", "no, only listed")
 		return
 	}

@@ -18,6 +18,7 @@ import (
 
 func (a *app) syncCommand() *cobra.Command {
 	var opt mirror.SyncOptions
+	var want, signature string
 	cmd := &cobra.Command{
 		Use:   "sync [SOURCE…]",
 		Short: "Refresh sources, download and check, publish a generation",
@@ -27,7 +28,12 @@ changed. Nothing new costs one request a source and writes nothing.
 
 A file that cannot be had, or that nothing vouches for, is named and stays listed;
 the others go on (exit status 3). Ctrl-C stops cleanly: what was complete is kept,
-what was begun is resumed by the same command.`,
+what was begun is resumed by the same command.
+
+--want FILE fetches, of all that is listed and not held, what the want file of a far
+side asks for, and no more. The file is believed only with the signature beside it,
+by the key that is pinned for that far side; patchferry export --want carries what
+came.`,
 		Example: "  patchferry sync\n  patchferry sync xp --dry-run",
 		Args:    arguments(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,6 +47,12 @@ what was begun is resumed by the same command.`,
 			if opt.Only, err = enabledSources(l, args); err != nil {
 				return err
 			}
+			if want != "" {
+				if opt.Want, err = mirror.ReadReturned(want, signature); err != nil {
+					return explain(err)
+				}
+			}
+			opt.Streams = outboundStreams(&l.Config)
 			return a.sync(cmd.Context(), &l.Config, opt)
 		},
 	}
@@ -48,6 +60,8 @@ what was begun is resumed by the same command.`,
 	f.BoolVar(&opt.DryRun, "dry-run", false, "ask publishers and say what would be done; change nothing")
 	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "publish the catalog without fetching files")
 	f.BoolVar(&opt.Recheck, "recheck", false, "look for every held file in the store and fetch again what is gone")
+	f.StringVar(&want, "want", "", "of what is listed, fetch what the want `FILE` of a far side asks for")
+	f.StringVar(&signature, "signature", "", "the signature `FILE` of the want file, where it is not beside it")
 	return cmd
 }
 
@@ -122,6 +136,7 @@ func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
 	}
+	a.noteWanted(r.Wanted)
 	if err := a.printNews(d, r.Notices); err != nil {
 		return err
 	}

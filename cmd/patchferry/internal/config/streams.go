@@ -9,11 +9,11 @@ import (
 )
 
 // Return is what comes back over the gap from the far sides of a stream:
-// diode for nothing, or receipt.
+// diode for nothing, receipt, or want.
 type Return string
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (v *Return) UnmarshalText(b []byte) error { return word(v, b, "diode", "receipt") }
+func (v *Return) UnmarshalText(b []byte) error { return word(v, b, "diode", "receipt", "want") }
 
 // Stream is what the near side sends to one audience.
 type Stream struct {
@@ -56,7 +56,7 @@ func (s *Stream) fields() []field {
 	return append([]field{
 		{"name", &s.Name, "The name of the stream, in the names of its transfer bundles: lower-case letters, digits and hyphens."},
 		{"audience", &s.Audience, "Destinations that may import the stream's bundles; empty is any."},
-		{"mode", &s.Mode, "What comes back over the gap: diode for nothing, then increments allow for two lost bundles in a row; receipt: increments start at what a receipt, or the operator, says has arrived."},
+		{"mode", &s.Mode, "What comes back over the gap: diode for nothing, then increments allow for two lost bundles in a row; receipt: increments start at what a receipt, or the operator, says has arrived; want: a bundle carries the catalog, and of its files those that a want file asks for."},
 		{"overlap", &s.Overlap, "How far back increments over a diode reach at least; 0 is 45 days."},
 		{"every", &s.Every, "When the next bundle is due after one: far sides warn when it is late. 0 promises nothing."},
 	}, s.Select.fields("select.")...)
