@@ -18,6 +18,8 @@ TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 # The race detector needs a C compiler; without one the tests run plain.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
+SHA256SUM := $(shell command -v sha256sum >/dev/null 2>&1 && echo sha256sum || echo shasum -a 256)
+
 STATICCHECK := .tools/staticcheck
 
 ##@ Use
@@ -38,6 +40,21 @@ install: build ## copy the program and its man pages to PREFIX (default ~/.local
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
 	install -m 0755 bin/patchferry '$(DESTDIR)$(PREFIX)/bin/patchferry'
 	install -m 0644 docs/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
+
+.PHONY: dist
+dist: ## build static programs for every platform that we name into dist/, with SHA256SUMS
+	rm -rf dist
+	mkdir dist
+	@for target in $(TARGETS); do \
+		os=$${target%/*}; arch=$${target#*/}; program=dist/patchferry-$$os-$$arch; \
+		if [ $$os = windows ]; then program=$$program.exe; fi; \
+		echo "build $$program"; \
+		GOOS=$$os GOARCH=$$arch $(BUILD) -o $$program ./cmd/patchferry; \
+	done
+	cp docs/bundle-format.md docs/keys.md testdata/verify-bundle.sh dist/
+	cp LICENSE dist/license.txt
+	cp NOTICE dist/notice.txt
+	cd dist && $(SHA256SUM) * > SHA256SUMS
 
 .PHONY: clean
 clean: ## remove what the build made
@@ -67,6 +84,15 @@ builds: ## compile for every platform that we name, without cgo
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/patchferry; \
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...; \
 	done
+
+.PHONY: dist-check
+dist-check: ## make dist, and again from a clone in another place: the same commit gives the same bytes
+	@if [ -n "$$(git status --porcelain)" ]; then echo 'commit first: a clone has what is committed'; exit 1; fi
+	$(MAKE) --no-print-directory dist
+	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
+	git clone --quiet --no-hardlinks . "$$again/elsewhere"; \
+	$(MAKE) --no-print-directory -C "$$again/elsewhere" dist; \
+	cmp dist/SHA256SUMS "$$again/elsewhere/dist/SHA256SUMS" && echo 'the same bytes'
 
 .PHONY: fuzz-short
 fuzz-short: ## run every fuzz test for FUZZTIME (default 5s)

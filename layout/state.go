@@ -157,12 +157,13 @@ type Outbound struct {
 type Exported struct {
 	Epoch      uint32    `json:"epoch"`
 	Seq        uint64    `json:"seq"`
-	Header     SignedRef `json:"header"` // HEADER.json and its signatures; the signature is zero until it is signed
-	Generation Position  `json:"generation"`
+	Header     SignedRef `json:"header"`     // HEADER.json and its signatures; the signature is zero until it is signed
+	Generation Position  `json:"generation"` // once it is exported with the signatures of all who signed it
 	Kind       string    `json:"kind"`
 	At         Time      `json:"at"`
-	Status     string    `json:"status"`        // begun, exported, burned
-	Want       ObjectRef `json:"want,omitzero"` // the want file that decided what is shipped; none where the seqs before it did
+	Status     string    `json:"status"`              // begun, exported, burned
+	Rotations  int       `json:"rotations,omitempty"` // how many of the state's it carries
+	Want       ObjectRef `json:"want,omitzero"`       // the want file that decided what is shipped; none where the seqs before it did
 	// VolumeSize is the size of a volume that the operator asked for, in bytes;
 	// 0 is no limit.
 	VolumeSize int64 `json:"volume_size,omitempty"`

@@ -202,8 +202,14 @@ func (m *Mirror) Again(ctx context.Context, opt AgainOptions) (*AgainReport, err
 	for _, v := range h.Volumes {
 		r.Bytes += v.Bytes
 	}
-	// What no far side would take is not handed out.
-	if r.Signers, err = (originVerifier{m.Trusted.Trust}).Verify(l.Header, l.HeaderSignatures); err != nil {
+	// What no far side would take is not handed out, be it one that has not seen
+	// a later change of keys.
+	rotations, err := m.rotationsAgain(ctx, l)
+	if err != nil {
+		return nil, m.goneAgain(opt, err)
+	}
+	origins := &OriginVerifier{Trust: m.Trusted.Trust, Known: rotations}
+	if r.Signers, err = origins.Verify(l.Header, l.HeaderSignatures); err != nil {
 		return nil, fmt.Errorf("the signatures of %s count no more: %w", r.Name, err)
 	}
 	w := &bundle.Writer{Source: m.Store, NoReadback: opt.NoReadback, Progress: m.exportProgress()}
@@ -241,6 +247,27 @@ func (m *Mirror) bundleAgain(ctx context.Context, header layout.SignedRef, at la
 		l.Volumes = append(l.Volumes, doc)
 	}
 	return l, nil
+}
+
+// rotationsAgain reads the changes of the origin's key that a bundle carries.
+func (m *Mirror) rotationsAgain(ctx context.Context, l *bundle.Lists) ([]verify.Rotation, error) {
+	files, err := l.Rotations()
+	if err != nil {
+		return nil, err
+	}
+	var all []verify.Rotation
+	for _, f := range files {
+		doc, err := m.readObject(ctx, f.Document)
+		if err != nil {
+			return nil, err
+		}
+		sig, err := m.readObject(ctx, f.Signature)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, verify.Rotation{Document: doc, Signature: sig})
+	}
+	return all, nil
 }
 
 // goneAgain says what to do about a bundle of which something is gone.

@@ -41,9 +41,11 @@ type Prover struct {
 	// over a gap is judged by its origin. nil takes the verdicts as recorded.
 	Judged func(ctx context.Context, n *layout.Notice) (*layout.Notice, error)
 
-	newest *trusted.State
-	tracks []track         // this side's own, or those of the streams that it follows, the newest generation first
-	log    []layout.Digest // of the states, newest first, back to the oldest of all tracks
+	newest  *trusted.State
+	origins *verify.Trust     // Trust with the rotations of newest followed
+	turns   []verify.Rotation // of newest
+	tracks  []track           // this side's own, or those of the streams that it follows, the newest generation first
+	log     []layout.Digest   // of the states, newest first, back to the oldest of all tracks
 }
 
 // track is what was published of one source of generations.
@@ -113,6 +115,9 @@ func (p *Prover) readLog(ctx context.Context) (err error) {
 	}
 	if p.newest == nil || len(p.newest.Positions()) == 0 {
 		return ErrNoEdition
+	}
+	if err := p.readRotations(ctx); err != nil {
+		return err
 	}
 	kept := p.openTracks()
 	for state := p.newest; ; {

@@ -31,6 +31,10 @@ type Proof struct {
 	// announce its update; at most 100. MoreBulletins were left out.
 	Bulletins     []BulletinProof
 	MoreBulletins int
+	// Rotations are the changes of the origin's key that lead to one that
+	// signed, in their order, and Keys has the certificates that they brought.
+	Rotations []RotationProof
+	Keys      *verify.Keyring
 	// Pins are those by which all this is believed, each once; the keys that
 	// they name are in the keyring, but for Missing.
 	Pins    []verify.Pin
@@ -104,6 +108,7 @@ func (p *Prover) Prove(ctx context.Context, m Match) (*Proof, error) {
 	if err := p.standing(ctx, proof); err != nil {
 		return nil, err
 	}
+	p.rotations(proof)
 	p.pins(proof)
 	return proof, nil
 }
@@ -139,7 +144,7 @@ func (p *Prover) edition(ctx context.Context, m Match, number uint64, at span) (
 	if e.Signature, err = p.Reader.Document(ctx, ref.Signature); err != nil {
 		return nil, fmt.Errorf("signature of %s: %w", subject, err)
 	}
-	if e.Signed, err = p.Reader.Trust.CheckDetached(e.Document, e.Signature, verify.PurposeOrigin); err != nil {
+	if e.Signed, err = p.origins.CheckDetached(e.Document, e.Signature, verify.PurposeOrigin); err != nil {
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
 	if e.Generation, err = layout.ParseGeneration(e.Signed.Text); err != nil {
@@ -309,6 +314,13 @@ func (p *Prover) pins(proof *Proof) {
 	for _, s := range slices.Concat(signers...) {
 		add(s.Pin)
 	}
+	for i := range proof.Rotations {
+		for _, f := range [...]string{proof.Rotations[i].Old, proof.Rotations[i].New} {
+			if pin, ok := p.origins.OriginPin(verify.Fingerprint(f)); ok {
+				add(pin)
+			}
+		}
+	}
 	for i := range proof.Bulletins {
 		for _, pin := range p.Trust.Pins.For(verify.PurposeBulletin) {
 			if string(pin.Fingerprint) == proof.Bulletins[i].Notice.Signer {
@@ -318,7 +330,7 @@ func (p *Prover) pins(proof *Proof) {
 	}
 	for _, f := range proof.Fingerprints() {
 		var certificate bytes.Buffer
-		if err := p.Trust.Keys.WriteCertificate(&certificate, f); errors.Is(err, fs.ErrNotExist) {
+		if err := proof.Keys.WriteCertificate(&certificate, f); errors.Is(err, fs.ErrNotExist) {
 			proof.Missing = append(proof.Missing, f)
 		}
 	}

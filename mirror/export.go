@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
-	"patchferry/verify"
 )
 
 // DefaultOverlap is how far back increments reach at least where nothing ever
@@ -59,7 +57,10 @@ type ExportOptions struct {
 	// After is a directory with an earlier bundle of the stream, for a near side
 	// that was rebuilt: the new epoch continues the origin and the stream that
 	// its header names, which an origin pinned here must have signed.
-	After string
+	After     string
+	Threshold int  // how many of the certificates that are pinned as origins must sign; 0 is 1
+	Unsigned  bool // leaves out the origin's own signature: others sign first (bundle.AddSignature)
+	Tools     []bundle.Tool
 }
 
 // ExportReport says what an export wrote, or would write.
@@ -76,10 +77,12 @@ type ExportReport struct {
 	Dir           string         `json:"dir,omitempty"`
 	Header        layout.Digest  `json:"header,omitzero"` // of HEADER.json
 	Signers       []string       `json:"signers,omitempty"`
-	Objects       int            `json:"objects"`        // that are shipped
-	Bytes         int64          `json:"bytes"`          // of these
-	Required      int            `json:"required"`       // objects that far sides must have already
-	RequiredBytes int64          `json:"required_bytes"` // of these
+	Unfinished    bool           `json:"unfinished,omitempty"` // it waits for signatures, and is called NAME.partial
+	Rotations     int            `json:"rotations,omitempty"`  // changes of the origin's key that it carries
+	Objects       int            `json:"objects"`              // that are shipped
+	Bytes         int64          `json:"bytes"`                // of these
+	Required      int            `json:"required"`             // objects that far sides must have already
+	RequiredBytes int64          `json:"required_bytes"`       // of these
 	Volumes       []ExportVolume `json:"volumes"`
 	Skipped       []uint64       `json:"skipped,omitempty"`      // seqs that were burned
 	Wanted        int            `json:"wanted,omitempty"`       // objects that are shipped because a want file asks for them
@@ -123,7 +126,9 @@ func noExport(next, format string, args ...any) error {
 // seq is completed with these bytes, or burned: an export that was interrupted,
 // at whatever point, is completed by the same call, and with opt.Abandon its
 // seq is given up and named as skipped by the next. A bundle has its name only
-// when it is whole, signed and read back.
+// when it is whole, signed by as many as opt.Threshold says, and read back: until
+// then the error is a *SignaturesError, and the same call ends what others have
+// signed meanwhile (bundle.AddSignature).
 func (m *Mirror) Export(ctx context.Context, opt ExportOptions) (*ExportReport, error) {
 	if opt.Stream.Name == "" {
 		opt.Stream.Name = "main"
@@ -219,8 +224,7 @@ func (x *export) run(ctx context.Context) (*ExportReport, error) {
 		}
 	}
 	if strings.HasSuffix(made.Dir, ".partial") {
-		signer := &provenSigner{origin: x.m.Origin, trust: x.m.Trusted.Trust}
-		if err := bundle.AddSignature(ctx, made.Dir, signer, x.content.Header.Created.Time()); err != nil {
+		if err := x.sign(ctx, made.Dir, r); err != nil || r.Unfinished {
 			return r, err
 		}
 	}
@@ -255,7 +259,7 @@ func (x *export) plan() (*ExportReport, error) {
 	r := &ExportReport{
 		Stream: h.StreamName, Epoch: h.Epoch, Seq: h.Seq, Kind: h.Kind, Since: h.SinceSeq,
 		Generation: h.Generation.Number, StateRoot: h.StateRoot, Name: h.Name(),
-		Required: len(x.required), Skipped: h.Skipped, Resumed: x.content.Recorded != nil,
+		Required: len(x.required), Rotations: len(x.content.Rotations), Skipped: h.Skipped, Resumed: x.content.Recorded != nil,
 		Selected: x.carried.selected, NewEpoch: x.beginsEpoch, After: x.after,
 	}
 	for _, ref := range x.required {
@@ -281,7 +285,7 @@ func (x *export) explain(err error) error {
 	}
 	return &ExportError{
 		Problem: fmt.Sprintf("%s was begun and cannot be completed as it was: %v", name, err),
-		Next:    "the same command with an empty directory completes it; --abandon gives its seq up",
+		Next:    "the same command, with the same --with-tools and an empty directory completes it; --abandon gives its seq up",
 	}
 }
 
@@ -299,43 +303,4 @@ func (m *Mirror) exportProgress() func(bundle.Progress) {
 		m.report(Event{Kind: EventBytes, Bytes: p.Done - last.Done})
 		last.Done = p.Done
 	}
-}
-
-// provenSigner signs with the origin's key, and gives nothing away that would
-// be refused here.
-type provenSigner struct {
-	origin bundle.Signer
-	trust  detachedChecker
-}
-
-// detachedChecker checks detached signatures; *verify.Trust is one.
-type detachedChecker interface {
-	CheckDetached(doc, sig []byte, p verify.Purpose) (*verify.Signed, error)
-}
-
-// Sign implements bundle.Signer.
-func (s *provenSigner) Sign(doc []byte, at time.Time) ([]byte, error) {
-	sig, err := s.origin.Sign(doc, at)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.trust.CheckDetached(doc, sig, verify.PurposeOrigin)
-	return sig, err
-}
-
-// originVerifier lets the pinned origins count.
-type originVerifier struct{ trust detachedChecker }
-
-// Verify implements bundle.Verifier.
-func (v originVerifier) Verify(doc, sig []byte) ([]string, error) {
-	signed, err := v.trust.CheckDetached(doc, sig, verify.PurposeOrigin)
-	if err != nil {
-		return nil, err
-	}
-	var signers []string
-	for _, s := range signed.Signers {
-		signers = append(signers, s.Fingerprint.String())
-	}
-	slices.Sort(signers)
-	return signers, nil
 }

@@ -14,6 +14,7 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror/bundle"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // export is one bundle while it is made.
@@ -31,6 +32,7 @@ type export struct {
 	wantRef     layout.ObjectRef // its document
 	wanted      map[layout.Digest]bool
 	leftOut     []LeftOut
+	rotations   []verify.Rotation // of the state
 }
 
 // newExport decides what goes into the next bundle of a stream, or into the
@@ -64,7 +66,14 @@ func (m *Mirror) newExport(ctx context.Context, state *trusted.State, opt Export
 			return nil, err
 		}
 	}
-	return x, x.gather(ctx, &out)
+	x.content.Tools = opt.Tools
+	if err := x.carry(ctx, &out); err != nil {
+		return nil, err
+	}
+	if err := x.gather(ctx, &out); err != nil {
+		return nil, err
+	}
+	return x, x.mayFinish(ctx)
 }
 
 // resume takes over the header that was recorded for a seq, and the generation

@@ -132,7 +132,7 @@ func (m *Mirror) earlierHeader(ctx context.Context, dir string) (*bundle.Header,
 }
 
 func (m *Mirror) verifiedHeader(ctx context.Context, dir string) (*bundle.Header, layout.Digest, error) {
-	b, err := bundle.Open(ctx, []string{dir}, originVerifier{m.Trusted.Trust}, bundle.ReadOptions{})
+	b, err := bundle.Open(ctx, []string{dir}, &OriginVerifier{Trust: m.Trusted.Trust}, bundle.ReadOptions{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, layout.Digest{}, noExport("name the folder of an earlier bundle", "%v", err)
 	}

@@ -26,7 +26,7 @@ func (x *export) record(ctx context.Context, header []byte) error {
 	h, name := &x.content.Header, x.opt.Stream.Name
 	entry := layout.Exported{
 		Epoch: h.Epoch, Seq: h.Seq, Header: layout.SignedRef{Document: doc}, Generation: x.carried.position,
-		Kind: string(h.Kind), At: h.Created, Status: statusBegun, VolumeSize: x.volumeSize, Want: x.wantRef,
+		Kind: string(h.Kind), At: h.Created, Status: statusBegun, VolumeSize: x.volumeSize, Rotations: len(x.content.Rotations), Want: x.wantRef,
 	}
 	was := x.state
 	x.state, err = x.m.Writer.Publish(ctx, was, func(s *layout.State) error {
@@ -36,6 +36,8 @@ func (x *export) record(ctx context.Context, header []byte) error {
 			return errors.New("a prune began meanwhile; run patchferry export again")
 		case s.Origin != was.Origin, !sameLedger(out, was.Outbound[name]):
 			return fmt.Errorf("stream %s was exported meanwhile by another writer; run patchferry export again", name)
+		case !slices.Equal(s.Rotations, was.Rotations):
+			return errors.New("the origin's key was changed meanwhile; run patchferry export again")
 		case !holdsGeneration(s, *was.Generation): // it has every file of a selection, too
 			return fmt.Errorf("generation %d is gone; run patchferry export again", was.Generation.Number)
 		}
@@ -70,7 +72,7 @@ func setOutbound(s *layout.State, name string, out layout.Outbound) {
 // finish opens what is on the medium as any reader would, and notes it as
 // exported. It returns who signed it.
 func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []string, err error) {
-	b, err := bundle.Open(ctx, []string{done.Dir}, originVerifier{x.m.Trusted.Trust}, bundle.ReadOptions{})
+	b, err := bundle.Open(ctx, []string{done.Dir}, x.verifier(x.threshold()), bundle.ReadOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +92,10 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 	if err != nil {
 		return nil, fmt.Errorf("keep its lists: %w", err)
 	}
+	position, err := x.generationSigned(ctx, done.Dir, len(b.Header().Volumes))
+	if err != nil {
+		return nil, err
+	}
 	h, name := &x.content.Header, x.opt.Stream.Name
 	x.state, err = x.m.Writer.Publish(ctx, x.state, func(s *layout.State) error {
 		out := s.Outbound[name]
@@ -97,7 +103,7 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 		if !ok || begun.Header.Document.SHA256 != done.Digest {
 			return fmt.Errorf("seq %d of stream %s was ended by another writer", h.Seq, name)
 		}
-		begun.Status, begun.Header.Signature, begun.Lists = statusExported, ref, lists
+		begun.Status, begun.Header.Signature, begun.Lists, begun.Generation = statusExported, ref, lists, position
 		out.Exports = slices.Clone(out.Exports)
 		out.Exports[0] = begun
 		trimLedger(&out, &x.opt.Stream, x.m.now())

@@ -223,7 +223,7 @@ func (x *export) worthwhile(out *layout.Outbound) error {
 		return nil
 	}
 	for _, e := range exportedOf(out) {
-		if e.Seq == x.want.Seq && e.Generation != x.carried.position {
+		if e.Seq == x.want.Seq && e.Generation.Generation.Document != x.carried.position.Generation.Document {
 			return nil
 		}
 	}

@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -62,6 +61,9 @@ type importing struct {
 	report *ImportReport
 	judged bool            // the bulletins were, in this run
 	absent []layout.Digest // contents that a bundle of the catalog alone leaves out; ascending
+
+	known   []verify.Rotation // that were accepted here before
+	origins *OriginVerifier   // of the last reading of the bundle
 }
 
 // Import verifies the transfer bundle in the directories (docs/bundle-format.md
@@ -91,6 +93,9 @@ func (m *Mirror) Import(ctx context.Context, dirs []string, opt ImportOptions) (
 
 // run is the import from the header on.
 func (i *importing) run(ctx context.Context, dirs []string) error {
+	if err := i.remember(ctx); err != nil {
+		return err
+	}
 	var err error
 	if i.b, err = bundle.Open(ctx, dirs, i.verifier(), i.opt.Limits); err != nil {
 		return err
@@ -176,7 +181,10 @@ func (i *importing) place(ctx context.Context) error {
 	}
 	arrived, err := i.follows(accepted)
 	i.report.arrived(arrived)
-	return err
+	if err != nil {
+		return err
+	}
+	return i.rotations(arrived.epoch)
 }
 
 // stream makes sure that the bundle is of a stream that this side follows.
@@ -252,37 +260,4 @@ func (i *importing) settle(ctx context.Context, err error) error {
 	name, failed := i.writeReceipt(refusal)
 	i.report.Receipt = name
 	return errors.Join(err, failed)
-}
-
-// verifier holds signatures to the pins of this side.
-func (i *importing) verifier() *OriginVerifier {
-	return &OriginVerifier{Trust: i.m.Trusted.Trust, Threshold: i.opt.Threshold}
-}
-
-// OriginVerifier says whose signatures of a bundle count: those by
-// certificates that are pinned as origins, each once. It may be used
-// concurrently.
-type OriginVerifier struct {
-	Trust     trusted.Checker
-	Threshold int // how many certificates must have signed; 0 is 1
-}
-
-// Verify implements bundle.Verifier. Every refusal is a *bundle.Error.
-func (v *OriginVerifier) Verify(doc, sig []byte) ([]string, error) {
-	signed, err := v.Trust.CheckDetached(doc, sig, verify.PurposeOrigin)
-	if distrust, ok := errors.AsType[*verify.TrustError](err); ok {
-		return nil, &bundle.Error{Code: bundle.Code(distrust.Code), Where: bundle.HeaderFile, Reason: "is not signed by the keys that are trusted", Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	var signers []string
-	for _, s := range signed.Signers {
-		signers = append(signers, s.Fingerprint.String())
-	}
-	if want := max(v.Threshold, 1); len(signers) < want {
-		return nil, &bundle.Error{Code: CodeThreshold, Where: bundle.HeaderFile,
-			Reason: fmt.Sprintf("is signed by %d of the %d certificates that must sign", len(signers), want)}
-	}
-	return signers, nil
 }

@@ -13,7 +13,7 @@ import (
 // accepted (docs/bundle-format.md); those of a bundle by itself are in package
 // bundle.
 const (
-	CodeKey          bundle.Code = "key"          // unknown, not pinned as an origin, expired or revoked
+	CodeKey          bundle.Code = bundle.CodeKey // unknown, not pinned as an origin, expired or revoked
 	CodeThreshold    bundle.Code = "threshold"    // fewer certificates signed than the operator demands
 	CodeWeak         bundle.Code = "weak"         // an algorithm that proves nothing
 	CodeAudience     bundle.Code = "audience"     // of another origin or stream, or for another destination
@@ -142,12 +142,14 @@ func NextAfter(e *bundle.Error) string {
 	}
 	altered := e.Code == bundle.CodeSignature && (distrust == nil || distrust.Err != nil)
 	switch {
+	case e.Code == CodeKey:
+		return "ask the near side with which key it signs now, over another way than this medium; patchferry key list says which count here"
 	case distrust != nil && distrust.Next != "" && !altered:
 		return distrust.Next
 	case e.Code == bundle.CodeSignature:
 		return "get the bundle again from whoever made it; if it is the same there, ask them who changed it"
 	case e.Code == CodeThreshold:
-		return "have the missing people sign it on the near side"
+		return "another of the pinned keys signs it, too: patchferry bundle sign DIR --key FILE, then on the near side patchferry export --to DIR"
 	}
-	return "ask the near side with which key it signs now, over another way than this medium: patchferry key list"
+	return "the near side puts a stronger key in the place of its own: patchferry key rotate; then patchferry export --to DIR"
 }

@@ -28,6 +28,9 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 		return err
 	}
 	defer b.Close() // it was only read
+	if err := i.rotations(i.report.NewEpoch); err != nil {
+		return err
+	}
 	if err := b.Waiting(); err != nil {
 		return err
 	}
@@ -171,6 +174,10 @@ func (i *importing) publish(ctx context.Context, position layout.Position, lists
 	if err != nil {
 		return err
 	}
+	brought, err := i.putRotations(ctx)
+	if err != nil {
+		return err
+	}
 	state, err := i.m.Writer.Publish(ctx, i.state, func(s *layout.State) error {
 		if s.Prune != nil {
 			return errors.New("a prune began meanwhile; the same command again")
@@ -179,6 +186,9 @@ func (i *importing) publish(ctx context.Context, position layout.Position, lists
 			return err
 		}
 		if _, err := i.follows(s.Streams); err != nil {
+			return err
+		}
+		if err := i.accept(s, brought); err != nil {
 			return err
 		}
 		i.m.land(s)

@@ -37,6 +37,7 @@ type ImportReport struct {
 	Absent     int                `json:"absent,omitempty"`       // held files that a catalog-only bundle left out
 	Unpinned   []string           `json:"unpinned,omitempty"`     // notices whose key is not pinned here: they announce nothing
 	Ignored    []string           `json:"ignored_keys,omitempty"` // keys in the bundle that nobody pinned
+	Rotations  []RotationReport   `json:"rotations,omitempty"`    // changes of the origin's key that were accepted with it
 	State      uint64             `json:"state,omitempty"`        // that publishes it
 	Generation uint64             `json:"generation,omitempty"`   // of the origin
 	Counts     *layout.Counts     `json:"counts,omitempty"`       // of the generation

@@ -122,7 +122,11 @@ func (m *Mirror) putGeneration(ctx context.Context, gen *layout.Generation) (lay
 	if err != nil {
 		return layout.Position{}, err
 	}
-	sig, err := m.Origin.Sign(doc, m.now())
+	signer, err := m.proven(ctx)
+	if err != nil {
+		return layout.Position{}, err
+	}
+	sig, err := signer.Sign(doc, m.now())
 	if err != nil {
 		return layout.Position{}, fmt.Errorf("sign generation %d: %w", gen.Number, err)
 	}

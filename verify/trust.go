@@ -17,6 +17,8 @@ type Trust struct {
 	Keys  *Keyring         // nil is empty
 	Pins  *Pins            // nil is empty: nothing is trusted
 	Clock func() time.Time // nil is time.Now
+
+	turns []*layout.Rotation // that were followed, in their order
 }
 
 // Signed is what was signed, and by whom. There is no other way to come by
@@ -36,6 +38,9 @@ type Signer struct {
 	Algorithm   string      // "ed25519", "rsa4096"
 	Hash        string      // "SHA512"
 	Pin         Pin         // why it is believed
+	// Ended is the rotation that has put another key in the place of this one
+	// since; nil where it is in force.
+	Ended *layout.Rotation
 }
 
 // OpenClear checks a clear-signed document and returns its text. It must have
@@ -172,6 +177,13 @@ func (t *Trust) judge(s signature, parseErr error, hashed []byte, kind packet.Si
 	if refusal != nil {
 		return nil, refusal
 	}
+	var ended *layout.Rotation
+	if c.purpose == PurposeOrigin {
+		ended = t.ended(key.of.fingerprint)
+	}
+	if refusal := judgeEnd(key.of.fingerprint, ended, s.CreationTime); refusal != nil {
+		return nil, refusal
+	}
 	algorithm, _ := rules.algorithm(key.PublicKey)
 	return &Signer{
 		Fingerprint: key.of.fingerprint,
@@ -180,6 +192,7 @@ func (t *Trust) judge(s signature, parseErr error, hashed []byte, kind packet.Si
 		Algorithm:   algorithm,
 		Hash:        hashName(s.Hash),
 		Pin:         pin,
+		Ended:       ended,
 	}, nil
 }
 
@@ -249,6 +262,9 @@ func (t *Trust) pinned(f Fingerprint, c claim, at time.Time) (Pin, *TrustError) 
 		default:
 			return pin, nil
 		}
+	}
+	if r := t.brought(f); r != nil && c.purpose == PurposeOrigin {
+		return succeeds(r), nil
 	}
 	return Pin{}, refusal
 }

@@ -16,7 +16,7 @@ func (a *app) bundleCommand() *cobra.Command {
 		Short: "Look at transfer bundles, check them, keep track of them, and write them again",
 	}
 	group(cmd)
-	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleListCommand(), a.bundleConfirmCommand(), a.bundleAgainCommand())
+	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleSignCommand(), a.bundleListCommand(), a.bundleConfirmCommand(), a.bundleAgainCommand())
 	return cmd
 }
 

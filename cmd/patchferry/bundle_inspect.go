@@ -64,12 +64,18 @@ func (a *app) printBundle(r *bundle.Report) error {
 	row("volumes", "%d of %d here", len(r.Present), len(h.Volumes))
 	row("header", "%s", r.Digest)
 	row("state root", "%s", h.StateRoot)
-	signers, checked := strings.Join(r.Signers, ", "), "the header alone; the rest: patchferry bundle verify DIR"
-	if r.Files > 0 {
-		checked = fmt.Sprintf("%s, %s", plural(r.Files, "file", "files"), humanize.Bytes(uint64(r.Bytes)))
+	if r.Rotations > 0 {
+		row("keys", "%s of the origin's key", plural(r.Rotations, "change", "changes"))
 	}
+	for _, name := range r.IgnoredKeys {
+		row("ignored", "%s: a key in the bundle counts for nothing", name)
+	}
+	signers, checked := strings.Join(r.Signers, ", "), "the header alone; the rest: patchferry bundle verify DIR"
 	if !r.Verified {
 		signers, checked = "not checked: patchferry bundle verify DIR", "nothing"
+	}
+	if r.Files > 0 {
+		checked = fmt.Sprintf("%s, %s", plural(r.Files, "file", "files"), humanize.Bytes(uint64(r.Bytes)))
 	}
 	row("signed by", "%s", signers)
 	row("checked", "%s", checked)

@@ -24,9 +24,11 @@ generation, its volumes, every file and every line of its lists. The medium is o
 read, and no store is needed. Whether a far side would take it depends on what that
 has accepted before; import says so.
 
-The keys are those that the configuration pins as origins; with --key no configuration
-is needed, and the certificates in FILE count, whoever they belong to: compare the
-fingerprints that are printed.`,
+The keys are those that the configuration pins as origins, or to which the store knows
+that they were changed, as many of them as origin.threshold demands; with --key no
+configuration is needed, and the certificates in FILE count, whoever they belong to:
+compare the fingerprints that are printed. Changes of the origin's key that the bundle
+carries are followed either way.`,
 		Example: "  patchferry bundle verify /media/disk --key origin.asc",
 		Args:    arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +51,11 @@ func (a *app) bundleVerifier(cmd *cobra.Command, file string) (*mirror.OriginVer
 			return nil, withHint(err, "patchferry bundle verify DIR --key FILE")
 		}
 		trust, err := readTrust(&l.Config)
-		return &mirror.OriginVerifier{Trust: trust, Threshold: l.Origin.Threshold}, err
+		if err != nil {
+			return nil, err
+		}
+		known, err := acceptedRotations(cmd.Context(), &l.Config)
+		return &mirror.OriginVerifier{Trust: trust, Threshold: l.Origin.Threshold, Known: known}, err
 	}
 	ring, err := a.readKeys(file)
 	if err != nil {
@@ -92,7 +98,7 @@ func explainBundle(err error) error {
 		case bundle.CodeIncomplete:
 			return withHint(withCode(exitPart, err), "copy the bundle again")
 		}
-		return withCode(exitUntrusted, err)
+		return withHint(withCode(exitUntrusted, err), "%s", mirror.NextAfter(bad))
 	}
 	if waiting, ok := errors.AsType[*bundle.WaitingError](err); ok {
 		return withCode(exitPart, fmt.Errorf("what is here is right; %w", waiting))

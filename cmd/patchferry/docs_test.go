@@ -165,6 +165,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"key add":         {keyAddReport{}},
 		"key pin":         {keyPinReport{}},
 		"key remove":      {keyRemoveReport{}},
+		"key rotate":      {rotateReport{}},
 		"key list":        {keyEntry{}, verify.DocumentedKey{}},
 		"status":          {statusReport{}},
 		"audit":           {mirror.AuditReport{}},

@@ -105,6 +105,7 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 	if c.TLS.Cert != "" {
 		findings = append(findings, checkCertificate(c, time.Now()))
 	}
+	findings = append(findings, checkOrigins(ctx, c)...)
 	findings = append(findings, checkStreams(c, status.Streams)...)
 	findings = append(findings, checkHooks(c)...)
 	if trust, err := readTrust(c); err == nil { // else checkKeys says why

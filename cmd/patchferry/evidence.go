@@ -91,7 +91,7 @@ func (a *app) evidence(ctx context.Context, s *site, names []string, o evidenceO
 	if err != nil {
 		return err
 	}
-	report, err := d.write(ctx, p, &evidenceCase{Proof: proof, keys: s.trust.Keys, noContent: o.noContent})
+	report, err := d.write(ctx, p, &evidenceCase{Proof: proof, keys: proof.Keys, noContent: o.noContent})
 	if err = errors.Join(err, d.close(err == nil)); err != nil {
 		return fmt.Errorf("write the evidence to %s: %w", dir, err)
 	}

@@ -28,6 +28,7 @@ func (c *evidenceCase) check(r *evidenceReport) string {
 	fmt.Fprintf(&l.b, "\n   sed -n 's/^    [$] //p' CHECK.txt | sh -e && echo checked\n")
 	c.checkArrival(l)
 	c.checkKeys(l)
+	c.checkRotations(l)
 	c.checkEdition(l, "The newest catalog that names the file", "", c.Newest)
 	c.checkFile(l)
 	c.checkSince(l)

@@ -157,7 +157,7 @@ func (d *dossier) object(ctx context.Context, p *mirror.Prover, name string, ref
 // write writes the whole folder, the sums last.
 func (d *dossier) write(ctx context.Context, p *mirror.Prover, c *evidenceCase) (*evidenceReport, error) {
 	for _, part := range []func(context.Context, *mirror.Prover, *evidenceCase) error{
-		d.writeEditions, d.writeChain, d.writeBulletins, d.writeKeys, d.writeContent,
+		d.writeEditions, d.writeChain, d.writeRotations, d.writeBulletins, d.writeKeys, d.writeContent,
 	} {
 		if err := part(ctx, p, c); err != nil {
 			return nil, err

@@ -45,6 +45,7 @@ type evidenceReport struct {
 	MoreBulletins int                `json:"more_bulletins,omitempty"`
 	Compare       []evidenceKey      `json:"compare"`
 	Pins          []pinReport        `json:"pins"`
+	Rotations     []evidenceRotation `json:"rotations,omitempty"` // of the origin's key, that lead to one that signed
 }
 
 // evidenceEdition is a state and the generation that it publishes.
@@ -136,6 +137,9 @@ func (c *evidenceCase) report() *evidenceReport {
 			k.Key = keyName(f)
 		}
 		r.Compare = append(r.Compare, k)
+	}
+	for i := range c.Rotations {
+		r.Rotations = append(r.Rotations, evidenceRotation{c.Rotations[i].RotationReport, rotationName(i), rotationName(i) + ".asc"})
 	}
 	for _, p := range c.Pins {
 		r.Pins = append(r.Pins, reportPin(p))

@@ -36,7 +36,15 @@ believed only with the signature beside it, by the key that is pinned for that f
 side; what it says has arrived is noted. What cannot be carried is named.
 
 A bundle has its name only when it is whole, signed and read back from the medium.
-Killed, or out of space, the same command completes it; --abandon gives it up.`
+Killed, or out of space, the same command completes it; --abandon gives it up.
+
+Where origin.threshold demands several signatures, the bundle keeps the name
+NAME.partial until others have signed it, each on a machine of their own, with
+patchferry bundle sign (exit status 3); then the same command here ends it.
+
+--with-tools brings programs along for a far side that has none yet. They are a
+convenience and prove nothing (README.txt on the medium says so): an import neither
+runs nor keeps them.`
 
 // exportFlags are the flags of export.
 type exportFlags struct {
@@ -46,6 +54,8 @@ type exportFlags struct {
 	since                      uint64
 	full, dryRun, abandon, raw bool
 	catalogOnly, newEpoch      bool
+	unsigned                   bool
+	tools                      string
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -55,6 +65,7 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "Write a transfer bundle for the far side",
 		Long:  exportHelp,
 		Example: "  patchferry export --to /media/disk\n" +
+			"  patchferry export --to /media/disk --with-tools=dist\n" +
 			"  patchferry export --dry-run --volume-size dvd\n" +
 			"  patchferry export --to /media/disk --stream labs --since 12\n" +
 			"  patchferry export --to /media/disk --catalog-only\n" +
@@ -86,6 +97,9 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be written, with the bytes of each volume, and write nothing")
 	flags.BoolVar(&f.abandon, "abandon", false, "give up the bundle that was begun and not finished, and write the next")
+	flags.BoolVar(&f.unsigned, "unsigned", false, "stop before the origin's own signature: others sign first, see patchferry bundle sign")
+	flags.StringVar(&f.tools, "with-tools", "", "put this program into the folder tools, with all that SHA256SUMS beside it lists; or what make dist left in `DIR`")
+	flags.Lookup("with-tools").NoOptDefVal = besideProgram
 	flags.BoolVar(&f.raw, "no-readback", false, "do not read everything back from the medium")
 	return cmd
 }
@@ -110,13 +124,24 @@ func (a *app) runExport(ctx context.Context, c *config.Config, f *exportFlags) e
 	show.start()
 	r, err := j.Export(ctx, opt)
 	show.stop()
-	if err != nil {
+	waits, unfinished := errors.AsType[*mirror.SignaturesError](err)
+	if err != nil && !unfinished {
 		return err
 	}
+	print := a.printExport
 	if a.json {
-		return a.printJSON(r)
+		print = func(r *mirror.ExportReport) error { return a.printJSON(r) }
 	}
-	return a.printExport(r)
+	if failed := print(r); failed != nil {
+		return failed
+	}
+	if unfinished {
+		return withHint(waits, "%s", signingHint(r.Dir))
+	}
+	if r.Unfinished && !a.json && !r.DryRun {
+		a.note("next: %s", signingHint(r.Dir))
+	}
+	return nil
 }
 
 // exportOptions turns flags and configuration into what mirror is asked for.
@@ -136,10 +161,16 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 		Stream: stream,
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
 		CatalogOnly: f.catalogOnly, NewEpoch: f.newEpoch,
+		Threshold: c.Origin.Threshold, Unsigned: f.unsigned,
 		Tool: "patchferry " + currentBuild().Version,
 	}
 	if f.after != "" {
 		if opt.After, err = filepath.Abs(f.after); err != nil {
+			return opt, err
+		}
+	}
+	if f.tools != "" {
+		if opt.Tools, err = bundleTools(f.tools); err != nil {
 			return opt, err
 		}
 	}
@@ -185,6 +216,8 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	switch {
 	case r.DryRun:
 		verb = "would export"
+	case r.Unfinished:
+		verb = "wrote, not finished,"
 	case r.Resumed:
 		verb = "completed"
 	}
@@ -233,6 +266,12 @@ func (a *app) printSelected(s *mirror.ExportSelection) error {
 	}
 	return a.printf("  selected: %s, of these %d because others need them, and %d left out; %s, and %d left out\n",
 		plural(s.Updates, "update", "updates"), s.Prerequisites, s.LeftOut, plural(s.Notices, "document", "documents"), s.NoticesLeftOut)
+}
+
+// signingHint says how a bundle comes by the signatures that it waits for.
+func signingHint(dir string) string {
+	return "whoever else signs, on a machine of their own: patchferry bundle sign DIR --key FILE, DIR being " + filepath.Base(dir) +
+		" or a copy; then here, with all signatures in it: patchferry export --to " + filepath.Dir(dir)
 }
 
 // noteLeftOut names what a want file asks for and the bundle does not carry.

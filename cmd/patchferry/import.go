@@ -121,6 +121,9 @@ func (a *app) printImported(r *mirror.ImportReport) error {
 	if r.First {
 		fmt.Fprintf(&b, "origin      %s\nstream      %s (%s), followed from now on\n", r.Origin, r.StreamName, r.Stream)
 	}
+	for _, t := range r.Rotations {
+		fmt.Fprintf(&b, "origin key  %s\n", rotated(t))
+	}
 	fmt.Fprintf(&b, "signed by   %s\nstate root  %s\n", strings.Join(r.Signers, ", "), r.StateRoot)
 	if r.Status == mirror.StatusChecked {
 		fmt.Fprintf(&b, "%s is right; dry run, nothing was changed\n", r.Bundle)

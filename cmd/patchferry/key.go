@@ -20,14 +20,14 @@ import (
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "List, add, pin and remove trusted keys",
+		Short: "List, add, pin and remove trusted keys, and rotate the origin's own",
 		Long: `The keys that count. A key file in the directory keys proves nothing: a key is
 believed when its full fingerprint is pinned, for one purpose. The fingerprint is
 typed from a second source (a letter, a telephone call, a book), never copied from
 where the key came from.`,
 	}
 	group(cmd)
-	cmd.AddCommand(a.keyListCommand(), a.keyAddCommand(), a.keyPinCommand(), a.keyRemoveCommand())
+	cmd.AddCommand(a.keyListCommand(), a.keyAddCommand(), a.keyPinCommand(), a.keyRemoveCommand(), a.keyRotateCommand())
 	return cmd
 }
 

@@ -12,12 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"patchferry/mirror"
 	"patchferry/verify"
 )
 
 // keyEntry is one line of key list with --json (docs/json.md).
 type keyEntry struct {
-	Kind        string             `json:"kind"` // "pin", "key" (not pinned), "found" (offered by a source), "file" (that cannot be read)
+	Kind        string             `json:"kind"` // "pin", "rotation" (believed by one), "key" (not pinned), "found" (offered by a source), "file" (that cannot be read)
 	Fingerprint verify.Fingerprint `json:"fingerprint,omitempty"`
 	Problem     string             `json:"problem,omitempty"`
 	Pin         *pinReport         `json:"pin,omitempty"`
@@ -25,6 +26,9 @@ type keyEntry struct {
 	Files       []string           `json:"files,omitempty"`
 	Sources     []string           `json:"sources,omitempty"` // that offered the certificate
 	Skipped     []skippedReport    `json:"skipped,omitempty"` // of a file: what in it cannot be used
+	// Rotation brought the key, Ended put another one in its place.
+	Rotation *mirror.RotationReport `json:"rotation,omitempty"`
+	Ended    *mirror.RotationReport `json:"ended,omitempty"`
 }
 
 func (a *app) keyListCommand() *cobra.Command {
@@ -58,6 +62,11 @@ nothing; read the place itself, and type the fingerprint from there.`,
 			if err != nil {
 				return err
 			}
+			turns, err := originsInForce(cmd.Context(), &l.Config)
+			if err != nil {
+				a.note("note: what the log of states says of origins' keys could not be read: %v", err)
+			}
+			entries = addRotations(entries, turns)
 			if found {
 				entries = slices.DeleteFunc(entries, func(e keyEntry) bool { return e.Kind != "found" })
 			}
@@ -129,7 +138,7 @@ func (e *keyEntry) order() int {
 	if e.Problem != "" {
 		return 0
 	}
-	return 1 + slices.Index([]string{"pin", "key", "found", "file"}, e.Kind)
+	return 1 + slices.Index([]string{"pin", "rotation", "key", "found", "file"}, e.Kind)
 }
 
 // pinProblem says what keeps the pin from working, or "".
@@ -169,7 +178,7 @@ func (a *app) printKeys(entries []keyEntry, found bool, now time.Time) error {
 
 // write prints the entry for people.
 func (e *keyEntry) write(b *strings.Builder, now time.Time) {
-	titles := map[string]string{"key": "not pinned", "found": "found", "file": "file"}
+	titles := map[string]string{"rotation": "origin", "key": "not pinned", "found": "found", "file": "file"}
 	title, headline := titles[e.Kind], e.Fingerprint.Grouped()
 	switch e.Kind {
 	case "pin":
@@ -192,6 +201,9 @@ func (e *keyEntry) write(b *strings.Builder, now time.Time) {
 		if by := e.Pin.by(); by != "" {
 			row("%s", by)
 		}
+	}
+	for _, words := range e.turns() {
+		row("%s", words)
 	}
 	if e.Kind == "key" {
 		row("in %s", strings.Join(baseNames(e.Files), ", "))

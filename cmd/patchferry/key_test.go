@@ -56,15 +56,20 @@ func makeKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// readOut is "readout FILE": it sets $FPR to the fingerprint of the
-// key in a file, as it would be read out by telephone.
+// readOut is "readout FILE [NAME]": it sets $NAME, or $FPR, to the fingerprint
+// of the key in a file, as it would be read out by telephone.
 func readOut(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: readout FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: readout FILE [NAME]")
 	}
 	ring, err := verify.ReadKeyFile(ts.MkAbs(args[0]))
 	ts.Check(err)
-	ts.Setenv("FPR", ring.Fingerprints()[0].String())
+	ts.Setenv(append(args, "FPR")[1], ring.Fingerprints()[0].String())
+}
+
+// today is "today": it sets $TODAY to the day, in UTC.
+func today(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
 }
 
 // replaceIn is "replace OLD NEW FILE": it replaces words in a file, which must

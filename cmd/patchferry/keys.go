@@ -49,32 +49,30 @@ func keyDir(c *config.Config) verify.KeyDir { return verify.KeyDir{Path: c.Path(
 // side has it; site the log of states, and receipts.
 type signers struct {
 	origin, site *verify.SecretKey
+	passphrase   []byte // what opened them; nil where they have none
 }
 
 // openSigners reads the secret keys; a passphrase comes from the file that the
 // configuration names, or is asked for once on a terminal.
-func (a *app) openSigners(ctx context.Context, c *config.Config) (signers, error) {
-	var passphrase []byte
+func (a *app) openSigners(ctx context.Context, c *config.Config) (s signers, err error) {
 	open := func(name string) (*verify.SecretKey, error) {
 		file := c.KeyFile(name + ".key")
 		armored, err := os.ReadFile(file)
 		if err != nil {
 			return nil, withHint(fmt.Errorf("read the signing key: %w", err), "%s makes it", initCommand(c))
 		}
-		key, err := verify.ReadSecret(bytes.NewReader(armored), passphrase)
-		if errors.Is(err, verify.ErrPassphrase) && passphrase == nil {
-			if passphrase, err = a.passphrase(ctx, c); err != nil {
+		key, err := verify.ReadSecret(bytes.NewReader(armored), s.passphrase)
+		if errors.Is(err, verify.ErrPassphrase) && s.passphrase == nil {
+			if s.passphrase, err = a.passphrase(ctx, c); err != nil {
 				return nil, err
 			}
-			key, err = verify.ReadSecret(bytes.NewReader(armored), passphrase)
+			key, err = verify.ReadSecret(bytes.NewReader(armored), s.passphrase)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the signing key %s: %w", file, err)
 		}
 		return key, nil
 	}
-	var s signers
-	var err error
 	if c.Role != config.Far {
 		if s.origin, err = open(originKey); err != nil {
 			return s, err
@@ -146,4 +144,35 @@ func (a *app) ask(ctx context.Context, question string) ([]byte, error) {
 		}
 		return got.line, nil
 	}
+}
+
+// readSecret reads a secret key from a file, with the passphrase of another, or
+// asks for it on a terminal.
+func (a *app) readSecret(ctx context.Context, file, passphraseFile string) (*verify.SecretKey, error) {
+	armored, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the secret key: %w", err)
+	}
+	key, err := verify.ReadSecret(bytes.NewReader(armored), nil)
+	if !errors.Is(err, verify.ErrPassphrase) {
+		return key, withHint(err, "a secret key is wanted, as gpg --armor --export-secret-keys FINGERPRINT writes it")
+	}
+	passphrase, err := a.passphraseOf(ctx, file, passphraseFile)
+	if err != nil {
+		return nil, err
+	}
+	if key, err = verify.ReadSecret(bytes.NewReader(armored), passphrase); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return key, nil
+}
+
+func (a *app) passphraseOf(ctx context.Context, file, passphraseFile string) ([]byte, error) {
+	if passphraseFile != "" {
+		return readPassphrase(passphraseFile)
+	}
+	if !isTerminal(a.stdin) {
+		return nil, withHint(usageError("%s has a passphrase, and there is no terminal to ask on", file), "give --passphrase-file FILE")
+	}
+	return a.ask(ctx, "Passphrase of "+file+": ")
 }

@@ -30,6 +30,7 @@ type job struct {
 	*mirror.Mirror
 	site   *site
 	client *upstream.Client // nil on a far side
+	keys   signers          // to publish with
 }
 
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
@@ -106,6 +107,7 @@ func (a *app) sign(ctx context.Context, c *config.Config, j *job) error {
 	if err != nil {
 		return err
 	}
+	j.keys = keys
 	if keys.origin != nil { // not an interface that holds nothing
 		j.Origin = keys.origin
 	}

@@ -27,7 +27,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
-			"makekey": makeKeys, "readout": readOut, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
+			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
 			"farside": farSide, "same": same,
 			"fingerprint": intoVariable, "types": types,

@@ -31,6 +31,8 @@ type statusReport struct {
 	Sources    []sourceReport `json:"sources"`
 	Streams    []streamReport `json:"streams,omitempty"` // that are followed, on a far side
 
+	Rotations []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
+
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
 	Stale      bool                 `json:"stale"`                // of some source, or stream
 	// ClockBehind is how many seconds the system's clock lies before the newest
@@ -132,6 +134,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	}
 	r.State, r.At, r.Actor, r.Why = e.state.Number, e.state.At, e.state.Actor, e.state.Why
 	r.Pruning = e.state.Prune != nil
+	if r.Rotations, err = mirror.Rotations(ctx, j.site.reader); err != nil {
+		return r, err
+	}
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
 	r.Absent = len(e.absent)
 	at, behind := j.site.clock(now)
@@ -169,6 +174,9 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	}
 	printStreams(w, &r, now)
 	printRingReports(w, r.Rings, now)
+	for _, t := range r.Rotations {
+		fmt.Fprintf(w, "origin key\t%s\n", rotated(t))
+	}
 	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")

@@ -23,6 +23,35 @@ type Lists struct {
 	Volumes              [][]byte // VOLUME.jsonl of each volume
 }
 
+// Rotations returns the changes of the origin's key that the bundle carries, in
+// their order.
+func (l *Lists) Rotations() ([]layout.SignedRef, error) {
+	if len(l.Volumes) == 0 {
+		return nil, nil
+	}
+	doc := l.Volumes[0]
+	lim := lineLimits{lines: bytes.Count(doc, []byte("\n")) + 1, line: maxVolumeLine, plain: int64(len(doc))}
+	files := make(map[string]layout.ObjectRef)
+	err := eachLine(bytes.NewReader(doc), lim, func(line []byte) error {
+		f, err := parseVolumeLine(line)
+		if strings.HasPrefix(f.Path, path.Dir(RotationPath(1))) {
+			files[f.Path] = layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list of volume 1: %w", err)
+	}
+	var all []layout.SignedRef
+	for n := 1; ; n++ {
+		doc, known := files[RotationPath(n)]
+		if !known {
+			return all, nil
+		}
+		all = append(all, layout.SignedRef{Document: doc, Signature: files[RotationPath(n)+signatureEnding]})
+	}
+}
+
 // OfGeneration reports whether a file of a volume is the generation, or an
 // object that it refers to, or a piece of one. The others (lists of the bundle,
 // README, rotations, tools) are of the bundle alone.

@@ -140,9 +140,9 @@ func badSigners() []bad {
 		{"T08-newer-reader-needed", "-", "version", 4, "needs a reader of version 2, this one has 1", sealed(func(h *bundle.Header) { h.Version, h.MinReader = 2, 2 })},
 		{"T08-critical-unknown", "-", "version", 4, "needs a reader that understands \"escrow\"", sealed(func(h *bundle.Header) { h.Critical = []string{"seq", "escrow"} })},
 		{"T09-for-others", "-", "audience", 4, "it is for [\"harbour\"], and this is \"plant\"", sealed(func(h *bundle.Header) { h.Audience = []string{"harbour"} })},
-		{"T18-key-inside", "-", "key", 4, "-", by("stranger", func(p *parcel) { p.keyInside() })},
+		{"T18-key-inside", "-", "key", 4, "is not in the keyring", by("stranger", func(p *parcel) { p.keyInside() })},
 		{"T18-key-ignored", "-", "-", 0, "-", plainParcel(func(p *parcel) { p.keyInside(); p.seal() })},
-		{"T19-rotation-without-the-old-key", "-", "key", 4, "-", by("stranger", func(p *parcel) {
+		{"T19-rotation-without-the-old-key", "-", "key", 4, "as it must be by the old key and by the new one", by("stranger", func(p *parcel) {
 			origin, stranger := testKey(p.t, "origin"), testKey(p.t, "stranger")
 			var armored strings.Builder
 			if err := stranger.WritePublic(&armored); err != nil {

@@ -6,7 +6,7 @@ import "patchferry/layout"
 // here.
 const (
 	FormatBundle   = "patchferry-bundle"
-	FormatRotation = "patchferry-rotation"
+	FormatRotation = layout.FormatRotation
 	FormatReceipt  = "patchferry-receipt"
 	FormatWant     = "patchferry-want"
 	Version        = 1
@@ -14,8 +14,8 @@ const (
 
 // Limits of what a bundle may have. More is refused before it is read.
 const (
-	MaxHeader    = 64 << 10 // bytes of HEADER.json
-	MaxRotation  = 16 << 10 // bytes of one rotation
+	MaxHeader    = 64 << 10           // bytes of HEADER.json
+	MaxRotation  = layout.MaxRotation // bytes of one rotation
 	MaxRotations = 32
 	MaxVolumes   = 256
 )

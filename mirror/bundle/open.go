@@ -95,6 +95,11 @@ func (b *Bundle) open(ctx context.Context, found []*volume) error {
 	if b.header, err = ParseHeader(b.doc); err != nil {
 		return err
 	}
+	for _, r := range b.rotations {
+		if r.parsed.Origin != b.header.Origin {
+			return &Error{Code: CodeKey, Where: RotationPath(r.parsed.Number), Reason: fmt.Sprintf("is of the origin %s, and the bundle of %s", r.parsed.Origin, b.header.Origin)}
+		}
+	}
 	if err := b.checkSizes(); err != nil {
 		return err
 	}
@@ -144,10 +149,13 @@ func (b *Bundle) verify(first *volume) (err error) {
 }
 
 // unsigned makes the refusal of a document whose signatures do not count. A
-// verifier that names a code keeps it.
+// verifier that names a code keeps it, and need not know which document it was.
 func unsigned(where, reason string, err error) error {
 	if ours := (*Error)(nil); errors.As(err, &ours) {
-		return ours
+		if ours.Where != "" {
+			return ours
+		}
+		return &Error{Code: ours.Code, Where: where, Reason: ours.Reason, Err: ours.Err}
 	}
 	return &Error{Code: CodeSignature, Where: where, Reason: reason, Err: err}
 }

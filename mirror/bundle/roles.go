@@ -43,6 +43,7 @@ const (
 	CodeLimit      Code = "limit"
 	CodeFormat     Code = "format"
 	CodeCount      Code = "count"
+	CodeKey        Code = "key"    // of a rotation that is none of this bundle's
 	CodeMedium     Code = "medium" // it cannot be read: no refusal, and no trust either
 )
 

@@ -10,16 +10,7 @@ import (
 
 // Rotation names the key that takes the place of another:
 // keys/rotate-<number>.json, signed by both.
-type Rotation struct {
-	Format  string      `json:"format"`
-	Version int         `json:"version"`
-	Number  int         `json:"number"`        // 1, 2, 3 … within an epoch
-	Origin  string      `json:"origin"`        // UUID
-	Old     string      `json:"old"`           // full fingerprint of the key that ends
-	New     string      `json:"new"`           // of the one that begins
-	Key     string      `json:"key,omitempty"` // the new certificate, armored
-	Created layout.Time `json:"created,omitzero"`
-}
+type Rotation = layout.Rotation
 
 // RotationVerifier is a Verifier that follows rotations. Open hands it those of
 // a bundle in their order, before anything else is verified; it decides whether
@@ -128,12 +119,17 @@ func (b *Bundle) walk(v RotationVerifier) error {
 }
 
 // checkRotations makes sure that a volume has exactly the rotations that were
-// walked: the census has found its files to be those of its list.
+// walked, and none after a gap: the census has found its files to be those of its list.
 func (b *Bundle) checkRotations(v *volume) error {
 	more := RotationPath(len(b.rotations) + 1)
 	for _, name := range [...]string{more, more + signatureEnding} {
 		if v.line(name) != nil {
 			return v.refuse(CodeDigest, name, "is not in another volume", nil)
+		}
+	}
+	for n := len(b.rotations) + 2; n <= MaxRotations; n++ {
+		if v.line(RotationPath(n)) != nil {
+			return v.refuse(CodeKey, RotationPath(n), fmt.Sprintf("comes after a gap: rotation %d is missing", len(b.rotations)+1), nil)
 		}
 	}
 	for i, r := range b.rotations {

@@ -205,7 +205,11 @@ func (j *job) volumeFiles(h *Header, index int, extra []Line) (Volume, error) {
 	if err := j.mkdir(root); err != nil {
 		return Volume{}, err
 	}
-	small := map[string][]byte{ReadmeFile: readme(h, index, len(j.plan.volumes))}
+	var tools []Tool
+	if index == 1 {
+		tools = j.c.Tools
+	}
+	small := map[string][]byte{ReadmeFile: readme(h, index, len(j.plan.volumes), tools)}
 	for i, r := range j.c.Rotations {
 		small[RotationPath(i+1)], small[RotationPath(i+1)+".asc"] = r.Document, r.Signature
 		if err := j.mkdir(root + "/keys"); err != nil {

@@ -279,6 +279,9 @@ func TestRotationsAndToolsTravel(t *testing.T) {
 	if b := filesBelow(t, got.Dir)["vol-001-of-001/tools/read-me.sh"]; b != string(tool) {
 		t.Errorf("got the tool %q, want %q", b, tool)
 	}
+	if b := filesBelow(t, got.Dir)["vol-001-of-001/README.txt"]; !strings.Contains(b, "\n    tools/read-me.sh\n") || !strings.Contains(b, "prove nothing: whoever can change") {
+		t.Errorf("README.txt does not name the tool and what it is worth:\n%s", b)
+	}
 	if _, err := (signedBy{origin, second}).Verify(rotation.Document, rotation.Signature); err != nil {
 		t.Errorf("the rotation is not signed by both: %v", err)
 	}

@@ -20,8 +20,8 @@ const maxSignature = 128 << 10
 const defaultCatalogBytes = 1 << 30
 
 // Generation reads a generation and its detached signature, checks both
-// against their digests and sizes, and the signature against the pinned
-// origins.
+// against their digests and sizes, and the signature against the origins that
+// are believed (Origins).
 func (r *Reader) Generation(ctx context.Context, ref layout.SignedRef) (*layout.Generation, error) {
 	subject := fmt.Sprintf("generation %.12s", ref.Document.SHA256)
 	doc, err := r.document(ctx, ref.Document, store.MaxDocument)
@@ -32,7 +32,11 @@ func (r *Reader) Generation(ctx context.Context, ref layout.SignedRef) (*layout.
 	if err != nil {
 		return nil, fmt.Errorf("signature of %s: %w", subject, err)
 	}
-	signed, err := r.Trust.CheckDetached(doc, sig, verify.PurposeOrigin)
+	origins, err := r.Origins(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	signed, err := origins.CheckDetached(doc, sig, verify.PurposeOrigin)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}

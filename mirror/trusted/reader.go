@@ -16,6 +16,11 @@ import (
 type Checker interface {
 	OpenClear(data []byte, p verify.Purpose) (*verify.Signed, error)
 	CheckDetached(doc, sig []byte, p verify.Purpose) (*verify.Signed, error)
+	// Follow returns what is believed once rotations of origins' keys were
+	// followed from the pins.
+	Follow(rotations []verify.Rotation) (*verify.Trust, error)
+	// Followed returns the rotations that were followed from a pin.
+	Followed() []layout.Rotation
 }
 
 // Mark is the local high-water mark of a log of states: it lies outside of
@@ -51,7 +56,9 @@ type Reader struct {
 	// CatalogBytes is the largest catalog object in bytes; 0 is 1 GiB.
 	CatalogBytes int64
 
-	last atomic.Pointer[State]
+	last    atomic.Pointer[State] // the newest that was accepted: the floor
+	newest  atomic.Pointer[State] // the newest whose place in the log was checked
+	origins atomic.Pointer[origins]
 }
 
 // State is one checked state. It is shared: nobody may change it.
@@ -146,7 +153,9 @@ func (r *Reader) Chain(ctx context.Context) (newest *State, count uint64, err er
 		}
 	}
 	if newest != nil {
-		err = r.checkStreams(newest)
+		if err = r.checkStreams(newest); err == nil {
+			r.saw(newest)
+		}
 	}
 	return newest, end, err
 }
@@ -241,6 +250,7 @@ func (r *Reader) accept(ctx context.Context, state *State) error {
 	if err := r.raise(ctx, state); err != nil {
 		return err
 	}
+	r.saw(state)
 	for {
 		last := r.last.Load()
 		if last != nil && last.Number >= state.Number {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Origins says when the signatures of a near side count on a far side.
+// Origins says how many signatures a transfer bundle needs.
 type Origins struct {
 	Threshold int `toml:"threshold"`
 }
@@ -16,7 +16,7 @@ const maxThreshold = 16
 
 func (o *Origins) fields() []field {
 	return []field{
-		{"origin.threshold", &o.Threshold, "How many of the certificates that are pinned as origins must have signed a transfer bundle. For the far side."},
+		{"origin.threshold", &o.Threshold, "How many of the certificates that are pinned as origins must have signed a transfer bundle: on a near side before it is finished, on a far side before it is taken."},
 	}
 }
 
