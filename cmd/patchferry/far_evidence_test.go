@@ -31,6 +31,11 @@ func TestFarSideEvidence(t *testing.T) {
 		report.First.State != 1 || report.Newest.State != 3 || len(report.Bulletins) != 1 || report.Bulletins[0].Verdict != "valid" || report.HeldBack == nil {
 		t.Errorf("the report is %+v", report)
 	}
+	for _, e := range []evidenceEdition{report.First, report.Newest} {
+		if want := "bundles/" + e.Bundle + "/HEADER.json"; e.Header != want {
+			t.Errorf("the header of state %d is %q, want %s", e.State, e.Header, want)
+		}
+	}
 	said, err := runChecks(dir)
 	if err != nil {
 		t.Fatalf("the lines of CHECK.txt fail: %v\n%s", err, said)
