@@ -45,7 +45,7 @@ func (p *Prover) header(ctx context.Context, state *trusted.State, stream string
 		return nil, &verify.TrustError{Code: verify.CodeDigest, Subject: subject, Reason: "the state names another as the newest that was accepted", Next: "patchferry audit"}
 	}
 	var err error
-	if h.Signed, err = p.Reader.Trust.CheckDetached(h.Document, h.Signature, verify.PurposeOrigin); err != nil {
+	if h.Signed, err = p.origins.CheckDetached(h.Document, h.Signature, verify.PurposeOrigin); err != nil {
 		return nil, fmt.Errorf("%s: %w", subject, err)
 	}
 	return h, nil
