@@ -157,8 +157,8 @@ type Outbound struct {
 type Exported struct {
 	Epoch      uint32    `json:"epoch"`
 	Seq        uint64    `json:"seq"`
-	Header     SignedRef `json:"header"`     // HEADER.json and its signatures; the signature is zero until it is signed
-	Generation Position  `json:"generation"` // once it is exported with the signatures of all who signed it
+	Header     SignedRef `json:"header"` // HEADER.json and its signatures; the signature is zero until it is signed
+	Generation Position  `json:"generation"`
 	Kind       string    `json:"kind"`
 	At         Time      `json:"at"`
 	Status     string    `json:"status"`              // begun, exported, burned

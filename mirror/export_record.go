@@ -92,8 +92,7 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 	if err != nil {
 		return nil, fmt.Errorf("keep its lists: %w", err)
 	}
-	position, err := x.generationSigned(ctx, done.Dir, len(b.Header().Volumes))
-	if err != nil {
+	if err := x.generationSigned(done.Dir, len(b.Header().Volumes)); err != nil {
 		return nil, err
 	}
 	h, name := &x.content.Header, x.opt.Stream.Name
@@ -103,7 +102,7 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 		if !ok || begun.Header.Document.SHA256 != done.Digest {
 			return fmt.Errorf("seq %d of stream %s was ended by another writer", h.Seq, name)
 		}
-		begun.Status, begun.Header.Signature, begun.Lists, begun.Generation = statusExported, ref, lists, position
+		begun.Status, begun.Header.Signature, begun.Lists = statusExported, ref, lists
 		out.Exports = slices.Clone(out.Exports)
 		out.Exports[0] = begun
 		trimLedger(&out, &x.opt.Stream, x.m.now())
