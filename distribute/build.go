@@ -27,6 +27,8 @@ func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error], folders 
 		inner: map[string]uint32{},
 	}
 	b.view.meta.Revoked = slices.Clone(meta.Revoked)
+	b.view.meta.Absent = slices.Clone(meta.Absent)
+	slices.SortFunc(b.view.meta.Absent, compareDigests)
 	slices.SortFunc(b.view.meta.Revoked, func(x, y layout.Revoked) int { return compareRevoked(x, y.SHA256) })
 	b.folders = append(b.folders, draftFolder{}) // the root
 	for u, err := range updates {

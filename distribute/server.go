@@ -216,7 +216,7 @@ func (s *Server) serveRoot(a *answer) {
 func (s *Server) serveTree(a *answer, v *View) {
 	at, ok := v.find(a.path)
 	if !ok {
-		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
+		a.fail(http.StatusNotFound, v.whyNot(a.path))
 		return
 	}
 	if at.file != nil {
@@ -239,6 +239,10 @@ func (s *Server) serveObject(a *answer, v *View) {
 		}
 		if f := v.object(d); f != nil {
 			s.serveContent(a, v, f)
+			return
+		}
+		if v.isAbsent(d) {
+			a.fail(http.StatusNotFound, "The catalog lists this file, and its content is not here yet: the transfer bundle carried the catalog alone.")
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package distribute
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ type ViewMeta struct {
 	Digest     layout.Digest    `json:"digest"`     // the same for everything that shows the same
 	Created    layout.Time      `json:"created"`    // of the generation
 	Revoked    []layout.Revoked `json:"revoked"`    // answered with 410 in every view
+	// Absent are contents that the catalog names as held and that are not here
+	// yet: the updates have such files as listed, and who asks by digest is told.
+	Absent []layout.Digest `json:"absent,omitempty"`
 }
 
 // Key identifies what a view was made from. Views with equal keys, made by the
@@ -203,6 +207,23 @@ func (v *View) content(d layout.SHA1, ext string) *file {
 func (v *View) isRevoked(d layout.Digest) bool {
 	_, found := slices.BinarySearchFunc(v.meta.Revoked, d, compareRevoked)
 	return found
+}
+
+// isAbsent reports whether the catalog has the object and this side has not.
+func (v *View) isAbsent(d layout.Digest) bool {
+	_, found := slices.BinarySearchFunc(v.meta.Absent, d, compareDigests)
+	return found
+}
+
+func compareDigests(a, b layout.Digest) int { return bytes.Compare(a[:], b[:]) }
+
+// whyNot says why a path of the tree leads to nothing.
+func (v *View) whyNot(path string) string {
+	at, ok := v.find(path[:strings.LastIndexByte(path, '/')+1])
+	if !ok || at.folder.missing == 0 {
+		return "There is no such path in the catalog."
+	}
+	return fmt.Sprintf("There is no such file here. The catalog names %d in this folder whose content is not here yet.", at.folder.missing)
 }
 
 func compareRevoked(r layout.Revoked, d layout.Digest) int {

@@ -127,6 +127,30 @@ func TestObjectKeepsItsDate(t *testing.T) {
 	}
 }
 
+// TestAbsentObject answers 404 with the reason for an object that the catalog
+// has and this side not yet, also from an index file.
+func TestAbsentObject(t *testing.T) {
+	fx := newFixture()
+	for _, name := range []string{"b", "a", "c"} {
+		fx.meta.Absent = append(fx.meta.Absent, layout.DigestOf([]byte(name)))
+	}
+	built := fx.view(t)
+	read, err := distribute.ReadView(bytes.NewReader(writeIndex(t, built)), fx.meta.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*distribute.View{built, read} {
+		s := &distribute.Server{Source: fx.memory()}
+		s.Swap(v)
+		for _, d := range fx.meta.Absent {
+			w := ask(s.Handler(), "/objects/sha256/"+d.String(), nil)
+			if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "content is not here yet") {
+				t.Errorf("%s: status %d, %q", d, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // TestRevokedObject answers 410 for an object that was taken back, also when
 // the catalog no longer names it.
 func TestRevokedObject(t *testing.T) {

@@ -26,6 +26,20 @@ type Selection struct {
 	Include, Exclude []string
 }
 
+// IsZero reports whether everything is wanted.
+func (s *Selection) IsZero() bool {
+	return len(s.Languages)+len(s.OS)+len(s.Arch)+len(s.Classifications)+len(s.Include)+len(s.Exclude) == 0 &&
+		s.Since == "" && s.Until == ""
+}
+
+// Machines returns the part of the selection that says for which machines
+// updates are wanted, and which ones never are: languages, systems,
+// architectures and what is excluded. It wants whatever s wants, and besides
+// what s leaves out for its class, its day or its name.
+func (s *Selection) Machines() Selection {
+	return Selection{Languages: s.Languages, OS: s.OS, Arch: s.Arch, Exclude: s.Exclude}
+}
+
 // Match reports whether u is wanted.
 func (s *Selection) Match(u *Update) bool {
 	switch {

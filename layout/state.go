@@ -107,26 +107,39 @@ type Position struct {
 	Number     uint64    `json:"number"`
 	Created    Time      `json:"created"`
 	Generation SignedRef `json:"generation"`
+	// Absent names, where it is set, the contents that the generation refers to
+	// and that were not here when it was imported, from a bundle of the catalog
+	// alone: an object of one digest a line, sorted. Later bundles may have
+	// brought them.
+	Absent ObjectRef `json:"absent,omitzero"`
 }
 
 // Stream is how far a far side has followed one stream of an origin: its
 // high-water mark, and what is in force. Origin and ID are binding from the
 // first bundle on.
 type Stream struct {
-	ID       string   `json:"id"`     // UUID of the stream
-	Origin   string   `json:"origin"` // UUID of the near side
-	Name     string   `json:"name"`   // as the origin calls the stream
-	Epoch    uint32   `json:"epoch"`
-	Seq      uint64   `json:"seq"`
-	Header   Digest   `json:"header"`                 // of the bundle's HEADER.json
-	Created  Time     `json:"created"`                // when the bundle was made
-	Next     Time     `json:"expected_next,omitzero"` // when the next one is due
-	Accepted Time     `json:"accepted"`               // when it was imported here
-	Position Position `json:"position"`
-	// Sparse says that some bundle carried the catalog alone: of files that the
-	// near side holds the objects may be absent here.
-	Sparse bool       `json:"sparse,omitempty"`
-	Kept   []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
+	ID       string     `json:"id"`     // UUID of the stream
+	Origin   string     `json:"origin"` // UUID of the near side
+	Name     string     `json:"name"`   // as the origin calls the stream
+	Epoch    uint32     `json:"epoch"`
+	Seq      uint64     `json:"seq"`
+	Header   Digest     `json:"header"`                 // of the bundle's HEADER.json
+	Created  Time       `json:"created"`                // when the bundle was made
+	Next     Time       `json:"expected_next,omitzero"` // when the next one is due
+	Accepted Time       `json:"accepted"`               // when it was imported here
+	Position Position   `json:"position"`
+	Kept     []Position `json:"kept,omitempty"` // accepted before and still kept, newest first
+	// Bundles are the newest bundles that were accepted, newest first, with
+	// what is needed to write them again for somebody behind a second gap.
+	Bundles []Accepted `json:"bundles,omitempty"`
+}
+
+// Accepted is one transfer bundle that a far side has imported.
+type Accepted struct {
+	Epoch  uint32    `json:"epoch"`
+	Seq    uint64    `json:"seq"`
+	Header SignedRef `json:"header"` // HEADER.json and its signatures
+	Lists  ObjectRef `json:"lists"`  // see Exported.Lists
 }
 
 // Outbound is what a near side sent in one stream, and what it knows to have
@@ -144,13 +157,20 @@ type Outbound struct {
 type Exported struct {
 	Epoch      uint32    `json:"epoch"`
 	Seq        uint64    `json:"seq"`
-	Header     SignedRef `json:"header"`     // HEADER.json and its signatures; the signature is zero until it is signed
-	Generation Position  `json:"generation"` // once it is exported with the signatures of all who signed it
+	Header     SignedRef `json:"header"` // HEADER.json and its signatures; the signature is zero until it is signed
+	Generation Position  `json:"generation"`
 	Kind       string    `json:"kind"`
 	At         Time      `json:"at"`
 	Status     string    `json:"status"`              // begun, exported, burned
 	Rotations  int       `json:"rotations,omitempty"` // how many of the state's it carries
 	Want       ObjectRef `json:"want,omitzero"`       // the want file that decided what is shipped; none where the seqs before it did
+	// VolumeSize is the size of a volume that the operator asked for, in bytes;
+	// 0 is no limit.
+	VolumeSize int64 `json:"volume_size,omitempty"`
+	// Lists names an object that names all that a bundle has besides the objects
+	// of its generation, so that it can be written again with the same bytes. It
+	// is zero until the bundle is finished.
+	Lists ObjectRef `json:"lists,omitzero"`
 }
 
 // Arrived is how far a destination is known to have followed a stream.

@@ -66,10 +66,7 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		return nil, fmt.Errorf("write the catalog: %w", err)
 	}
 	made.lines = sum.Lines
-	made.counts.Objects = len(made.objects)
-	for _, size := range made.objects {
-		made.counts.Bytes += size
-	}
+	made.counts = made.total()
 	return made, nil
 }
 
@@ -102,6 +99,16 @@ func (a *assembled) add(u *layout.Update) {
 			a.objects[f.SHA256] = f.Size
 		}
 	}
+}
+
+// total returns the counts of what was added.
+func (a *assembled) total() layout.Counts {
+	counts := a.counts
+	counts.Objects = len(a.objects)
+	for _, size := range a.objects {
+		counts.Bytes += size
+	}
+	return counts
 }
 
 // root returns the state root: over the held contents and everything else that

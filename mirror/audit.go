@@ -33,11 +33,11 @@ type AuditReport struct {
 	Objects      int       `json:"objects"`          // that these need
 	Read         int       `json:"read"`             // of these read and hashed
 	Bytes        int64     `json:"bytes"`            // read
-	Absent       int       `json:"absent,omitempty"` // files that bundles of the catalog alone left out, on a far side
 	Notices      int       `json:"notices"`          // documents of publishers judged again
 	Silent       int       `json:"silent"`           // of these, on a far side, that do not count by its pins: they announce nothing
 	Unneeded     int       `json:"unneeded"`         // objects in the store that nothing needs
 	UnneededSize int64     `json:"unneeded_size"`    // bytes
+	Absent       int       `json:"absent,omitempty"` // objects that bundles of the catalog alone left out, and nothing brought since
 	Findings     []Finding `json:"findings"`
 }
 
@@ -92,9 +92,6 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 	}
 	report.Generations = len(kept)
 	a := &audit{m: m, opt: opt, report: report}
-	for _, s := range newest.Streams {
-		a.sparse = a.sparse || s.Sparse
-	}
 	if err := a.objects(ctx, refs); err != nil {
 		return report, err
 	}
@@ -107,7 +104,6 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 type audit struct {
 	m      *Mirror
 	opt    AuditOptions
-	sparse bool // files of catalogs may be absent
 	mu     sync.Mutex
 	report *AuditReport
 }
@@ -148,11 +144,9 @@ func (a *audit) objects(ctx context.Context, refs references) error {
 		return err
 	}
 	for d, ref := range refs {
-		switch {
-		case seen[d]:
-		case a.sparse && ref.held:
+		if !seen[d] && ref.absent {
 			a.report.Absent++
-		default:
+		} else if !seen[d] {
 			a.found(Finding{Object: d, What: "missing", Detail: "the object is not in the store", Update: ref.update, File: ref.file})
 		}
 	}

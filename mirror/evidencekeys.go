@@ -26,12 +26,18 @@ func (p *Prover) readRotations(ctx context.Context) (err error) {
 }
 
 // rotations gathers the changes of keys that lead from a pin to a key that
-// signed a generation of the proof.
+// signed a generation of the proof, or the header of its bundle.
 func (p *Prover) rotations(proof *Proof) {
 	proof.Keys = p.origins.Keys
 	var signers []string
-	for _, s := range slices.Concat(proof.Newest.Signed.Signers, proof.First.Signed.Signers) {
-		signers = append(signers, s.Fingerprint.String())
+	for _, e := range [...]*Edition{proof.Newest, proof.First} {
+		all := e.Signed.Signers
+		if e.Header != nil {
+			all = slices.Concat(all, e.Header.Signed.Signers)
+		}
+		for _, s := range all {
+			signers = append(signers, s.Fingerprint.String())
+		}
 	}
 	followed := p.origins.Followed()
 	needed := 0

@@ -54,6 +54,7 @@ type Edition struct {
 	Signature  []byte         // its detached signature
 	Signed     *verify.Signed // by the origin
 	Line       []byte         // the update's line of the catalog, with its newline
+	Header     *HeaderProof   // on a far side: of the bundle that brought the generation; nil where it is not kept any more
 }
 
 // StoredState is one state of the log.
@@ -149,6 +150,9 @@ func (p *Prover) edition(ctx context.Context, m Match, number uint64, at span) (
 	}
 	if e.Generation, err = layout.ParseGeneration(e.Signed.Text); err != nil {
 		return nil, &verify.TrustError{Code: verify.CodeFormat, Subject: subject, Reason: "what was signed is no generation", Err: err}
+	}
+	if e.Header, err = p.header(ctx, e.State, m.Stream); err != nil {
+		return nil, err
 	}
 	e.Line, err = p.line(ctx, at, m.Update.ID, m.File.SHA256)
 	if err == nil && e.Line == nil {
@@ -310,7 +314,12 @@ func (p *Prover) pins(proof *Proof) {
 	for _, s := range proof.Between {
 		signers = append(signers, s.Signed)
 	}
-	signers = append(signers, proof.Newest.Signed.Signers, proof.First.Signed.Signers)
+	for _, e := range []*Edition{proof.Newest, proof.First} {
+		signers = append(signers, e.Signed.Signers)
+		if e.Header != nil {
+			signers = append(signers, e.Header.Signed.Signers)
+		}
+	}
 	for _, s := range slices.Concat(signers...) {
 		add(s.Pin)
 	}

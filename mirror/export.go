@@ -33,6 +33,8 @@ type OutboundStream struct {
 	Return   ReturnPath    // empty is Diode
 	Overlap  time.Duration // how far back increments over a diode reach at least; 0 is DefaultOverlap
 	Every    time.Duration // when the next bundle is due after one; 0 promises nothing
+	// Select says which updates are carried; the zero value is all of them.
+	Select layout.Selection
 }
 
 // ExportOptions says what is exported, and to where.
@@ -47,9 +49,18 @@ type ExportOptions struct {
 	Abandon    bool      // burns the seq that was begun and not finished, and takes the next
 	DryRun     bool      // says what would be written, and writes nothing
 	Tool       string    // name and version of the program; never of a host or a user
-	Threshold  int       // how many of the certificates that are pinned as origins must sign; 0 is 1
-	Unsigned   bool      // leaves out the origin's own signature: others sign first (bundle.AddSignature)
-	Tools      []bundle.Tool
+	// CatalogOnly ships the catalog and the bulletins, and no content of updates.
+	CatalogOnly bool
+	// NewEpoch starts the stream afresh: a full bundle with the next epoch and seq
+	// 1, which far sides import only when their operators type the epoch in.
+	NewEpoch bool
+	// After is a directory with an earlier bundle of the stream, for a near side
+	// that was rebuilt: the new epoch continues the origin and the stream that
+	// its header names, which an origin pinned here must have signed.
+	After     string
+	Threshold int  // how many of the certificates that are pinned as origins must sign; 0 is 1
+	Unsigned  bool // leaves out the origin's own signature: others sign first (bundle.AddSignature)
+	Tools     []bundle.Tool
 }
 
 // ExportReport says what an export wrote, or would write.
@@ -81,6 +92,11 @@ type ExportReport struct {
 	Kept          int            `json:"kept,omitempty"`         // files that an earlier attempt had left whole
 	Swept         []string       `json:"swept,omitempty"`        // folders NAME.partial that were removed: finished elsewhere, or given up
 	FullAdvised   bool           `json:"full_advised,omitempty"` // the increment passes half of a full bundle
+	// Selected says what the selection of the stream made; nil: it carries
+	// everything.
+	Selected *ExportSelection `json:"selected,omitempty"`
+	NewEpoch bool             `json:"new_epoch,omitempty"` // far sides must accept the epoch
+	After    string           `json:"after,omitempty"`     // the bundle that a rebuilt near side continues
 }
 
 // ExportVolume is one volume of a bundle.
@@ -149,6 +165,12 @@ func (o *ExportOptions) check() error {
 	switch {
 	case o.Full && o.Since > 0 || o.Want != nil && (o.Full || o.Since > 0):
 		return noExport("", "an export is full or since a seq, not both, and neither where it answers a want file")
+	case o.CatalogOnly && (o.Full || o.Since > 0 || o.NewEpoch):
+		return noExport("", "a bundle of the catalog alone carries no content: it is neither full, nor since a seq, nor the first of an epoch")
+	case o.NewEpoch && o.Since > 0:
+		return noExport("", "an epoch begins with a full bundle, not since a seq")
+	case o.After != "" && !o.NewEpoch:
+		return noExport("patchferry export --new-epoch --after DIR --to DIR", "only a new epoch continues after a bundle that this store does not know")
 	case o.To == "" && !o.DryRun:
 		return noExport("patchferry export --to DIR", "there is no directory to export to")
 	case strings.Contains(o.Stream.Name, "/"):
@@ -222,7 +244,7 @@ func (x *export) run(ctx context.Context) (*ExportReport, error) {
 func (x *export) writer() *bundle.Writer {
 	return &bundle.Writer{
 		Source:     x.m.Store,
-		Options:    bundle.PlanOptions{VolumeSize: x.opt.VolumeSize},
+		Options:    bundle.PlanOptions{VolumeSize: x.volumeSize},
 		NoReadback: x.opt.NoReadback,
 	}
 }
@@ -238,6 +260,7 @@ func (x *export) plan() (*ExportReport, error) {
 		Stream: h.StreamName, Epoch: h.Epoch, Seq: h.Seq, Kind: h.Kind, Since: h.SinceSeq,
 		Generation: h.Generation.Number, StateRoot: h.StateRoot, Name: h.Name(),
 		Required: len(x.required), Rotations: len(x.content.Rotations), Skipped: h.Skipped, Resumed: x.content.Recorded != nil,
+		Selected: x.carried.selected, NewEpoch: x.beginsEpoch, After: x.after,
 	}
 	for _, ref := range x.required {
 		r.RequiredBytes += ref.Size
@@ -262,7 +285,7 @@ func (x *export) explain(err error) error {
 	}
 	return &ExportError{
 		Problem: fmt.Sprintf("%s was begun and cannot be completed as it was: %v", name, err),
-		Next:    "the same command with the same --volume-size and --with-tools and an empty directory completes it; --abandon gives its seq up",
+		Next:    "the same command, with the same --with-tools and an empty directory completes it; --abandon gives its seq up",
 	}
 }
 

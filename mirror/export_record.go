@@ -25,8 +25,8 @@ func (x *export) record(ctx context.Context, header []byte) error {
 	}
 	h, name := &x.content.Header, x.opt.Stream.Name
 	entry := layout.Exported{
-		Epoch: h.Epoch, Seq: h.Seq, Header: layout.SignedRef{Document: doc}, Generation: x.position,
-		Kind: string(h.Kind), At: h.Created, Status: statusBegun, Rotations: len(x.content.Rotations), Want: x.wantRef,
+		Epoch: h.Epoch, Seq: h.Seq, Header: layout.SignedRef{Document: doc}, Generation: x.carried.position,
+		Kind: string(h.Kind), At: h.Created, Status: statusBegun, VolumeSize: x.volumeSize, Rotations: len(x.content.Rotations), Want: x.wantRef,
 	}
 	was := x.state
 	x.state, err = x.m.Writer.Publish(ctx, was, func(s *layout.State) error {
@@ -38,8 +38,8 @@ func (x *export) record(ctx context.Context, header []byte) error {
 			return fmt.Errorf("stream %s was exported meanwhile by another writer; run patchferry export again", name)
 		case !slices.Equal(s.Rotations, was.Rotations):
 			return errors.New("the origin's key was changed meanwhile; run patchferry export again")
-		case !holdsGeneration(s, x.position):
-			return fmt.Errorf("generation %d is gone; run patchferry export again", x.position.Number)
+		case !holdsGeneration(s, *was.Generation): // it has every file of a selection, too
+			return fmt.Errorf("generation %d is gone; run patchferry export again", was.Generation.Number)
 		}
 		s.Origin = h.Origin
 		out.ID, out.Epoch = h.Stream, h.Epoch
@@ -85,8 +85,14 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 	if err != nil {
 		return nil, err
 	}
-	position, err := x.generationSigned(ctx, done.Dir, len(b.Header().Volumes))
+	if err := b.Census(ctx); err != nil {
+		return nil, err
+	}
+	lists, err := x.m.keepLists(ctx, b)
 	if err != nil {
+		return nil, fmt.Errorf("keep its lists: %w", err)
+	}
+	if err := x.generationSigned(done.Dir, len(b.Header().Volumes)); err != nil {
 		return nil, err
 	}
 	h, name := &x.content.Header, x.opt.Stream.Name
@@ -96,7 +102,7 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 		if !ok || begun.Header.Document.SHA256 != done.Digest {
 			return fmt.Errorf("seq %d of stream %s was ended by another writer", h.Seq, name)
 		}
-		begun.Status, begun.Header.Signature, begun.Generation = statusExported, ref, position
+		begun.Status, begun.Header.Signature, begun.Lists = statusExported, ref, lists
 		out.Exports = slices.Clone(out.Exports)
 		out.Exports[0] = begun
 		trimLedger(&out, &x.opt.Stream, x.m.now())
@@ -148,19 +154,20 @@ func (m *Mirror) abandon(ctx context.Context, base *base, opt ExportOptions) err
 	return nil
 }
 
-// keptForExports returns the generations that exports stand on, and adds the
-// headers that a seq is completed, or written once more, with.
-func keptForExports(s *layout.State, refs references) []layout.Position {
+// keptForExports returns the generations that exports stand on, and adds what a
+// seq is completed, or written once more, with.
+func (m *Mirror) keptForExports(ctx context.Context, s *layout.State, refs references) ([]layout.Position, error) {
 	var all []layout.Position
 	for _, out := range s.Outbound {
 		for _, e := range out.Exports {
-			refs.add(e.Header.Document, "", fmt.Sprintf("header of seq %d", e.Seq))
-			refs.add(e.Header.Signature, "", fmt.Sprintf("signatures of seq %d", e.Seq))
+			if err := m.referBundle(ctx, refs, e.Seq, e.Header, e.Lists); err != nil {
+				return nil, err
+			}
 			refs.add(e.Want, "", fmt.Sprintf("want file of seq %d", e.Seq))
 			if e.Status != statusBurned && !slices.Contains(all, e.Generation) {
 				all = append(all, e.Generation)
 			}
 		}
 	}
-	return all
+	return all, nil
 }

@@ -151,19 +151,14 @@ func signedRotations(all []verify.Rotation) []bundle.SignedDocument {
 	return docs
 }
 
-// generationSigned puts the signatures of the generation as they are on the
-// medium, with those of every signer, and returns the generation with them:
-// whoever writes the bundle once more needs them.
-func (x *export) generationSigned(ctx context.Context, dir string, volumes int) (layout.Position, error) {
-	position := x.position
+// generationSigned makes sure that enough have signed the generation on the
+// medium. Their signatures are kept with the lists of the bundle.
+func (x *export) generationSigned(dir string, volumes int) error {
 	name := filepath.Join(dir, bundle.VolumeName(1, volumes), filepath.FromSlash(bundle.GenerationSigFile))
 	sig, err := readAtMost(name, bundle.MaxSignature)
 	if err != nil {
-		return position, err
+		return err
 	}
-	if _, err := x.verifier(x.threshold()).Verify(x.content.Generation.Document, sig); err != nil {
-		return position, err
-	}
-	position.Generation.Signature, err = x.m.Writer.PutDocument(ctx, sig)
-	return position, err
+	_, err = x.verifier(x.threshold()).Verify(x.content.Generation.Document, sig)
+	return err
 }

@@ -138,7 +138,7 @@ func (x *export) acknowledge(out *layout.Outbound) {
 
 // resolve finds what the want file asks for among what the generation refers
 // to, and says of the rest why it is left out.
-func (x *export) resolve(ctx context.Context, out *layout.Outbound, gen *layout.Generation, all map[layout.Digest]referredObject) error {
+func (x *export) resolve(ctx context.Context, out *layout.Outbound, gen *layout.Generation, all referredObjects) error {
 	x.wanted = make(map[layout.Digest]bool)
 	if x.want == nil {
 		return nil
@@ -174,7 +174,7 @@ func (x *export) explainGone(ctx context.Context, out *layout.Outbound, gone []l
 	for _, ref := range gone {
 		reason := "no generation that is kept here refers to it"
 		if _, ok := before[ref.SHA256]; ok {
-			reason = fmt.Sprintf("generation %d no longer refers to it, so nothing needs it", x.position.Number)
+			reason = fmt.Sprintf("generation %d no longer refers to it, so nothing needs it", x.carried.position.Number)
 		}
 		x.leftOut = append(x.leftOut, LeftOut{WantedFile: bundle.WantedFile{SHA256: ref.SHA256, Size: ref.Size}, Reason: reason})
 	}
@@ -208,7 +208,7 @@ func (x *export) resolveFiles(ctx context.Context, gen *layout.Generation) error
 	for i, w := range x.want.Files {
 		switch found[i] {
 		case unlisted:
-			x.leftOut = append(x.leftOut, LeftOut{w, fmt.Sprintf("the catalog of generation %d does not name it", x.position.Number)})
+			x.leftOut = append(x.leftOut, LeftOut{w, fmt.Sprintf("the catalog of generation %d does not name it", x.carried.position.Number)})
 		case listed:
 			x.leftOut = append(x.leftOut, LeftOut{w, "it is listed and not held"})
 		}
@@ -223,7 +223,7 @@ func (x *export) worthwhile(out *layout.Outbound) error {
 		return nil
 	}
 	for _, e := range exportedOf(out) {
-		if e.Seq == x.want.Seq && e.Generation != x.position {
+		if e.Seq == x.want.Seq && e.Generation.Generation.Document != x.carried.position.Generation.Document {
 			return nil
 		}
 	}
@@ -239,6 +239,17 @@ func (x *export) ships(d layout.Digest, o referredObject, had map[layout.Digest]
 		return x.wanted[d]
 	}
 	return x.wanted[d] || !had[d]
+}
+
+// broughtSince returns what a far side has of a bundle's generation that has
+// imported it, and the first that an increment builds on before. Only as that
+// first one does a bundle of the catalog alone bring less than it names.
+func (m *Mirror) broughtSince(ctx context.Context, e *layout.Exported, first bool) (references, error) {
+	if first {
+		return m.brought(ctx, e)
+	}
+	refs := references{}
+	return refs, m.refer(ctx, refs, e.Generation)
 }
 
 // brought returns what a far side has for certain once it has imported a

@@ -59,7 +59,8 @@ type importing struct {
 	header layout.Digest // of HEADER.json
 	state  *trusted.State
 	report *ImportReport
-	judged bool // the bulletins were, in this run
+	judged bool            // the bulletins were, in this run
+	absent []layout.Digest // contents that a bundle of the catalog alone leaves out; ascending
 
 	known   []verify.Rotation // that were accepted here before
 	origins *OriginVerifier   // of the last reading of the bundle

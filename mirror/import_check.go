@@ -36,21 +36,12 @@ func (c *counter) add(n int, bytes int64) {
 // read from the bundle, all else from the store.
 type incoming struct {
 	store.Store
-	b       *bundle.Bundle
-	shipped map[layout.Digest]bundle.Entry
-}
-
-func newIncoming(s store.Store, b *bundle.Bundle) *incoming {
-	in := &incoming{Store: s, b: b, shipped: make(map[layout.Digest]bundle.Entry)}
-	for e := range b.Entries() {
-		in.shipped[e.SHA256] = e
-	}
-	return in
+	b *bundle.Bundle
 }
 
 // Open reads a whole object; there is no other use for it here.
 func (in *incoming) Open(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
-	e, ok := in.shipped[d]
+	e, ok := in.b.Entry(d)
 	if !ok {
 		return in.Store.Open(ctx, d, offset, n)
 	}
@@ -80,9 +71,9 @@ func (p *piped) Close() error {
 }
 
 // with reads a store as it would be with a bundle, as strictly as ever.
-func (i *importing) with(b *bundle.Bundle) (*trusted.Reader, *incoming) {
-	in := newIncoming(i.m.Store, b)
-	return &trusted.Reader{Store: in, Trust: i.m.Trusted.Trust, CatalogLimits: i.m.Trusted.CatalogLimits, CatalogBytes: i.m.Trusted.CatalogBytes}, in
+func (i *importing) with(b *bundle.Bundle) *trusted.Reader {
+	in := &incoming{Store: i.m.Store, b: b}
+	return &trusted.Reader{Store: in, Trust: i.m.Trusted.Trust, CatalogLimits: i.m.Trusted.CatalogLimits, CatalogBytes: i.m.Trusted.CatalogBytes}
 }
 
 // judgeBulletins judges what the bundle brings of publishers by the keys and
@@ -98,12 +89,12 @@ func (i *importing) judgeBulletins(ctx context.Context, b *bundle.Bundle) error 
 	if err != nil {
 		return err
 	}
-	reader, in := i.with(b)
+	reader := i.with(b)
 	for n, err := range reader.Notices(ctx, gen) {
 		if err != nil {
 			return err
 		}
-		if _, brought := in.shipped[n.Original.SHA256]; !brought {
+		if _, brought := b.Entry(n.Original.SHA256); !brought {
 			continue
 		}
 		if err := i.judgeBulletin(ctx, reader, n); err != nil {
@@ -143,8 +134,11 @@ func (i *importing) checkClosure(ctx context.Context, b *bundle.Bundle) error {
 	if err != nil {
 		return err
 	}
-	reader, in := i.with(b)
-	c := &closure{all: make(map[layout.Digest]int64), held: make(map[layout.Digest]bool)}
+	reader := i.with(b)
+	c := &closure{all: make(map[layout.Digest]int64, i.h.Objects)}
+	if i.h.Kind == bundle.CatalogOnly {
+		c.held = make(map[layout.Digest]bool)
+	}
 	if err := c.gather(ctx, reader, gen); err != nil {
 		return err
 	}
@@ -156,16 +150,18 @@ func (i *importing) checkClosure(ctx context.Context, b *bundle.Bundle) error {
 		return refused(bundle.CodeCount, madeSo, "the catalog refers to objects with the state root %s; the generation says %s", root, gen.StateRoot)
 	}
 	var wanted []layout.ObjectRef
+	i.absent = nil
 	for ref := range c.sorted() {
-		if _, brought := in.shipped[ref.SHA256]; brought || i.held(ctx, ref.SHA256, ref.Size) {
+		if _, brought := b.Entry(ref.SHA256); brought || i.held(ctx, ref.SHA256, ref.Size) {
 			continue
 		}
 		if i.h.Kind == bundle.CatalogOnly && c.held[ref.SHA256] {
-			i.report.Absent++
+			i.absent = append(i.absent, ref.SHA256)
 			continue
 		}
 		wanted = append(wanted, ref)
 	}
+	i.report.Absent = len(i.absent)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -180,7 +176,7 @@ func (i *importing) checkClosure(ctx context.Context, b *bundle.Bundle) error {
 // closure is what a generation refers to.
 type closure struct {
 	all  map[layout.Digest]int64 // sizes
-	held map[layout.Digest]bool  // of these, files of the catalog
+	held map[layout.Digest]bool  // of these, files of the catalog; nil where nobody asks
 }
 
 func (c *closure) gather(ctx context.Context, r *trusted.Reader, gen *layout.Generation) error {
@@ -209,7 +205,9 @@ func (c *closure) gather(ctx context.Context, r *trusted.Reader, gen *layout.Gen
 			if !f.Held {
 				continue
 			}
-			c.held[f.SHA256] = true
+			if c.held != nil {
+				c.held[f.SHA256] = true
+			}
 			if err := c.add(layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}); err != nil {
 				return err
 			}

@@ -79,7 +79,7 @@ func TestT6KeyThatDoesNotCount(t *testing.T) {
 		}, code: mirror.CodeKey, words: "is not in the keyring", next: ask},
 		{name: "known and pinned by nobody", sign: alone(verify.Pin{}), code: mirror.CodeKey, words: "is not pinned for origin", next: ask},
 		{name: "a bulletin's", sign: alone(verify.Pin{Purpose: verify.PurposeBulletin}), code: mirror.CodeKey, words: "is pinned for bulletin, not for origin", next: ask},
-		{name: "a far side's", sign: alone(verify.Pin{Purpose: verify.PurposeDestination}), code: mirror.CodeKey, words: "is pinned for destination, not for origin", next: ask},
+		{name: "a far side's", sign: alone(verify.Pin{Purpose: verify.PurposeDestination, Source: "plant"}), code: mirror.CodeKey, words: "is pinned for destination, not for origin", next: ask},
 		{name: "of a pin that has ended", sign: alone(verify.Pin{Purpose: verify.PurposeOrigin, NotAfter: "2026-11-20"}), code: mirror.CodeKey, words: "when the pin of", next: ask},
 		{name: "expired, and signed before that", sign: func(t *testing.T, _ *wire, f *far) []bundle.Signer {
 			k := newGPG(t).key("ed25519", keyMade, "10d")

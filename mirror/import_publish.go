@@ -18,6 +18,7 @@ import (
 
 // finish checks the whole bundle in its quarantine, and publishes it.
 func (i *importing) finish(ctx context.Context, q *quarantine) error {
+	i.b.Forget() // its lists are read again, from the quarantine
 	return i.spoilt(q, i.finishWhole(ctx, q))
 }
 
@@ -65,7 +66,11 @@ func (i *importing) finishWhole(ctx context.Context, q *quarantine) error {
 	if err != nil {
 		return err
 	}
-	if err := i.publish(ctx, position); err != nil {
+	lists, err := i.m.keepLists(ctx, b)
+	if err != nil {
+		return fmt.Errorf("keep the lists of %s: %w", i.report.Bundle, err)
+	}
+	if err := i.publish(ctx, position, lists); err != nil {
 		return err
 	}
 	i.report.Counts = &gen.Counts
@@ -154,12 +159,21 @@ func (i *importing) putGeneration(ctx context.Context, gen *layout.Generation, d
 	if position.Generation.Signature, err = i.m.Writer.PutDocument(ctx, sig); err != nil {
 		return position, fmt.Errorf("put the signatures of generation %d: %w", gen.Number, err)
 	}
+	if len(i.absent) > 0 {
+		if position.Absent, err = i.m.Writer.PutDocument(ctx, digestLines(i.absent)); err != nil {
+			return position, fmt.Errorf("put what is absent of generation %d: %w", gen.Number, err)
+		}
+	}
 	return position, nil
 }
 
 // publish writes the one state that publishes the bundle: the generation, the
 // high-water mark of its stream, and the ring in which it lands.
-func (i *importing) publish(ctx context.Context, position layout.Position) error {
+func (i *importing) publish(ctx context.Context, position layout.Position, lists layout.ObjectRef) error {
+	accepted, err := i.accepted(ctx, lists)
+	if err != nil {
+		return err
+	}
 	brought, err := i.putRotations(ctx)
 	if err != nil {
 		return err
@@ -178,7 +192,7 @@ func (i *importing) publish(ctx context.Context, position layout.Position) error
 			return err
 		}
 		i.m.land(s)
-		i.advance(s, position)
+		i.advance(s, position, accepted)
 		s.Why = "import " + i.report.Bundle
 		return nil
 	})
@@ -196,20 +210,35 @@ func (i *importing) publish(ctx context.Context, position layout.Position) error
 	return nil
 }
 
+// accepted puts the header of the bundle and its signatures, and returns what it
+// is written again with.
+func (i *importing) accepted(ctx context.Context, lists layout.ObjectRef) (a layout.Accepted, err error) {
+	a = layout.Accepted{Epoch: i.h.Epoch, Seq: i.h.Seq, Lists: lists}
+	doc, sig := i.b.HeaderBytes()
+	if a.Header.Document, err = i.m.Writer.PutDocument(ctx, doc); err != nil {
+		return a, fmt.Errorf("put the header of %s: %w", i.report.Bundle, err)
+	}
+	if a.Header.Signature, err = i.m.Writer.PutDocument(ctx, sig); err != nil {
+		return a, fmt.Errorf("put the signatures of %s: %w", i.report.Bundle, err)
+	}
+	return a, nil
+}
+
 // advance moves the stream of the bundle up in a state.
-func (i *importing) advance(s *layout.State, position layout.Position) {
+func (i *importing) advance(s *layout.State, position layout.Position, accepted layout.Accepted) {
 	if s.Streams == nil {
 		s.Streams = make(map[string]layout.Stream)
 	}
 	next := layout.Stream{
 		ID: i.h.Stream, Origin: i.h.Origin, Name: i.h.StreamName, Epoch: i.h.Epoch, Seq: i.h.Seq, Header: i.header,
 		Created: i.h.Created, Next: i.h.ExpectedNext, Accepted: layout.At(i.m.now()), Position: position,
-		Sparse: i.h.Kind == bundle.CatalogOnly || s.Streams[i.h.Stream].Sparse,
+		Bundles: []layout.Accepted{accepted},
 	}
 	if before, known := s.Streams[i.h.Stream]; known {
 		next.Kept = append([]layout.Position{before.Position}, before.Kept...)
 		next.Kept = slices.DeleteFunc(next.Kept, func(p layout.Position) bool { return p == position })
 		next.Kept = next.Kept[:min(len(next.Kept), keptGenerations-1)]
+		next.Bundles = append(next.Bundles, before.Bundles[:min(len(before.Bundles), keptBundles-1)]...)
 	}
 	s.Streams[i.h.Stream] = next
 }

@@ -38,6 +38,33 @@ func exportedOf(out *layout.Outbound) []layout.Exported {
 	})
 }
 
+// broughtOf returns of these the ones that brought content. Who has imported a
+// bundle of the catalog alone may lack everything that it refers to, so that no
+// increment starts there.
+func broughtOf(out *layout.Outbound) []layout.Exported {
+	return slices.DeleteFunc(exportedOf(out), func(e layout.Exported) bool { return bundle.Kind(e.Kind) == bundle.CatalogOnly })
+}
+
+// startable returns the exports at which an increment of the stream may start.
+// Far sides that ask for each file have what they asked for, whatever a bundle
+// brought.
+func startable(out *layout.Outbound, stream *OutboundStream) []layout.Exported {
+	if stream.Return == Wants {
+		return exportedOf(out)
+	}
+	return broughtOf(out)
+}
+
+func isStartable(out *layout.Outbound, stream *OutboundStream, seq uint64) bool {
+	return slices.ContainsFunc(startable(out, stream), func(e layout.Exported) bool { return e.Seq == seq })
+}
+
+// hasBrought reports whether the bundle of that seq was finished and brought
+// content.
+func hasBrought(out *layout.Outbound, seq uint64) bool {
+	return slices.ContainsFunc(broughtOf(out), func(e layout.Exported) bool { return e.Seq == seq })
+}
+
 // nextSeq returns the first seq that was never begun.
 func nextSeq(out *layout.Outbound) uint64 {
 	next := uint64(1)
@@ -63,19 +90,22 @@ func burned(out *layout.Outbound) []uint64 {
 
 // sinceSeq decides where the next increment starts; 0 is a full bundle.
 func sinceSeq(out *layout.Outbound, opt ExportOptions, now time.Time) (uint64, error) {
-	done := exportedOf(out)
 	if opt.Full {
 		return 0, nil
 	}
 	if opt.Since > 0 {
+		if isExported(out, opt.Since) && !isStartable(out, &opt.Stream, opt.Since) {
+			return 0, noExport("patchferry bundle list shows which bundle before it brought content; --full starts from nothing",
+				"seq %d of stream %s carried the catalog alone, so nothing can build on its content", opt.Since, opt.Stream.Name)
+		}
 		if !isExported(out, opt.Since) {
 			return 0, noExport("patchferry bundle list shows what was exported; --full starts from nothing",
 				"seq %d of stream %s is not in the ledger as exported", opt.Since, opt.Stream.Name)
 		}
 		return opt.Since, nil
 	}
-	start := startOf(out, done, &opt.Stream, now)
-	if !isExported(out, start) {
+	start := startOf(out, startable(out, &opt.Stream), &opt.Stream, now)
+	if !isStartable(out, &opt.Stream, start) {
 		return 0, nil // what that bundle brought is no longer known
 	}
 	return start, nil
@@ -95,7 +125,7 @@ func startOf(out *layout.Outbound, done []layout.Exported, stream *OutboundStrea
 	start := ^uint64(0)
 	for _, name := range destinations {
 		own := unknown
-		if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {
+		if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch && isStartable(out, stream, a.Seq) {
 			own = max(own, a.Seq)
 		}
 		start = min(start, own)
@@ -120,8 +150,9 @@ func destinationsOf(out *layout.Outbound, stream *OutboundStream) []string {
 }
 
 // diodeStart returns where an increment starts of which it will never be known
-// whether it arrived: so far back that two bundles in a row may be lost, and
-// at least the overlap. The first bundles are full.
+// whether it arrived, among the exports that brought content: so far back that
+// two of them in a row may be lost, and at least the overlap. The first bundles
+// are full.
 func diodeStart(done []layout.Exported, overlap time.Duration, now time.Time) uint64 {
 	if overlap == 0 {
 		overlap = DefaultOverlap
@@ -139,8 +170,7 @@ func diodeStart(done []layout.Exported, overlap time.Duration, now time.Time) ui
 // trimLedger drops the exports that no increment starts at any more. What it
 // keeps, prune keeps.
 func trimLedger(out *layout.Outbound, stream *OutboundStream, now time.Time) {
-	done := exportedOf(out)
-	from := diodeStart(done, stream.Overlap, now)
+	from := diodeStart(startable(out, stream), stream.Overlap, now)
 	if stream.answers() {
 		for _, name := range destinationsOf(out, stream) {
 			if a, ok := out.Arrived[name]; ok && a.Epoch == out.Epoch {

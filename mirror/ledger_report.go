@@ -111,6 +111,10 @@ func (m *Mirror) Confirm(ctx context.Context, c Confirmation) (*ConfirmReport, e
 		return nil, noExport("patchferry bundle list shows what was; a far side that has less needs patchferry export --full",
 			"seq %d of stream %s is not in the ledger as exported", c.Seq, c.Stream.Name)
 	}
+	if !hasBrought(&out, c.Seq) {
+		return nil, noExport("confirm a bundle that brought content, as patchferry bundle list shows",
+			"seq %d of stream %s carried the catalog alone: that it arrived says nothing of content", c.Seq, c.Stream.Name)
+	}
 	r := &ConfirmReport{Stream: c.Stream.Name, Destination: c.Destination, Seq: c.Seq}
 	if was := out.Arrived[c.Destination]; was.Epoch == out.Epoch {
 		r.Was = was.Seq

@@ -18,7 +18,7 @@ type reference struct {
 	size   int64 // -1: unknown
 	update string
 	file   string // of the update, or what else it is
-	held   bool   // it is a file of a catalog
+	absent bool   // it never came here, and nothing says that it did
 }
 
 // references are all objects that the given generations need.
@@ -93,7 +93,14 @@ func (m *Mirror) needed(ctx context.Context, s *layout.State) (references, []lay
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range slices.Concat(own, others, keptForExports(s, refs)) {
+	sent, err := m.keptForExports(ctx, s, refs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := m.keptForImports(ctx, s, refs); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range slices.Concat(own, others, sent) {
 		if err := m.refer(ctx, refs, p); err != nil {
 			return nil, nil, err
 		}
@@ -136,14 +143,22 @@ func (m *Mirror) refer(ctx context.Context, refs references, p layout.Position) 
 		refs.add(n.Original, n.ID, n.File)
 		refs.add(n.Signature, n.ID, n.SigFile)
 	}
+	refs.add(p.Absent, "", fmt.Sprintf("what was absent of generation %d", p.Number))
+	absent, err := m.Trusted.AbsentOf(ctx, p)
+	if err != nil {
+		return fmt.Errorf("generation %d: %w", p.Number, err)
+	}
 	for u, err := range m.updates(ctx, gen) {
 		if err != nil {
 			return fmt.Errorf("catalog of generation %d: %w", p.Number, err)
 		}
 		for i := range u.Files {
-			if f := &u.Files[i]; f.Held {
-				refs.add(layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}, u.ID, f.Name)
-				refs.hold(f.SHA256)
+			f := &u.Files[i]
+			switch ref := (layout.ObjectRef{SHA256: f.SHA256, Size: f.Size}); {
+			case f.Held && absent[f.SHA256]:
+				refs.addAbsent(ref, u.ID, f.Name)
+			case f.Held:
+				refs.add(ref, u.ID, f.Name)
 			}
 		}
 	}
@@ -172,34 +187,45 @@ func (r references) add(o layout.ObjectRef, update, file string) {
 	if o.IsZero() {
 		return
 	}
-	if known, ok := r[o.SHA256]; ok && known.size >= 0 {
+	if known, ok := r[o.SHA256]; ok && known.size >= 0 && !known.absent {
 		return
 	}
 	r[o.SHA256] = reference{size: o.Size, update: update, file: file}
 }
 
-// hold notes that an object is a file of a catalog.
-func (r references) hold(d layout.Digest) {
-	if ref := r[d]; !ref.held {
-		ref.held = true
-		r[d] = ref
+// addAbsent adds an object that may not be here. Who else needs it makes it one
+// that must.
+func (r references) addAbsent(o layout.ObjectRef, update, file string) {
+	if _, ok := r[o.SHA256]; !ok {
+		r[o.SHA256] = reference{size: o.Size, update: update, file: file, absent: true}
 	}
 }
 
 // updates streams the updates of a generation's catalog.
 func (m *Mirror) updates(ctx context.Context, gen *layout.Generation) updateSeq {
 	return func(yield func(*layout.Update, error) bool) {
+		for line, err := range m.catalogLines(ctx, gen) {
+			var u *layout.Update
+			if err == nil {
+				u, err = layout.ParseLine(line)
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// catalogLines streams the lines of a generation's catalog.
+func (m *Mirror) catalogLines(ctx context.Context, gen *layout.Generation) lineSeq {
+	return func(yield func([]byte, error) bool) {
 		catalog, err := m.Trusted.Catalog(ctx, gen)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		for line, err := range catalog.Lines() {
-			var u *layout.Update
-			if err == nil {
-				u, err = layout.ParseLine(line)
-			}
-			if !yield(u, err) || err != nil {
+			if !yield(line, err) || err != nil {
 				return
 			}
 		}

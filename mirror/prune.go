@@ -15,6 +15,7 @@ import (
 
 	"patchferry/layout"
 	"patchferry/mirror/trusted"
+	"patchferry/verify"
 )
 
 // ErrGrace is matched by the error of a prune that comes too early.
@@ -207,12 +208,7 @@ func digestLines(all []layout.Digest) []byte {
 
 // readDigests reads an object of digests, one a line.
 func (m *Mirror) readDigests(ctx context.Context, ref layout.ObjectRef) ([]layout.Digest, error) {
-	r, err := m.Store.Open(ctx, ref.SHA256, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	doc, err := io.ReadAll(layout.NewVerifyReader(r, ref.Size, ref.SHA256))
+	doc, err := m.readObject(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +221,26 @@ func (m *Mirror) readDigests(ctx context.Context, ref layout.ObjectRef) ([]layou
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// readObject returns a whole object that a state names, checked.
+func (m *Mirror) readObject(ctx context.Context, ref layout.ObjectRef) ([]byte, error) {
+	r, err := m.Store.Open(ctx, ref.SHA256, 0, -1)
+	if err != nil {
+		return nil, fmt.Errorf("open object %s: %w", ref.SHA256, err)
+	}
+	defer r.Close() // it was only read
+	doc, err := io.ReadAll(layout.NewVerifyReader(r, ref.Size, ref.SHA256))
+	if wrong, ok := errors.AsType[*layout.MismatchError](err); ok {
+		return nil, &verify.TrustError{
+			Code: verify.CodeDigest, Subject: "object " + ref.SHA256.String(), Err: wrong,
+			Reason: "the store holds other bytes under this name", Next: "find what else was altered with: patchferry audit",
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", ref.SHA256, err)
+	}
+	return doc, nil
 }
 
 func (m *Mirror) planPath(id string) string { return filepath.Join(m.Work, "prune", id+".json") }

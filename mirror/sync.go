@@ -287,19 +287,8 @@ func (m *Mirror) openBase(ctx context.Context) (*base, error) {
 
 // lines streams the lines of the base's catalog.
 func (b *base) lines(ctx context.Context) lineSeq {
-	return func(yield func([]byte, error) bool) {
-		if b.gen == nil {
-			return
-		}
-		catalog, err := b.m.Trusted.Catalog(ctx, b.gen)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for line, err := range catalog.Lines() {
-			if !yield(line, err) || err != nil {
-				return
-			}
-		}
+	if b.gen == nil {
+		return func(func([]byte, error) bool) {}
 	}
+	return b.m.catalogLines(ctx, b.gen)
 }

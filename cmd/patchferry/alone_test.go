@@ -45,6 +45,7 @@ var visits = []visit{
 	{"bundle list", exitDone, "nothing was exported yet"},
 	{"bundle confirm 1 --destination plant", exitUsage, "this is a far side"},
 	{"bundle sign &", exitUsage, "a far side has no key"},
+	{"bundle again 1 --to @/..", exitDone, "main-e001-s000001"},
 	{"export --to @/disk", exitUsage, "this is a far side: it makes no generations"},
 	{"sync", exitUsage, "this is a far side: it has nobody to ask"},
 	{"init near --dir @/other --no-passphrase", exitDone, "origin"},

@@ -110,6 +110,9 @@ func (a *app) printAudit(r *mirror.AuditReport) error {
 	if r.Silent > 0 {
 		a.note("silent by the pins of this side: %s of publishers (patchferry bulletin list says which, and why)", plural(r.Silent, "document", "documents"))
 	}
+	if r.Absent > 0 {
+		a.note("%s of the catalog %s not here, and no bundle has brought them yet", plural(r.Absent, "object", "objects"), isOrAre(r.Absent))
+	}
 	return a.printf("%d states, %d generations, %d objects checked, %d read (%s); %d findings; %d objects (%s) that nothing needs\n",
 		r.States, r.Generations, r.Objects, r.Read, humanize.Bytes(uint64(r.Bytes)), len(r.Findings),
 		r.Unneeded, humanize.Bytes(uint64(r.UnneededSize)))

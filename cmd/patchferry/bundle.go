@@ -13,10 +13,10 @@ import (
 func (a *app) bundleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Look at transfer bundles, check them, and keep track of those exported",
+		Short: "Look at transfer bundles, check them, keep track of them, and write them again",
 	}
 	group(cmd)
-	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleSignCommand(), a.bundleListCommand(), a.bundleConfirmCommand())
+	cmd.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand(), a.bundleSignCommand(), a.bundleListCommand(), a.bundleConfirmCommand(), a.bundleAgainCommand())
 	return cmd
 }
 
@@ -61,7 +61,7 @@ func (a *app) printLedger(r *mirror.LedgerReport) error {
 		return err
 	}
 	for _, b := range r.Bundles {
-		if err := a.printf("  %s  %s  %-11s  generation %d  %s\n", b.Name, b.At, b.Kind, b.Generation, b.Status); err != nil {
+		if err := a.printf("  %s  %s  %-12s  generation %d  %s\n", b.Name, b.At, b.Kind, b.Generation, b.Status); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ increments rely on it. An earlier seq than is known says that a far side was set
 				return withHint(usageError("%q is not a seq", args[0]), "patchferry bundle list")
 			}
 			if destination == "" {
-				return withHint(usageError("it takes the name of the destination"), "patchferry bundle confirm %d --destination NAME", seq)
+				return withHint(usageError("bundle confirm needs the name of the destination"), "patchferry bundle confirm %d --destination NAME", seq)
 			}
 			l, err := a.load(cmd, nil)
 			if err != nil {

@@ -95,6 +95,7 @@ func (c *evidenceCase) checkEdition(l *checklist, title, below string, e *mirror
 	l.run(validWords(e.State.Signed.Signers), fmt.Sprintf(`gpg --batch --yes --status-fd 1 -o "$T/%s.json" -d %s | %s`,
 		state, store.StateKey(e.State.Number), validBy(fingerprintsOf(e.State.Signed.Signers)...)))
 	l.run("one line, the digest of "+generation, c.published(`"$T/`+state+`.json"`, generation))
+	c.checkHeader(l, state, generation, e)
 	l.say("The origin signed that generation, and it names the catalog by its SHA-256.")
 	l.run(validWords(e.Signed.Signers), fmt.Sprintf("gpg --batch --status-fd 1 --verify %s %s | %s",
 		below+signatureName, generation, validBy(fingerprintsOf(e.Signed.Signers)...)))
@@ -107,6 +108,20 @@ func (c *evidenceCase) checkEdition(l *checklist, title, below string, e *mirror
 // document, which is JSON indented by two blanks.
 func memberOf(member, document, file string) string {
 	return fmt.Sprintf(`sed -n '/^  "%s": {$/,/^  }/p' %s | grep "\"sha256\": \"%s\""`, member, document, sha256Of(file))
+}
+
+// checkHeader leads from a state to the header of the bundle that brought a
+// generation, and from there to the generation.
+func (c *evidenceCase) checkHeader(l *checklist, state, generation string, e *mirror.Edition) {
+	name := c.headerName(e)
+	if name == "" {
+		return
+	}
+	l.say("The state names the header of that bundle as well. The origin signed it, and it names the same generation: what crossed the gap is what the origin sent.")
+	l.run("one line, the digest of "+name, fmt.Sprintf(`sed -n '/^    "%s": {$/,/^    }/p' "$T/%s.json" | grep "^      \"header\": \"%s\""`, c.Stream, state, sha256Of(name)))
+	l.run(validWords(e.Header.Signed.Signers), fmt.Sprintf("gpg --batch --status-fd 1 --verify %s.asc %s | %s",
+		name, name, validBy(fingerprintsOf(e.Header.Signed.Signers)...)))
+	l.run("one line, the digest of "+generation, memberOf("generation", name, generation))
 }
 
 // published is the line that finds the digest of a generation in a state: in

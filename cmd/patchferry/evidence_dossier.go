@@ -17,6 +17,7 @@ import (
 	"patchferry/layout"
 	"patchferry/layout/store"
 	"patchferry/mirror"
+	"patchferry/mirror/bundle"
 	"patchferry/verify"
 )
 
@@ -187,13 +188,13 @@ func (d *dossier) sumLines() []byte {
 }
 
 func (d *dossier) writeEditions(ctx context.Context, p *mirror.Prover, c *evidenceCase) error {
-	if err := d.edition(ctx, p, "", c.Newest); err != nil || c.First == c.Newest {
+	if err := d.edition(ctx, p, c, "", c.Newest); err != nil || c.First == c.Newest {
 		return err
 	}
-	return d.edition(ctx, p, firstEdition, c.First)
+	return d.edition(ctx, p, c, firstEdition, c.First)
 }
 
-func (d *dossier) edition(ctx context.Context, p *mirror.Prover, below string, e *mirror.Edition) error {
+func (d *dossier) edition(ctx context.Context, p *mirror.Prover, c *evidenceCase, below string, e *mirror.Edition) error {
 	for _, file := range []struct {
 		name    string
 		content []byte
@@ -207,7 +208,30 @@ func (d *dossier) edition(ctx context.Context, p *mirror.Prover, below string, e
 			return err
 		}
 	}
+	if err := d.header(c, e); err != nil {
+		return err
+	}
 	return d.object(ctx, p, below+catalogName, e.Generation.Catalog)
+}
+
+// header writes the header of the bundle that brought an edition; two editions
+// may have come in one.
+func (d *dossier) header(c *evidenceCase, e *mirror.Edition) error {
+	name := c.headerName(e)
+	if _, there := d.sums[name]; there || name == "" {
+		return nil
+	}
+	return errors.Join(d.add(name, e.Header.Document), d.add(name+".asc", e.Header.Signature))
+}
+
+// headerName is where the header of the bundle that brought an edition stands in
+// the folder; "" where it is not kept.
+func (c *evidenceCase) headerName(e *mirror.Edition) string {
+	if e.Header == nil {
+		return ""
+	}
+	s := e.State.Streams[c.Stream]
+	return "bundles/" + bundleName(&s) + "/" + bundle.HeaderFile
 }
 
 func (d *dossier) writeChain(_ context.Context, _ *mirror.Prover, c *evidenceCase) error {

@@ -66,6 +66,7 @@ type evidenceEdition struct {
 	Line        string             `json:"line"`
 	StateRoot   layout.Digest      `json:"state_root"`
 	Bundle      string             `json:"bundle,omitempty"`  // in which it came; on a far side
+	Header      string             `json:"header,omitempty"`  // its HEADER.json in the folder; its signatures end in .asc
 	Accepted    layout.Time        `json:"accepted,omitzero"` // when that was imported
 }
 
@@ -156,7 +157,7 @@ func (c *evidenceCase) edition(below string, e *mirror.Edition) evidenceEdition 
 		StateRoot: e.Generation.StateRoot,
 	}
 	if s, follows := e.State.Streams[c.Stream]; follows {
-		r.Bundle, r.Accepted = bundleName(&s), s.Accepted
+		r.Bundle, r.Header, r.Accepted = bundleName(&s), c.headerName(e), s.Accepted
 	}
 	return r
 }

@@ -23,7 +23,12 @@ sha256sum and imported by patchferry import.
 
 The first bundles of a stream carry everything. Later ones carry what is not in
 every generation since an earlier seq: over a diode so far back that two bundles in a
-row may be lost, with receipts since what is known to have arrived.
+row may be lost, with receipts since what is known to have arrived. A stream of the
+configuration with a selection carries the selected updates, and what they need.
+
+--catalog-only carries the catalog and the bulletins, and no content: a far side lists
+what there is before the disk comes that brings it. --new-epoch starts a stream afresh,
+for when far sides can no longer follow: each operator there has to type the epoch in.
 
 --want FILE answers a want file that a far side sent back: it carries what is asked
 for, and what is newer than the bundle that the far side speaks of. The file is
@@ -44,9 +49,11 @@ runs nor keeps them.`
 // exportFlags are the flags of export.
 type exportFlags struct {
 	to, stream, volumeSize     string
+	after                      string
 	want, signature            string
 	since                      uint64
 	full, dryRun, abandon, raw bool
+	catalogOnly, newEpoch      bool
 	unsigned                   bool
 	tools                      string
 }
@@ -61,6 +68,9 @@ func (a *app) exportCommand() *cobra.Command {
 			"  patchferry export --to /media/disk --with-tools=dist\n" +
 			"  patchferry export --dry-run --volume-size dvd\n" +
 			"  patchferry export --to /media/disk --stream labs --since 12\n" +
+			"  patchferry export --to /media/disk --catalog-only\n" +
+			"  patchferry export --to /media/disk --new-epoch\n" +
+			"  patchferry export --to /media/disk --new-epoch --after /archive/main-e001-s000042\n" +
 			"  patchferry export --to /media/disk --want /media/back/WANT-plant-000041.json",
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,6 +89,9 @@ func (a *app) exportCommand() *cobra.Command {
 	flags.StringVar(&f.stream, "stream", "main", "export the stream `NAME` of the configuration")
 	flags.BoolVar(&f.full, "full", false, "carry everything")
 	flags.Uint64Var(&f.since, "since", 0, "carry what is not in every generation since `SEQ`")
+	flags.BoolVar(&f.catalogOnly, "catalog-only", false, "carry the catalog and the bulletins, and no content")
+	flags.BoolVar(&f.newEpoch, "new-epoch", false, "start the stream afresh with a full bundle of the next epoch")
+	flags.StringVar(&f.after, "after", "", "with --new-epoch, on a near side that was rebuilt: continue the stream of the earlier bundle in `DIR`")
 	flags.StringVar(&f.want, "want", "", "carry what the want `FILE` of a far side asks for")
 	flags.StringVar(&f.signature, "signature", "", "the signature `FILE` of the want file, where it is not beside it")
 	flags.StringVar(&f.volumeSize, "volume-size", "none", "cut into volumes of `SIZE`: 4.7GB, 25GiB …, fat32, dvd, dvd-dl, bd, bd-dl, none")
@@ -147,8 +160,14 @@ func exportOptions(c *config.Config, f *exportFlags) (opt mirror.ExportOptions, 
 	opt = mirror.ExportOptions{
 		Stream: stream,
 		Full:   f.full, Since: f.since, VolumeSize: size, NoReadback: f.raw, Abandon: f.abandon, DryRun: f.dryRun,
+		CatalogOnly: f.catalogOnly, NewEpoch: f.newEpoch,
 		Threshold: c.Origin.Threshold, Unsigned: f.unsigned,
 		Tool: "patchferry " + currentBuild().Version,
+	}
+	if f.after != "" {
+		if opt.After, err = filepath.Abs(f.after); err != nil {
+			return opt, err
+		}
 	}
 	if f.tools != "" {
 		if opt.Tools, err = bundleTools(f.tools); err != nil {
@@ -179,7 +198,7 @@ func streamOf(c *config.Config, name string) (mirror.OutboundStream, error) {
 func outboundStream(s *config.Stream) mirror.OutboundStream {
 	return mirror.OutboundStream{
 		Name: s.Name, Audience: s.Audience, Return: mirror.ReturnPath(s.Mode),
-		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every),
+		Overlap: time.Duration(s.Overlap), Every: time.Duration(s.Every), Select: s.Selection(),
 	}
 }
 
@@ -206,9 +225,16 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	if r.Since > 0 {
 		since = " since seq " + humanize.Comma(int64(r.Since))
 	}
-	if err := a.printf("%s %s: generation %d, %s%s, %s (%s); %s required (%s)\n", verb, r.Name, r.Generation, r.Kind, since,
+	rest := "required"
+	if r.Kind == bundle.CatalogOnly {
+		rest = "left out"
+	}
+	if err := a.printf("%s %s: generation %d, %s%s, %s (%s); %s %s (%s)\n", verb, r.Name, r.Generation, r.Kind, since,
 		plural(r.Objects, "object", "objects"), humanize.Bytes(uint64(r.Bytes)),
-		plural(r.Required, "object", "objects"), humanize.Bytes(uint64(r.RequiredBytes))); err != nil {
+		plural(r.Required, "object", "objects"), rest, humanize.Bytes(uint64(r.RequiredBytes))); err != nil {
+		return err
+	}
+	if err := a.printSelected(r.Selected); err != nil {
 		return err
 	}
 	for _, v := range r.Volumes {
@@ -221,10 +247,25 @@ func (a *app) printExport(r *mirror.ExportReport) error {
 	if r.FullAdvised {
 		a.note("the increment passes half of a full bundle: --full brings far sides that lost more up to date as well")
 	}
+	if r.After != "" {
+		a.note("it continues the stream of %s", r.After)
+	}
+	if r.NewEpoch {
+		a.note("epoch %d begins: tell each far side by another way than this medium, for its operator to type: patchferry import DIR --accept-epoch %d", r.Epoch, r.Epoch)
+	}
 	if r.DryRun {
 		return nil
 	}
 	return a.printf("state root %s\n%s\n", r.StateRoot, r.Dir)
+}
+
+// printSelected says what a selection made.
+func (a *app) printSelected(s *mirror.ExportSelection) error {
+	if s == nil {
+		return nil
+	}
+	return a.printf("  selected: %s, of these %d because others need them, and %d left out; %s, and %d left out\n",
+		plural(s.Updates, "update", "updates"), s.Prerequisites, s.LeftOut, plural(s.Notices, "document", "documents"), s.NoticesLeftOut)
 }
 
 // signingHint says how a bundle comes by the signatures that it waits for.

@@ -31,6 +31,11 @@ func TestFarSideEvidence(t *testing.T) {
 		report.First.State != 1 || report.Newest.State != 3 || len(report.Bulletins) != 1 || report.Bulletins[0].Verdict != "valid" || report.HeldBack == nil {
 		t.Errorf("the report is %+v", report)
 	}
+	for _, e := range []evidenceEdition{report.First, report.Newest} {
+		if want := "bundles/" + e.Bundle + "/HEADER.json"; e.Header != want {
+			t.Errorf("the header of state %d is %q, want %s", e.State, e.Header, want)
+		}
+	}
 	said, err := runChecks(dir)
 	if err != nil {
 		t.Fatalf("the lines of CHECK.txt fail: %v\n%s", err, said)
@@ -59,4 +64,46 @@ func resum(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
+}
+
+// TestFarSideEvidenceAfterARotation checks a file by hand whose two bundles were
+// signed by two keys of one origin: the far side pinned the first alone.
+func TestFarSideEvidenceAfterARotation(t *testing.T) {
+	judge(t, "gpg")
+	judge(t, "zstd")
+	g := newGap(t)
+	g.on(g.far, "import", g.export())
+	g.on(g.near, "key", "rotate")
+	again := g.export()
+	g.on(g.far, "import", again)
+	dir := filepath.Join(t.TempDir(), "audit")
+	var report evidenceReport
+	if err := json.Unmarshal([]byte(g.on(g.far, "evidence", "KB835732", "--to", dir, "--json").stdout), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.Newest.Bundle != "main-e001-s000002" || len(report.Rotations) != 1 {
+		t.Errorf("the report is %+v", report)
+	}
+	if said, err := runChecks(dir); err != nil {
+		t.Fatalf("the lines of CHECK.txt fail: %v\n%s", err, said)
+	}
+	written := g.on(g.far, "bundle", "again", "2", "--to", t.TempDir(), "--json")
+	var copied struct{ Dir string }
+	if err := json.Unmarshal([]byte(written.stdout), &copied); err != nil {
+		t.Fatal(err)
+	}
+	got, want := treeOf(t, copied.Dir), treeOf(t, again)
+	if got != want {
+		t.Errorf("the bundle that was written again differs:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// treeOf returns the digests and names of all files below a folder.
+func treeOf(t *testing.T, dir string) string {
+	t.Helper()
+	said, err := runShell(dir, "find . -type f -print0 | sort -z | xargs -0 sha256sum")
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return said
 }

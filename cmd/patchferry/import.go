@@ -29,8 +29,10 @@ exit status 4, with the reason; one that is imported already is 10.
 
 The first bundle of a stream binds this side to its origin. A stream that began anew
 (a new epoch), or another stream beside those that are followed, must be typed in.`,
-		Example: "  patchferry import /media/disk\n  patchferry import /media/a /media/b --receipt receipts",
-		Args:    arguments(cobra.MinimumNArgs(1)),
+		Example: "  patchferry import /media/disk\n" +
+			"  patchferry import /media/a /media/b --receipt receipts\n" +
+			"  patchferry import /media/disk --accept-epoch 2",
+		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := a.load(cmd, nil)
 			if err != nil {
@@ -133,6 +135,13 @@ func (a *app) printImported(r *mirror.ImportReport) error {
 		fmt.Fprintf(&b, "; in ring %s", r.Ring)
 	}
 	return a.printf("%s\n", b.String())
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // seqs writes the first few of the numbers.

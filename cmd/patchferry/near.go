@@ -88,8 +88,9 @@ func (s *site) Close() error { return errors.Join(s.store.Close(), s.mark.Close(
 // edition is what the newest state publishes.
 type edition struct {
 	state       *trusted.State
-	generation  *layout.Generation   // the one that was made last
-	generations []*layout.Generation // all of them, that one first: a far side has one of every stream
+	generation  *layout.Generation     // the one that was made last
+	generations []*layout.Generation   // all of them, that one first: a far side has one of every stream
+	absent      map[layout.Digest]bool // contents that came with no bundle yet, on a far side
 }
 
 // newest returns the edition in force, or nil where nothing was published yet.
@@ -105,7 +106,11 @@ func (s *site) newest(ctx context.Context) (*edition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog's generation: %w", err)
 	}
-	return &edition{state: state, generation: all[0], generations: all}, nil
+	absent, err := s.reader.Absent(ctx, state)
+	if err != nil {
+		return nil, fmt.Errorf("read what is absent: %w", err)
+	}
+	return &edition{state: state, generation: all[0], generations: all, absent: absent}, nil
 }
 
 // mustNewest is newest for commands that need an edition.
@@ -143,7 +148,8 @@ func (s *site) updates(ctx context.Context, e *edition) iter.Seq2[*layout.Update
 	}
 }
 
-// everyUpdate is updates with those that are held back.
+// everyUpdate is updates with those that are held back. Files whose content is
+// absent are listed.
 func (s *site) everyUpdate(ctx context.Context, e *edition) iter.Seq2[*layout.Update, error] {
-	return s.reader.Union(ctx, e.generations)
+	return trusted.WithoutAbsent(s.reader.Union(ctx, e.generations), e.absent)
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -154,7 +156,7 @@ func (f *follower) indexOf(ring string) string {
 
 // viewMeta says which edition of the catalog a ring shows.
 func viewMeta(shown *trusted.Shown) distribute.ViewMeta {
-	meta := distribute.ViewMeta{State: shown.Ring.State, Digest: shown.Digest, Revoked: shown.Revoked}
+	meta := distribute.ViewMeta{State: shown.Ring.State, Digest: shown.Digest, Revoked: shown.Revoked, Absent: slices.Collect(maps.Keys(shown.Absent))}
 	if g := shown.Newest(); g != nil {
 		meta.Generation, meta.Created = g.Number, g.Created
 	}

@@ -29,7 +29,7 @@ func TestScript(t *testing.T) {
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
 			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
-			"types": types,
+			"farside": farSide, "same": same, "types": types,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

@@ -89,33 +89,10 @@ func (a *app) show(ctx context.Context, s *site, c *config.Config, name string) 
 		return withHint(fmt.Errorf("show %s: no such update in generation %d", name, e.generation.Number),
 			"give an id (SOURCE:NATIVE) or a KB number; patchferry tree --to DIR --dry-run lists every file")
 	}
-	if err := s.asHere(ctx, e, found); err != nil {
-		return err
-	}
 	for i, r := range found {
 		if err := a.printUpdate(r, i > 0); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// asHere says of the files which of them are on this side.
-func (s *site) asHere(ctx context.Context, e *edition, found []showReport) error {
-	all := func(yield func(*layout.Update, error) bool) {
-		for i := range found {
-			if !yield(found[i].Update, nil) {
-				return
-			}
-		}
-	}
-	i := 0
-	for u, err := range s.reader.Present(ctx, e.state, all) {
-		if err != nil {
-			return err
-		}
-		found[i].Update = u
-		i++
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type statusReport struct {
 	Generation uint64         `json:"generation,omitempty"`
 	Created    layout.Time    `json:"created,omitzero"`
 	Counts     *layout.Counts `json:"counts,omitempty"`
+	Absent     int            `json:"absent,omitempty"` // contents that bundles of the catalog alone left out
 	Rings      []ringReport   `json:"rings,omitempty"`
 	Pruning    bool           `json:"pruning"` // a plan is being applied
 	Sources    []sourceReport `json:"sources"`
@@ -137,6 +138,7 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 		return r, err
 	}
 	r.Generation, r.Created, r.Counts = e.generation.Number, e.generation.Created, &e.generation.Counts
+	r.Absent = len(e.absent)
 	at, behind := j.site.clock(now)
 	r.Streams, r.ClockBehind = streamReports(&e.state.State, at), int64(behind/time.Second)
 	for _, s := range r.Streams {
@@ -166,6 +168,9 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "updates\t%d\n", r.Counts.Updates)
 		fmt.Fprintf(w, "files\t%d, of these %d held\n", r.Counts.Files, r.Counts.Held)
 		fmt.Fprintf(w, "objects\t%d, %s\n", r.Counts.Objects, humanize.Bytes(uint64(r.Counts.Bytes)))
+	}
+	if r.Absent > 0 {
+		fmt.Fprintf(w, "absent\t%s that the catalog names and no bundle brought yet\n", plural(r.Absent, "object", "objects"))
 	}
 	printStreams(w, &r, now)
 	printRingReports(w, r.Rings, now)

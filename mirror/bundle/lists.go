@@ -60,6 +60,7 @@ func (b *Bundle) Load(ctx context.Context) error {
 	if err := l.close(h); err != nil {
 		return err
 	}
+	b.slim(l)
 	b.lists = l
 	return nil
 }
@@ -342,8 +343,8 @@ func (b *Bundle) Generation() (g *layout.Generation, doc, sig []byte, err error)
 	return b.lists.generation, b.lists.doc, b.lists.sig, nil
 }
 
-// Entries yields the shipped objects in the order of the list; there are none
-// before Load. What it yields must not be changed.
+// Entries yields the shipped objects in the order of their digests; there are
+// none before Load. What it yields must not be changed.
 func (b *Bundle) Entries() iter.Seq[Entry] {
 	if b.lists == nil {
 		return func(func(Entry) bool) {}

@@ -34,6 +34,25 @@ func (j *job) copyAll(ctx context.Context) error {
 		size += t.Size
 	}
 	j.total = size
+	return j.each(ctx, func(start func(func(context.Context, []byte) error) bool) {
+		for i := range j.plan.placed {
+			o := &j.plan.placed[i]
+			if !start(func(ctx context.Context, b []byte) error { return j.object(ctx, o, b) }) {
+				return
+			}
+		}
+		for _, t := range j.c.Tools {
+			p := payload{path: j.volume(1) + "/tools/" + t.Name, ref: t.ObjectRef, open: t.Open}
+			if !start(func(ctx context.Context, b []byte) error { return j.copy(ctx, p, b) }) {
+				return
+			}
+		}
+	})
+}
+
+// each lets all do what they have to, several at a time, each with a buffer.
+// start is false when one has failed and the others need not begin.
+func (j *job) each(ctx context.Context, all func(start func(do func(ctx context.Context, buffer []byte) error) bool)) error {
 	workers := j.w.workers()
 	buffers := make(chan []byte, workers)
 	for range workers {
@@ -41,29 +60,17 @@ func (j *job) copyAll(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
-	start := func(do func(buffer []byte) error) bool {
+	all(func(do func(context.Context, []byte) error) bool {
 		if running.Err() != nil {
 			return false
 		}
 		group.Go(func() error {
 			buffer := <-buffers
 			defer func() { buffers <- buffer }()
-			return do(buffer)
+			return do(running, buffer)
 		})
 		return true
-	}
-	for i := range j.plan.placed {
-		o := &j.plan.placed[i]
-		if !start(func(b []byte) error { return j.object(running, o, b) }) {
-			break
-		}
-	}
-	for _, t := range j.c.Tools {
-		p := payload{path: j.volume(1) + "/tools/" + t.Name, ref: t.ObjectRef, open: t.Open}
-		if !start(func(b []byte) error { return j.copy(running, p, b) }) {
-			break
-		}
-	}
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}

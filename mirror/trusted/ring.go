@@ -28,11 +28,13 @@ type Shown struct {
 	// Revoked are the files that the newest generations, or this site, took
 	// back: in every ring, at once.
 	Revoked []layout.Revoked
+	// Absent are the contents that bundles of the catalog alone left out and that
+	// nothing has brought since. Updates have such files as listed.
+	Absent map[layout.Digest]bool
 	// Digest is the same for everything that shows the same.
 	Digest layout.Digest
 
 	reader *Reader
-	sparse bool               // objects of held files may be absent: Updates looks for them
 	picked map[uint64]*picked // by state
 }
 
@@ -50,7 +52,7 @@ func (r *Reader) Shown(ctx context.Context, state *State, ring string) (*Shown, 
 // Show opens and checks what the ring of that name would show in a state if
 // its entry were show.
 func (r *Reader) Show(ctx context.Context, state *State, name string, show layout.Ring) (*Shown, error) {
-	s := &Shown{Ring: show, Held: make(map[string]layout.HeldBack), reader: r, picked: make(map[uint64]*picked)}
+	s := &Shown{Ring: show, Held: make(map[string]layout.HeldBack), Absent: make(map[layout.Digest]bool), reader: r, picked: make(map[uint64]*picked)}
 	newest, _, err := r.generations(ctx, state)
 	if err != nil {
 		return nil, err
@@ -60,18 +62,23 @@ func (r *Reader) Show(ctx context.Context, state *State, name string, show layou
 	}
 	s.Revoked = append(s.Revoked, state.Revoked...)
 	s.holdBack(state, newest, name)
-	sum := &content{Revoked: s.Revoked, Held: slices.Sorted(maps.Keys(s.Held)), Brought: sparseStreams(state)}
-	s.sparse = len(sum.Brought) > 0
+	sum := &content{Revoked: s.Revoked, Held: slices.Sorted(maps.Keys(s.Held))}
 	for _, number := range show.States() {
-		generations, digests, err := r.generationsOf(ctx, state, number)
+		at, generations, digests, err := r.generationsOf(ctx, state, number)
 		if err != nil {
 			return nil, fmt.Errorf("ring %s: %w", name, err)
 		}
+		absent, err := r.Absent(ctx, at)
+		if err != nil {
+			return nil, fmt.Errorf("ring %s: %w", name, err)
+		}
+		maps.Copy(s.Absent, absent)
 		if number == show.State {
 			s.Generations, sum.Catalog = newestFirst(generations), digests
 		}
 		s.pick(number, generations, digests, sum)
 	}
+	sum.Absent = slices.SortedFunc(maps.Keys(s.Absent), func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) })
 	s.Digest, err = sum.digest()
 	return s, err
 }
@@ -82,7 +89,7 @@ type content struct {
 	Picked  []pickedContent  `json:"picked"`
 	Held    []string         `json:"held"`
 	Revoked []layout.Revoked `json:"revoked"`
-	Brought []layout.Digest  `json:"brought,omitempty"` // headers: each bundle of a sparse stream may bring files of the same catalog
+	Absent  []layout.Digest  `json:"absent,omitempty"`
 }
 
 type pickedContent struct {
@@ -135,15 +142,16 @@ func (s *Shown) pick(number uint64, generations []*layout.Generation, digests []
 
 // generationsOf opens the generations of the state of that number, which is
 // newest or an older one.
-func (r *Reader) generationsOf(ctx context.Context, newest *State, number uint64) ([]*layout.Generation, []layout.Digest, error) {
+func (r *Reader) generationsOf(ctx context.Context, newest *State, number uint64) (*State, []*layout.Generation, []layout.Digest, error) {
 	state := newest
 	if number != newest.Number {
 		var err error
 		if state, err = r.State(ctx, number); err != nil {
-			return nil, nil, fmt.Errorf("read state %d: %w", number, err)
+			return nil, nil, nil, fmt.Errorf("read state %d: %w", number, err)
 		}
 	}
-	return r.generations(ctx, state)
+	generations, digests, err := r.generations(ctx, state)
+	return state, generations, digests, err
 }
 
 // generations opens what a state publishes, in the order of Positions.
@@ -179,15 +187,10 @@ func (s *Shown) Newest() *layout.Generation {
 }
 
 // Updates yields what hosts of the ring are given, in the order of ids: without
-// what is held back; a file that a bundle of the catalog alone left out is one
-// that is only listed. An error comes last, and then the rest counts for nothing.
+// what is held back. An error comes last, and then the rest counts for nothing.
 func (s *Shown) Updates(ctx context.Context) iter.Seq2[*layout.Update, error] {
-	all := s.All(ctx)
-	if s.sparse {
-		all = s.reader.present(ctx, all)
-	}
 	return func(yield func(*layout.Update, error) bool) {
-		for u, err := range all {
+		for u, err := range s.All(ctx) {
 			if err == nil && s.isHeld(u.ID) {
 				continue
 			}
@@ -215,7 +218,7 @@ func (s *Shown) All(ctx context.Context) iter.Seq2[*layout.Update, error] {
 		for _, g := range s.Generations {
 			sources = append(sources, s.reader.catalog(ctx, g))
 		}
-		for u, err := range united(sources) {
+		for u, err := range WithoutAbsent(united(sources), s.Absent) {
 			if !yield(u, err) || err != nil {
 				return
 			}

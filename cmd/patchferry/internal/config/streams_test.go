@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout"
 )
 
 func TestStreams(t *testing.T) {
@@ -38,6 +39,38 @@ every = "7d"
 	}
 }
 
+// TestSelectionOfAStream: it has the words of [select], and is not narrowed or
+// replaced by it.
+func TestSelectionOfAStream(t *testing.T) {
+	l := load(t, `
+[select]
+languages = ["EN"]
+
+[[stream]]
+name = "all"
+
+[[stream]]
+name = "labs"
+[stream.select]
+os = ["windowsxp"]
+classifications = ["security_update"]
+since = "2004-01-01"
+exclude = ["kb835732"]
+`)
+	all, _ := l.Stream("all")
+	if sel := all.Selection(); !sel.IsZero() {
+		t.Errorf("a stream without a selection selects %+v", sel)
+	}
+	labs, _ := l.Stream("labs")
+	want := layout.Selection{
+		OS: []layout.OS{"windowsxp"}, Classifications: []layout.Classification{"security_update"},
+		Since: "2004-01-01", Exclude: []string{"kb835732"},
+	}
+	if diff := cmp.Diff(want, labs.Selection()); diff != "" {
+		t.Errorf("selection (-want +got):\n%s", diff)
+	}
+}
+
 func TestBadStreamsAreRefused(t *testing.T) {
 	for _, test := range []struct{ name, file, want string }{
 		{"no name", "[[stream]]\nmode = \"diode\"\n", "stream[0].name"},
@@ -46,7 +79,10 @@ func TestBadStreamsAreRefused(t *testing.T) {
 		{"an unknown mode", "[[stream]]\nname = \"a\"\nmode = \"pigeon\"\n", "allowed: diode, receipt"},
 		{"a destination twice", "[[stream]]\nname = \"a\"\naudience = [\"x\", \"x\"]\n", "each destination once"},
 		{"a strange destination", "[[stream]]\nname = \"a\"\naudience = [\"Far Side\"]\n", "each destination once"},
-		{"a selection", "[[stream]]\nname = \"a\"\n[stream.select]\nos = [\"windowsxp\"]\n", "select"},
+		{"a selection of an unknown system", "[[stream]]\nname = \"a\"\n[stream.select]\nos = [\"windowsxq\"]\n", "stream[0].select.os"},
+		{"a selection of no days", "[[stream]]\nname = \"a\"\n[stream.select]\nsince = \"2020-02-02\"\nuntil = \"2020-02-01\"\n", "lies before since"},
+		{"a pattern that matches nothing", "[[stream]]\nname = \"a\"\n[stream.select]\nexclude = [\"[\"]\n", "syntax error"},
+		{"an unknown word of a selection", "[[stream]]\nname = \"a\"\n[stream.select]\ncolour = \"red\"\n", "colour"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "patchferry.toml")
