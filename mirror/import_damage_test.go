@@ -14,16 +14,6 @@ import (
 	"patchferry/verify"
 )
 
-// quarantined returns the folder in which a bundle of f waits; there is one.
-func (f *far) quarantined() string {
-	f.t.Helper()
-	all, err := filepath.Glob(filepath.Join(f.dir.StageDir(), "import", "*", "vol-*"))
-	if err != nil || len(all) == 0 {
-		f.t.Fatalf("nothing is in quarantine: %v", err)
-	}
-	return filepath.Dir(all[0])
-}
-
 // damages are what may become of a file in quarantine: by a disk, by a scanner
 // that cleans what it scans.
 var damages = []struct {

@@ -68,7 +68,6 @@ var (
 	variable  = regexp.MustCompile(boundForm + `|` + freeForm + `|…`)
 	boundForm = `(?:[0-9A-F]{4} ){9}[0-9A-F]{4}|\b[0-9A-F]{40}\b|\b[0-9a-f]{64}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bmy:[0-9a-f]{16}\b|_[0-9]{10}\b`
 	freeForm  = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d{4}-\d\d-\d\d|\b\d+(?:\.\d+)? [kMG]?B\b`
-	isBound   = regexp.MustCompile(`^(?:` + boundForm + `)$`)
 	isFree    = regexp.MustCompile(`^(?:` + freeForm + `)$`)
 )
 
