@@ -135,6 +135,10 @@ func TestTheCatalogAloneBringsNothing(t *testing.T) {
 	if e, ok := errors.AsType[*mirror.ExportError](err); !ok || !strings.Contains(e.Problem, "carried the catalog alone") || e.Next == "" {
 		t.Errorf("confirmed: %v", err)
 	}
+	plant := w.beside("plant")
+	if r := w.apply(plant.brings("plant", alone.Dir)); r[0].Changed || r[0].Acknowledged != 1 || !strings.Contains(r[0].Note, "carried the catalog alone") {
+		t.Errorf("a receipt: %+v", r[0])
+	}
 	opt.CatalogOnly = false
 	since := opt
 	since.Since = 2

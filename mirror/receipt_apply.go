@@ -110,11 +110,26 @@ func (f *Returned) judge(state *trusted.State, r *bundle.Receipt, streams []Outb
 		return nil, f.refuse(CodePosition, "patchferry bundle list shows how far back it goes; a newer receipt counts, or patchferry export --full starts from nothing",
 			"the ledger of stream %s goes back to later bundles than seq %d", stream, r.Seq)
 	}
-	return report, f.acknowledge(&out, r, report, raised)
+	said := &acknowledgement{receipt: r, out: &out, report: report, stream: OutboundStream{Name: stream}}
+	if i := slices.IndexFunc(streams, func(s OutboundStream) bool { return s.Name == stream }); i >= 0 {
+		said.stream = streams[i]
+	}
+	return report, f.acknowledge(said, raised)
 }
 
-// acknowledge takes the high-water mark of a far side as acknowledged.
-func (f *Returned) acknowledge(out *layout.Outbound, r *bundle.Receipt, report *ReceiptReport, raised arrivals) error {
+// acknowledgement is a receipt beside what is known of its stream.
+type acknowledgement struct {
+	receipt *bundle.Receipt
+	stream  OutboundStream
+	out     *layout.Outbound // its ledger
+	report  *ReceiptReport
+}
+
+// acknowledge takes the high-water mark of a far side as acknowledged. That a
+// bundle of the catalog alone arrived says nothing of content: no increment
+// starts there, and what was known before stays.
+func (f *Returned) acknowledge(a *acknowledgement, raised arrivals) error {
+	out, r, report := a.out, a.receipt, a.report
 	mark := r.Mark
 	if mark == nil {
 		report.Note = "nothing of the stream was imported there yet"
@@ -132,6 +147,8 @@ func (f *Returned) acknowledge(out *layout.Outbound, r *bundle.Receipt, report *
 			report.Was, report.Destination, mark.Seq, report.Stream, report.Destination)
 	case mark.Seq == report.Was:
 		report.Note = "it was known"
+	case !isStartable(out, &a.stream, mark.Seq):
+		report.Note = fmt.Sprintf("seq %d carried the catalog alone: that it arrived says nothing of content", mark.Seq)
 	case isSetBack(out, r):
 		report.Note = fmt.Sprintf("it is of %s, before %s was set back; if it has seq %d again: patchferry bundle confirm %d --stream %s --destination %s",
 			r.Day, report.Destination, mark.Seq, mark.Seq, report.Stream, report.Destination)
