@@ -234,8 +234,11 @@ func (x *export) run(ctx context.Context) (*ExportReport, error) {
 	}
 	r.Dir = done.Dir
 	r.Signers, err = x.finish(ctx, done)
-	if err != nil {
+	switch {
+	case err != nil && r.Signers == nil:
 		return r, fmt.Errorf("%s is on the medium, but not noted as exported: %w", done.Name, err)
+	case err != nil: // the next job raises the mark
+		return r, fmt.Errorf("%s is exported and can be carried away; what comes after is not done: %w", done.Name, err)
 	}
 	x.m.log().Debug("exported", "stream", r.Stream, "seq", r.Seq, "generation", r.Generation, "size", r.Bytes)
 	return r, nil

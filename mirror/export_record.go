@@ -70,7 +70,8 @@ func setOutbound(s *layout.State, name string, out layout.Outbound) {
 }
 
 // finish opens what is on the medium as any reader would, and notes it as
-// exported. It returns who signed it.
+// exported. It returns who signed it, also with an error where it was noted all
+// the same.
 func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []string, err error) {
 	b, err := bundle.Open(ctx, []string{done.Dir}, x.verifier(x.threshold()), bundle.ReadOptions{})
 	if err != nil {
@@ -110,6 +111,9 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 		s.Why = "export " + h.Name()
 		return nil
 	})
+	if x.state == nil {
+		return nil, err
+	}
 	return b.Signers(), err
 }
 
