@@ -340,7 +340,7 @@ func (b *box) serve(dir string) {
 	b.t.Helper()
 	const untilStopped = `ip link set lo up; "$@" & pid=$!; read stop; kill -TERM $pid; wait $pid; code=$?; cat /proc/net/snmp /proc/net/snmp6; exit $code`
 	cmd := exec.CommandContext(b.t.Context(), b.unshare, "-rn", "sh", "-c", untilStopped, "sh", b.program, "serve", "--listen", ":8530")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error", raceOptions + "=" + os.Getenv(raceOptions)}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()

@@ -273,10 +273,46 @@ type assassin struct {
 	t     *testing.T
 	rng   *rand.Rand
 	takes time.Duration // what a run takes that nobody disturbs
+	works time.Duration // of this, after something was begun
 	runs  int
 	kills int
 	mid   int         // of these, while something was begun and not ended
 	begun func() bool // whether something is
+}
+
+// strike kills a process: half of the times anywhere, and half of them once it
+// has begun something, since a slow machine spends most of a run on its start. It
+// returns when the process ended, and how long ago it was seen to begin.
+func (k *assassin) strike(p *os.Process, ended <-chan struct{}) func() time.Duration {
+	after, later := time.Duration(k.rng.Int64N(int64(k.takes))), time.Duration(k.rng.Int64N(int64(k.works)))
+	aims := k.rng.IntN(2) == 0 && !k.begun()
+	var began time.Time
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for aims && began.IsZero() {
+			select {
+			case <-ended:
+				return
+			case <-time.After(time.Millisecond):
+				if k.begun() {
+					began, after = time.Now(), later
+				}
+			}
+		}
+		select {
+		case <-ended:
+		case <-time.After(after):
+			_ = p.Kill()
+		}
+	}()
+	return func() time.Duration {
+		<-done
+		if began.IsZero() {
+			return 0
+		}
+		return time.Since(began)
+	}
 }
 
 // run runs a command on a machine and kills it somewhere. It reports whether it
@@ -290,9 +326,11 @@ func (k *assassin) run(dir string, want []int, args ...string) (killed bool) {
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
-	timer := time.AfterFunc(time.Duration(k.rng.Int64N(int64(k.takes))), func() { _ = cmd.Process.Kill() })
+	ended := make(chan struct{})
+	working := k.strike(cmd.Process, ended)
 	err := cmd.Wait()
-	timer.Stop()
+	close(ended)
+	worked := working()
 	k.runs++
 	exit := (*exec.ExitError)(nil)
 	if err != nil && !errors.As(err, &exit) {
@@ -309,6 +347,9 @@ func (k *assassin) run(dir string, want []int, args ...string) (killed bool) {
 	for _, w := range want {
 		if code == w {
 			k.takes = (3*k.takes + max(time.Since(start), k.takes/2)) / 4
+			if worked > 0 {
+				k.works = (k.works + worked) / 2
+			}
 			return false
 		}
 	}
@@ -324,6 +365,7 @@ func (k *assassin) measure(dir string, args ...string) {
 		k.t.Fatalf("%v: %v\n%s", args, err, out)
 	}
 	k.takes = time.Since(start)
+	k.works = k.takes / 4
 }
 
 // enough demands that the kills hit what they were meant to hit.

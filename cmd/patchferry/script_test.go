@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -14,8 +15,14 @@ import (
 var update = flag.Bool("update", false, "write golden files, scripts and documents again")
 
 func TestMain(m *testing.M) {
+	// A program with the race detector sleeps for a second before it ends, to let
+	// others report; nobody else reports here, and tests start it a thousand times.
+	_ = os.Setenv(raceOptions, "atexit_sleep_ms=0")
 	testscript.Main(m, map[string]func(){"patchferry": main})
 }
+
+// raceOptions is the variable that the race detector reads when a program starts.
+const raceOptions = "GORACE"
 
 // TestScript runs the program as a person would, whole, in folders of its own:
 // every file in testdata/script is one story.
@@ -33,6 +40,7 @@ func TestScript(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv(raceOptions, os.Getenv(raceOptions))
 			example, err := filepath.Abs(filepath.Join("..", "..", "configs", "hooks", "mail-bulletin.sh"))
 			if err != nil {
 				return err

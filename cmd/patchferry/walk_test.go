@@ -146,7 +146,7 @@ func (w *walk) shell(t *testing.T, s guideStep, before string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(t.Context(), typed[0], typed[1:]...)
 	cmd.Dir = w.dir
-	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C", "NO_PROXY=*"}
+	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C", "NO_PROXY=*", raceOptions + "=" + os.Getenv(raceOptions)}
 	switch s.prompt {
 	case "near$":
 		cmd.Dir = filepath.Join(w.dir, "near")
