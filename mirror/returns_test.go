@@ -67,7 +67,14 @@ func returned(t testing.TB, name string) *mirror.Returned {
 // apply notes a receipt that must count.
 func (s *site) apply(files ...*mirror.Returned) []mirror.ReceiptReport {
 	s.t.Helper()
-	reports, err := s.ApplyReceipts(s.t.Context(), files, mirror.ApplyOptions{})
+	return s.applyTo(mirror.OutboundStream{}, files...)
+}
+
+// applyTo is apply where the configuration has the stream main as it is given.
+func (s *site) applyTo(stream mirror.OutboundStream, files ...*mirror.Returned) []mirror.ReceiptReport {
+	s.t.Helper()
+	stream.Name = "main"
+	reports, err := s.ApplyReceipts(s.t.Context(), files, mirror.ApplyOptions{Streams: []mirror.OutboundStream{stream}})
 	if err != nil {
 		s.t.Fatalf("receipt apply: %v", err)
 	}
@@ -303,7 +310,7 @@ func TestIncrementsOfDestinationsThatAreSilent(t *testing.T) {
 			east := s.beside("east")
 			opt := mirror.ExportOptions{To: t.TempDir(), Stream: mirror.OutboundStream{Return: mode, Audience: []string{"east", "silent"}, Overlap: time.Second}}
 			first, _ := s.export(opt)
-			s.apply(east.brings("east", first.Dir))
+			s.applyTo(opt.Stream, east.brings("east", first.Dir))
 			for range 5 {
 				s.now = s.now.Add(time.Hour)
 				if r, _ := s.export(opt); r.Since != 0 {
@@ -315,7 +322,7 @@ func TestIncrementsOfDestinationsThatAreSilent(t *testing.T) {
 			if r.Since != 1 {
 				t.Errorf("east lags behind: got since %d, want 1; the ledger has %s", r.Since, s.ledger())
 			}
-			s.apply(east.brings("east", r.Dir))
+			s.applyTo(opt.Stream, east.brings("east", r.Dir))
 			if r, _ := s.export(opt); r.Since != 7 {
 				t.Errorf("east has seq 7: got since %d", r.Since)
 			}
