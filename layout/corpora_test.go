@@ -72,6 +72,9 @@ func corporaDir(t testing.TB) string {
 			return corpora
 		}
 	}
+	if strings.Contains(os.Getenv("PATCHFERRY_REQUIRE"), "corpora") {
+		t.Fatal("needs the corpora, as PATCHFERRY_REQUIRE says")
+	}
 	t.Skip("SKIP: needs the corpora")
 	return ""
 }

@@ -33,6 +33,9 @@ func signedDir(t testing.TB) string {
 			return signed
 		}
 	}
+	if strings.Contains(os.Getenv("PATCHFERRY_REQUIRE"), "corpora") {
+		t.Fatal("needs the corpora, as PATCHFERRY_REQUIRE says")
+	}
 	t.Skip("SKIP: needs the corpora")
 	return ""
 }

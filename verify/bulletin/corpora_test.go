@@ -46,6 +46,9 @@ func corpora(t *testing.T) string {
 			return found
 		}
 	}
+	if strings.Contains(os.Getenv("PATCHFERRY_REQUIRE"), "corpora") {
+		t.Fatal("needs the corpora, as PATCHFERRY_REQUIRE says")
+	}
 	t.Skip("SKIP: needs the corpora")
 	return ""
 }
