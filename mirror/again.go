@@ -290,7 +290,7 @@ func (m *Mirror) goneAgain(opt AgainOptions, err error) error {
 // far side has accepted.
 func findBundle(state *trusted.State, opt AgainOptions) (header layout.SignedRef, lists layout.ObjectRef, err error) {
 	if state == nil {
-		return header, lists, noExport("", "nothing was exported or imported here yet")
+		return header, lists, noExport("patchferry export --to DIR on a near side, patchferry import DIR on a far side", "nothing was exported or imported here yet")
 	}
 	if len(state.Streams) > 0 {
 		return findAccepted(state, opt)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -76,6 +78,9 @@ func readReceipts(args []string, signature string) ([]*mirror.Returned, error) {
 	var files []*mirror.Returned
 	for _, name := range names {
 		f, err := mirror.ReadReturned(name, signature)
+		if _, refused := errors.AsType[*mirror.ReceiptError](err); !refused && errors.Is(err, fs.ErrNotExist) {
+			return nil, withHint(err, "name a RECEIPT-….json that came back from a far side, with its .asc beside it")
+		}
 		if err != nil {
 			return nil, err
 		}
