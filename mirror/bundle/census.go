@@ -70,7 +70,7 @@ func (v *volume) declare(ctx context.Context, want Volume) error {
 	if most := int64(want.Files) * maxVolumeLine; size > most {
 		return v.refuse(CodeLimit, VolumeFile, fmt.Sprintf("has %d bytes, more than %d", size, most), nil)
 	}
-	sure := layout.NewVerifyReader(io.LimitReader(&patient{ctx, f}, size), -1, want.SHA256)
+	sure := layout.NewVerifyReader(io.LimitReader(stoppable{ctx, f}, size), -1, want.SHA256)
 	list := &file{Reader: sure, m: v.medium, name: VolumeFile, f: f}
 	files, err := readVolumeLines(sure, want)
 	if err := list.settle(err); err != nil {

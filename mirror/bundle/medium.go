@@ -208,7 +208,7 @@ func (m *medium) openDeclared(ctx context.Context, line Line) (*file, error) {
 		_ = f.Close()
 		return nil, m.refuse(CodeSize, line.Path, fmt.Sprintf("has %d bytes, want %d", size, line.Size), nil)
 	}
-	r := layout.NewVerifyReader(&patient{ctx, f}, line.Size, line.SHA256)
+	r := layout.NewVerifyReader(stoppable{ctx, f}, line.Size, line.SHA256)
 	return &file{Reader: r, m: m, name: line.Path, f: f}, nil
 }
 
@@ -245,19 +245,6 @@ func (m *medium) explain(name string, err error) error {
 		return m.refuse(CodeDigest, name, "has other bytes than were signed", mismatch)
 	}
 	return m.unreadable(name, err)
-}
-
-// patient reads until its context is done.
-type patient struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	if err := p.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return p.r.Read(b)
 }
 
 // openDirectory opens a directory that the operator named, whose own path may
