@@ -24,7 +24,7 @@ func clean(s string, limit int) string {
 		case unicode.IsSpace(r):
 			blank = b.Len() > 0
 			continue
-		case r == utf8.RuneError || !unicode.IsGraphic(r):
+		case unshown(r):
 			continue
 		}
 		gap := 0
@@ -41,6 +41,12 @@ func clean(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// unshown reports whether r has no place in a word on a line: white space of
+// any script, what cannot be seen, and what was no UTF-8.
+func unshown(r rune) bool {
+	return unicode.IsSpace(r) || r == utf8.RuneError || !unicode.IsGraphic(r)
 }
 
 // first returns a, or b where a is empty.

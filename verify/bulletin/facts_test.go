@@ -149,6 +149,27 @@ func TestShownText(t *testing.T) {
 	}
 }
 
+// TestAddresses has web addresses with a character among them that cannot be
+// shown: without it they would lead elsewhere.
+func TestAddresses(t *testing.T) {
+	const page = "http://vendor.example/bulletin/ms00-046.asp"
+	for text, want := range map[string]string{
+		"see " + page + ".":           page,
+		page + "\u3000(moved)":        page,
+		page + "\u202e":               page,
+		page + "\xff":                 page,
+		"http://a\u3000/ms00-046.asp": "",
+		"http://a\u200b/ms00-046.asp": "",
+		"http://a\v/ms00-046.asp":     "",
+		"http://a\xff/ms00-046.asp":   "",
+	} {
+		got, err := bulletin.Parse("Microsoft Security Bulletin (MS00-046)\n\n" + text + "\n")
+		if err != nil || len(got) != 1 || got[0].URL != want {
+			t.Errorf("%q: got %+v, %v, want the page %q", text, got, err, want)
+		}
+	}
+}
+
 // TestWithdrawn wants a document to be withdrawn only where it says so of
 // itself.
 func TestWithdrawn(t *testing.T) {

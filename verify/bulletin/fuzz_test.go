@@ -21,6 +21,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("{\"document\":{\"category\":\"a\",\"csaf_version\":\"2.0\",\"tracking\":{\"id\":\"\xff\"}}}")
 	f.Add("Microsoft Security Bulletin (MS00-000)\n\n\n")
+	f.Add("Microsoft Security Bulletin (MS00-000)\n\n\nhttp://a/\u3000b/ms00-000.asp\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := bulletin.Parse(text)
 		if len(got) == 0 && err == nil {

@@ -94,15 +94,19 @@ func pageOf(name, s string) string {
 
 var addressPattern = regexp.MustCompile(`(?i)\bhttps?://[^\s<>"']+`)
 
-// addresses returns the web addresses in s, without the punctuation of the
-// sentence around them.
+// addresses returns the web addresses in s, each whole as it is written,
+// without the punctuation of the sentence around it. An address ends where a
+// character stands that no line may show: left out, it would make another one.
 func addresses(s string) []string {
 	if !strings.Contains(s, "://") {
 		return nil
 	}
 	var all []string
 	for _, a := range addressPattern.FindAllString(s, 100) {
-		if a = clean(strings.TrimRight(a, ".,;:!?)]}*"), maxURL+1); len(a) <= maxURL {
+		if end := strings.IndexFunc(a, unshown); end >= 0 {
+			a = a[:end]
+		}
+		if a = strings.TrimRight(a, ".,;:!?)]}*"); len(a) <= maxURL {
 			all = append(all, a)
 		}
 	}
