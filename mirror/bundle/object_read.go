@@ -75,9 +75,13 @@ func (m *medium) copy(ctx context.Context, line Line, w io.Writer) error {
 		return err
 	}
 	defer f.close()
-	buf := make([]byte, min(copyBuffer, line.Size+1))
+	buf, ok := m.buffers.Get().(*[copyBuffer]byte)
+	if !ok {
+		buf = new([copyBuffer]byte)
+	}
+	defer m.buffers.Put(buf)
 	for {
-		n, err := f.Read(buf)
+		n, err := f.Read(buf[:])
 		if n > 0 {
 			if _, bad := w.Write(buf[:n]); bad != nil {
 				return fmt.Errorf("copy %s: %w", line.Path, bad)
