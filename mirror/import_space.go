@@ -59,7 +59,7 @@ func (i *importing) most() (most int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, f := range files {
+		for f := range files {
 			most += spaceOf(f.Size)
 			if strings.HasPrefix(f.Path, segmentPrefix) {
 				most += spaceOf(f.Size)
@@ -85,7 +85,7 @@ func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err er
 		folder := newPrefix + q.volume(index)
 		_, err = q.fs.Stat(folder)
 		begun := err == nil
-		for _, f := range files {
+		for f := range files {
 			if strings.HasPrefix(f.Path, segmentPrefix) {
 				need += spaceOf(f.Size)
 			}

@@ -3,10 +3,9 @@ package mirror
 import (
 	"context"
 	"io"
+	"iter"
 	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,7 +18,7 @@ type bringing struct {
 	q        *quarantine
 	index    int
 	name     string // of its folder, "new-vol-001-of-003"
-	files    []bundle.Line
+	files    iter.Seq[bundle.Line]
 	unlisted map[string][]byte
 	into     openFolders
 	batch    *batch
@@ -75,9 +74,8 @@ func (v *bringing) begin() error {
 
 // belongs reports whether a file is one of the volume.
 func (v *bringing) belongs(name string) bool {
-	_, listed := slices.BinarySearchFunc(v.files, name, func(l bundle.Line, name string) int { return strings.Compare(l.Path, name) })
 	_, known := v.unlisted[name]
-	return listed || known
+	return known || v.q.i.b.Declares(v.index, name)
 }
 
 // settle makes the volume durable, and then its name.
@@ -97,7 +95,7 @@ func (v *bringing) copyAll(ctx context.Context) error {
 	var copied, kept counter
 	jobs, running := errgroup.WithContext(ctx)
 	jobs.SetLimit(importCopies)
-	for _, f := range v.files {
+	for f := range v.files {
 		jobs.Go(func() error {
 			n, err := v.copy(running, f)
 			if n < 0 {
