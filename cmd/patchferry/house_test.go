@@ -277,7 +277,7 @@ func (c *check) outlet(f *ast.File) {
 			return true
 		}
 		if x, ok := s.X.(*ast.Ident); ok && here[x.Name] != nil && here[x.Name].MatchString(s.Sel.Name) {
-			c.fail(s.Pos(), "%s.%s reaches out of this machine: only mirror/upstream does", x.Name, s.Sel.Name)
+			c.fail(s.Pos(), "%s.%s reaches out of this machine: only mirror/upstream and layout/store/s3 do", x.Name, s.Sel.Name)
 		}
 		return true
 	})
