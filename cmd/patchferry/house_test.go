@@ -144,11 +144,13 @@ func (c *check) ours(pos token.Pos, name string) {
 	c.fail(pos, "%s may not import %s; allowed: %s", c.dir, name, strings.Join(r.imports, " "))
 }
 
-// room returns the entry of the table that fits a package best.
+// room returns the entry of the table that fits a package best: the one of the
+// deepest folder.
 func (h *house) room(dir string) (room, bool) {
 	var best room
+	depth := func(r room) int { return 2*len(strings.TrimSuffix(r.name, "/...")) + len(r.name) }
 	for _, r := range h.rooms {
-		if matches([]string{r.name}, dir) && len(r.name) > len(best.name) {
+		if matches([]string{r.name}, dir) && depth(r) > depth(best) {
 			best = r
 		}
 	}
