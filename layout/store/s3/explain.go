@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/minio/minio-go/v7"
 )
 
 // ErrNoBucket is matched by the errors of a Bucket whose bucket is no longer
@@ -31,6 +33,7 @@ const (
 	codeNoUpload  = "NoSuchUpload"
 	codeSkewed    = "RequestTimeTooSkewed"
 	codeSignature = "SignatureDoesNotMatch"
+	codeTaken     = "PreconditionFailed"
 )
 
 var (
@@ -58,7 +61,18 @@ func (x *exchange) missingKey() bool {
 
 // taken reports whether the engine refused a create-only write because of what
 // is there.
-func (x *exchange) taken() bool { return x.err == nil && x.status == http.StatusPreconditionFailed }
+func (x *exchange) taken() bool {
+	return x.err == nil && (x.status == http.StatusPreconditionFailed || x.code == codeTaken)
+}
+
+// read notes an error that came in an answer that began with 200, as engines
+// send it that need long to complete an upload.
+func (x *exchange) read(err error) {
+	var said minio.ErrorResponse
+	if x.err == nil && x.status == http.StatusOK && errors.As(err, &said) && said.Code != "" {
+		x.status, x.code, x.message = http.StatusBadRequest, said.Code, said.Message
+	}
+}
 
 // explain returns the cause of a failed request in words, with what to do where
 // there is something. It has no credentials in it.

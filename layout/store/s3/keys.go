@@ -3,13 +3,13 @@ package s3
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,9 +22,9 @@ import (
 // false where the key is taken, or may be by an attempt of ours whose answer was
 // lost.
 func (b *Bucket) writeOnce(ctx context.Context, act, key string, doc []byte) (made bool, err error) {
-	sum := sha256.Sum256(doc)
+	sum := digestOf(doc)
 	err = b.request(ctx, act, func(ctx context.Context, _ attempt) error {
-		made, err = b.putOnce(ctx, key, bytes.NewReader(doc), int64(len(doc)), hex.EncodeToString(sum[:]))
+		made, err = b.putOnce(ctx, key, bytes.NewReader(doc), int64(len(doc)), sum)
 		return err
 	})
 	return made && err == nil, err
@@ -51,20 +51,33 @@ func known(ctx context.Context) *exchange {
 // readDocument reads a small document whole.
 func (b *Bucket) readDocument(ctx context.Context, key string) (doc []byte, err error) {
 	err = b.request(ctx, "read "+key, func(ctx context.Context, _ attempt) error {
-		body, info, _, err := b.core.GetObject(ctx, b.config.Bucket, b.key(key), minio.GetObjectOptions{})
+		body, size, err := b.get(ctx, key)
 		if err != nil {
-			return missing(ctx, err)
-		}
-		doc, err = store.ReadDocument(body)
-		if err := errors.Join(err, body.Close()); err != nil {
 			return err
 		}
-		if int64(len(doc)) != info.Size {
-			return io.ErrUnexpectedEOF
+		if size > store.MaxDocument {
+			return errors.Join(breach("%s has %d bytes, over the limit of %d for a document", key, size, store.MaxDocument), body.Close())
 		}
-		return nil
+		doc, err = store.ReadDocument(body)
+		return errors.Join(err, body.Close())
 	})
 	return doc, err
+}
+
+// get opens what stands under a key, whole. It returns fs.ErrNotExist where the
+// engine said that nothing does. The body ends in io.ErrUnexpectedEOF where it
+// is shorter than size.
+func (b *Bucket) get(ctx context.Context, key string) (body io.ReadCloser, size int64, err error) {
+	body, _, header, err := b.core.GetObject(ctx, b.config.Bucket, b.key(key), minio.GetObjectOptions{})
+	if err != nil {
+		return nil, 0, missing(ctx, err)
+	}
+	size, err = strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+	if x := known(ctx); err != nil || x.status != http.StatusOK {
+		err = breach("%s answers %d to a request of the whole, with a length of %q", b.config.Endpoint, x.status, header.Get("Content-Length"))
+		return nil, 0, errors.Join(err, body.Close())
+	}
+	return body, size, nil
 }
 
 // missing makes the error of a request for a key fs.ErrNotExist where the engine
@@ -82,7 +95,7 @@ func missing(ctx context.Context, err error) error {
 func (b *Bucket) size(ctx context.Context, key string) (size int64, err error) {
 	err = b.request(ctx, "look up "+key, func(ctx context.Context, _ attempt) error {
 		info, err := b.core.StatObject(ctx, b.config.Bucket, b.key(key), minio.StatObjectOptions{})
-		if err != nil && known(ctx).status == 404 {
+		if err != nil && known(ctx).status == http.StatusNotFound {
 			size, err = b.sizeByGet(ctx, key)
 			return err
 		}
@@ -95,11 +108,11 @@ func (b *Bucket) size(ctx context.Context, key string) (size int64, err error) {
 // sizeByGet is one GET of which only the head is read: for keys that are
 // expected to be missing.
 func (b *Bucket) sizeByGet(ctx context.Context, key string) (int64, error) {
-	body, info, _, err := b.core.GetObject(ctx, b.config.Bucket, b.key(key), minio.GetObjectOptions{})
+	body, size, err := b.get(ctx, key)
 	if err != nil {
-		return 0, missing(ctx, err)
+		return 0, err
 	}
-	return info.Size, body.Close()
+	return size, body.Close()
 }
 
 // remove removes a key; missing is well.
@@ -117,7 +130,8 @@ func (b *Bucket) remove(ctx context.Context, act, key string) error {
 type found struct {
 	key  string // without the prefix
 	size int64
-	at   time.Time // by the engine's clock
+	at   time.Time // when it was written, by the engine's clock
+	now  time.Time // when it was listed, by the engine's clock
 }
 
 // list yields the keys below folder that are greater than after, in order, a
@@ -173,7 +187,8 @@ func (b *Bucket) listPage(ctx context.Context, folder, after string) (page []fou
 		if b.config.Prefix != "" {
 			key = strings.TrimPrefix(key, b.config.Prefix+"/")
 		}
-		if page = append(page, found{key, o.Size, o.LastModified}); len(page) == pageKeys {
+		now := time.Now().Add(known(ctx).skew)
+		if page = append(page, found{key, o.Size, o.LastModified, now}); len(page) == pageKeys {
 			return page, true, nil
 		}
 	}

@@ -20,22 +20,22 @@ import (
 // after all bytes, else in an error; where the engine sends fewer, that is
 // io.ErrUnexpectedEOF. It must not be used after ctx has ended.
 func (b *Bucket) Open(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
-	r, err := b.openRange(ctx, d, offset, n)
+	r, err := b.openRange(ctx, store.ObjectKey(d), offset, n)
 	if err != nil {
 		return nil, fmt.Errorf("open object %s: %w", d, err)
 	}
 	return r, nil
 }
 
-func (b *Bucket) openRange(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
+func (b *Bucket) openRange(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
 	if offset < 0 {
 		return nil, errOffset(offset)
 	}
 	r := &reader{next: offset, left: n, total: -1}
-	r.open = func() error { return b.fetch(ctx, store.ObjectKey(d), r) }
+	r.open = func() error { return b.fetch(ctx, key, r) }
 	r.resume = func(err error) error { return b.resume(ctx, r, err) }
 	if n == 0 {
-		return r.nothing(b.size(ctx, store.ObjectKey(d)))
+		return r.nothing(b.size(ctx, key))
 	}
 	if err := r.open(); err != nil {
 		return nil, err

@@ -92,6 +92,18 @@ type exchange struct {
 
 type exchangeKey struct{}
 
+type patienceKey struct{}
+
+// patient lets a request stall for times as long as others.
+func patient(ctx context.Context, times int) context.Context {
+	return context.WithValue(ctx, patienceKey{}, times)
+}
+
+func patience(ctx context.Context) time.Duration {
+	times, _ := ctx.Value(patienceKey{}).(int)
+	return time.Duration(max(1, times))
+}
+
 // errStalled is the error of a request on which no byte moved for too long.
 var errStalled = errors.New("no byte came or went for too long")
 
@@ -108,7 +120,7 @@ type observer struct {
 // RoundTrip implements http.RoundTripper.
 func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	w := newWatch(o.stall, cancel)
+	w := newWatch(o.stall*patience(ctx), cancel)
 	req = req.WithContext(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
 		req.Body = &requestBody{req.Body, w}
