@@ -45,6 +45,14 @@ func Start(t testing.TB) *Engine {
 	return e.orSkip(t, err)
 }
 
+// StartDomain is Start with an engine that also knows a bucket by the name
+// BUCKET.domain. Engines of others are not asked.
+func StartDomain(t testing.TB, domain string) *Engine {
+	t.Helper()
+	e, err := inside(t, &Engine{Plain: true}, "--virtual-domain", domain)
+	return e.orSkip(t, err)
+}
+
 // orSkip ends a test for which there is no engine.
 func (e *Engine) orSkip(t testing.TB, err error) *Engine {
 	t.Helper()
