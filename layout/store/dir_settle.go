@@ -89,7 +89,7 @@ func (d *Dir) makeShards(shards []byte) (fresh []string, err error) {
 // shards all with one sync of the folder in which they lie.
 func (d *Dir) syncShards(shards []byte, fresh bool) error {
 	if fresh {
-		if err := d.syncDir(objectFolder); err != nil {
+		if err := d.syncDir(ObjectFolder); err != nil {
 			return err
 		}
 	}
