@@ -22,7 +22,7 @@ func rotated(r mirror.RotationReport) string {
 // acceptedRotations returns the changes of origins' keys that the newest state
 // of the store names. Where there is no store yet there are none.
 func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation, error) {
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -40,7 +40,7 @@ func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation
 // originsInForce returns the changes of origins' keys that the newest state of
 // the store leads to from the pins. Where there is no store yet there are none.
 func originsInForce(ctx context.Context, c *config.Config) ([]mirror.RotationReport, error) {
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -36,7 +36,7 @@ type job struct {
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
 // which may ask for the passphrase. show, which may be nil, is told of progress.
 func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, show *display) (*job, error) {
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if err != nil {
 		return nil, err
 	}

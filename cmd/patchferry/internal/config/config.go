@@ -158,6 +158,9 @@ func (c *Config) StorePath() string {
 	return c.Path(c.Store)
 }
 
+// StoreName returns what people and programs are told of where the store is.
+func (c *Config) StoreName() string { return c.StorePath() }
+
 // WorkFile returns the path of name in the work directory.
 func (c *Config) WorkFile(name string) string { return filepath.Join(c.Path(c.Work), name) }
 
