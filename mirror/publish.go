@@ -22,7 +22,7 @@ type published struct {
 // publish writes the plan's catalog with what was fetched and, if it differs
 // from the base's, puts it and makes it the newest generation in one write.
 func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*listing, news *news) (*published, error) {
-	stage, err := m.stage()
+	stage, err := m.Stage()
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	if opt.Recheck {
 		content.refusals.forget = m.now().Add(refusedFor)
 	}
-	if content.stage, err = m.stage(); err != nil {
+	if content.stage, err = m.Stage(); err != nil {
 		return report, err
 	}
 	if !opt.MetadataOnly || opt.Want != nil {

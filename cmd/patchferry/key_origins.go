@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -23,7 +21,7 @@ func rotated(r mirror.RotationReport) string {
 // of the store names. Where there is no store yet there are none.
 func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation, error) {
 	s, err := openSite(ctx, c)
-	if errors.Is(err, fs.ErrNotExist) {
+	if isNoPlace(c, err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -41,7 +39,7 @@ func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation
 // the store leads to from the pins. Where there is no store yet there are none.
 func originsInForce(ctx context.Context, c *config.Config) ([]mirror.RotationReport, error) {
 	s, err := openSite(ctx, c)
-	if errors.Is(err, fs.ErrNotExist) {
+	if isNoPlace(c, err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 
@@ -40,11 +39,8 @@ func openSite(ctx context.Context, c *config.Config) (*site, error) {
 		return nil, err
 	}
 	kept, err := openStore(ctx, c)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNoStore) {
-		return nil, withHint(fmt.Errorf("open the store: %w", err), "%s makes one; or point store at it", initCommand(c))
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	mark, err := openMark(c)
 	if err != nil {

@@ -8,7 +8,6 @@
 package config
 
 import (
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -148,18 +147,6 @@ func (c *Config) Path(p string) string {
 	}
 	return filepath.Join(c.dir, filepath.FromSlash(p))
 }
-
-// StorePath returns the absolute path of the store's directory, which the key
-// store gives as a path or as a file:// URL.
-func (c *Config) StorePath() string {
-	if u, err := url.Parse(c.Store); err == nil && u.Scheme == "file" {
-		return filepath.FromSlash(u.Path)
-	}
-	return c.Path(c.Store)
-}
-
-// StoreName returns what people and programs are told of where the store is.
-func (c *Config) StoreName() string { return c.StorePath() }
 
 // WorkFile returns the path of name in the work directory.
 func (c *Config) WorkFile(name string) string { return filepath.Join(c.Path(c.Work), name) }
