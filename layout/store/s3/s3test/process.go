@@ -22,27 +22,36 @@ type process struct {
 
 func (p *process) data() string { return filepath.Join(p.dir, "data") }
 
-func (p *process) start(address string) error {
-	if p.done != nil && !p.ended() {
-		return errors.New("versitygw runs already")
-	}
+// arguments makes the folders, and returns what the program is started with.
+func (p *process) arguments(address string) ([]string, error) {
 	if err := os.MkdirAll(p.data(), 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	args := append([]string{"--port", address, "--quiet", "--keep-alive"}, p.args...)
 	args = append(args, "posix")
 	if !hasAttributes(p.data()) {
 		sidecar := filepath.Join(p.dir, "attributes")
 		if err := os.MkdirAll(sidecar, 0o755); err != nil {
-			return err
+			return nil, err
 		}
 		args = append(args, "--sidecar", sidecar)
+	}
+	return append(args, p.data()), nil
+}
+
+func (p *process) start(address string) error {
+	if p.done != nil && !p.ended() {
+		return errors.New("versitygw runs already")
+	}
+	args, err := p.arguments(address)
+	if err != nil {
+		return err
 	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
-	p.cmd = exec.Command(p.name, append(args, p.data())...)
+	p.cmd = exec.Command(p.name, args...)
 	p.cmd.Env = p.env
 	p.cmd.Dir = p.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
