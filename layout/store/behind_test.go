@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"sync/atomic"
-	"testing/iotest"
 
 	"patchferry/layout"
 	"patchferry/layout/store"
@@ -21,7 +20,6 @@ type behind struct {
 	stopAt      int           // each read stops here until more may come; 0: never
 	more        chan struct{} // closed: more may come
 	deaf        bool          // a read goes on waiting when its context is done
-	breakAt     int           // the first read breaks off here; 0: it does not
 	sized       bool          // readers know the size, and nobody may ask for it
 	stats       atomic.Int32  // how often somebody did
 }
@@ -44,18 +42,14 @@ func (b *behind) Stat(_ context.Context, d layout.Digest) (int64, error) {
 }
 
 func (b *behind) Open(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
-	again := b.opened.Add(1) > 1
+	b.opened.Add(1)
 	data, ok := b.objects[d]
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
-	if n >= 0 || offset != 0 && b.breakAt == 0 {
+	if n >= 0 || offset != 0 {
 		return nil, errors.New("the cache reads whole objects")
 	}
-	if b.breakAt > 0 && !again {
-		return io.NopCloser(io.MultiReader(bytes.NewReader(data[:b.breakAt]), iotest.ErrReader(errors.New("connection reset")))), nil
-	}
-	data = data[offset:]
 	if b.sized {
 		return &sized{bytes.NewReader(data), int64(len(b.objects[d]))}, nil
 	}

@@ -36,9 +36,8 @@ const (
 // read from the copy as it grows, all but its last 64 KiB, which are held back
 // until the SHA-256 of the whole is right. Only then is the copy kept. A read
 // that meets other bytes ends in a *layout.MismatchError and the next one tries
-// again. Where a read breaks off it is taken up again where it stopped. A fill goes
-// on when those who wanted it have left, and ends in an error when no byte comes for
-// a minute.
+// again. A fill goes on when those who wanted it have left,
+// and ends in an error when no byte comes for a minute.
 //
 // The copies kept and being made never exceed the bound; the longest unused
 // one goes first, also after a restart; of a minute before a crash it may be forgotten

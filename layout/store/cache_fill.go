@@ -21,11 +21,6 @@ const (
 	// spoiledFor is how long it is remembered that bytes of an object left here
 	// that nobody can vouch for.
 	spoiledFor = 24 * time.Hour
-	// resumes is how often in a row a read that broke off is taken up again without
-	// a byte in between.
-	resumes = 2
-	// resumePause is the time before the first of them; the second takes twice that.
-	resumePause = time.Second
 
 	fillBuffer = 256 << 10
 )
@@ -135,29 +130,62 @@ func (c *Cache) Spoiled(d layout.Digest) time.Time {
 func (c *Cache) fill(ctx context.Context, d layout.Digest, f *fill) error {
 	stall := time.AfterFunc(stallTime, func() { f.cancel(errStalled) })
 	defer stall.Stop()
-	behind := &resumed{store: c.Store, digest: d}
-	defer func() { _ = behind.close() }() // all was read and found right, or there is another error
-	size, err := behind.open(ctx)
+	behind, size, err := c.openBehind(ctx, d)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = behind.Close() }() // all was read and found right, or there is another error
 	taken, _, err := c.tryReserve(size)
 	if err == nil && !taken {
 		// Room may take its time, and nobody keeps an answer open for so long.
 		stall.Stop()
-		err = errors.Join(behind.close(), c.reserve(ctx, size))
+		if err = errors.Join(behind.Close(), c.reserve(ctx, size)); err == nil {
+			stall.Reset(stallTime)
+			behind, err = c.reopen(ctx, d, size)
+		}
 	}
 	if err != nil {
 		return err
 	}
 	stall.Reset(stallTime)
-	if err := c.copyIn(ctx, d, size, f, behind.reader(ctx), stall); err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.used -= size
+	if err := c.copyIn(ctx, d, size, f, behind, stall); err != nil {
+		c.letRoom(size)
 		return err
 	}
 	return nil
+}
+
+// openBehind opens the object in the store behind and returns its size.
+func (c *Cache) openBehind(ctx context.Context, d layout.Digest) (io.ReadCloser, int64, error) {
+	r, err := c.Store.Open(ctx, d, 0, -1)
+	if err != nil {
+		return nil, 0, err
+	}
+	size := sizeBehind(r)
+	if size < 0 {
+		size, err = c.Store.Stat(ctx, d)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, r.Close())
+	}
+	return r, size, nil
+}
+
+// reopen opens it again, once the room was taken, which is let go after an error.
+func (c *Cache) reopen(ctx context.Context, d layout.Digest, size int64) (io.ReadCloser, error) {
+	r, err := c.Store.Open(ctx, d, 0, -1)
+	if err != nil {
+		c.letRoom(size)
+		return io.NopCloser(nil), err
+	}
+	return r, nil
+}
+
+// letRoom gives back what was taken.
+func (c *Cache) letRoom(size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used -= size
 }
 
 // copyIn reads the object into a file, checks it and keeps it.

@@ -184,19 +184,3 @@ func TestCacheSpoiled(t *testing.T) {
 		t.Errorf("spoiled after a day: got %v", again)
 	}
 }
-
-// TestCacheResumes: where a read of the store behind breaks off, the fill goes on
-// from there.
-func TestCacheResumes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		data := object("broken", 300_000)
-		b := newBehind(data)
-		b.breakAt = 200_000
-		c := openCache(t, t.TempDir(), 1<<20, b)
-		wantRead(t, c, data)
-		if got := c.Stats(); b.opened.Load() != 2 || got.Filled != int64(len(data)) || got.Failed != 0 {
-			t.Errorf("behind: got %d reads, %+v, want two, and each byte once", b.opened.Load(), got)
-		}
-		check(t, c.Close())
-	})
-}
