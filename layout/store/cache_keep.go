@@ -169,7 +169,7 @@ func (c *Cache) readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := readDocument(f)
+	doc, err := ReadDocument(f)
 	return doc, errors.Join(err, f.Close())
 }
 
