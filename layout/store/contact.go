@@ -63,8 +63,8 @@ type Contact struct {
 var _ Store = (*Contact)(nil)
 
 // NewContact returns a store that is opened by open at the first attempt to reach
-// it, and again until that succeeds once. An error of open that matches
-// fs.ErrNotExist or ErrNoStore is an answer, and not that the store is away.
+// it, and again until that succeeds once. That there is no store (ErrNoStore) is an
+// answer; after any other error of open it is away.
 func NewContact(open func(context.Context) (Store, error)) *Contact {
 	return &Contact{open: open}
 }
@@ -109,11 +109,10 @@ func (c *Contact) reach(ctx context.Context, ask func(context.Context, Store) er
 	defer cancel()
 	err := error(nil)
 	if behind == nil {
-		if behind, err = c.open(attempt); err != nil {
-			behind = nil
-		}
+		behind, err = c.open(attempt)
 	}
-	if err == nil {
+	opened := err == nil
+	if opened {
 		err = ask(attempt, behind)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -122,20 +121,23 @@ func (c *Contact) reach(ctx context.Context, ask func(context.Context, Store) er
 	if err != nil && attempt.Err() != nil {
 		err = context.Cause(attempt)
 	}
-	return c.note(behind, err)
+	if !opened {
+		return c.note(nil, err, errors.Is(err, ErrNoStore))
+	}
+	return c.note(behind, err, isAnswer(err))
 }
 
 var errSlow = fmt.Errorf("no answer began within %s", answerTime)
 
 // note remembers what came of an attempt.
-func (c *Contact) note(behind Store, err error) error {
+func (c *Contact) note(behind Store, err error, answered bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if behind != nil {
 		c.behind = behind
 	}
-	if isAnswer(err) {
+	if answered {
 		c.seen, c.away = now, nil
 		return err
 	}
@@ -151,8 +153,9 @@ func (c *Contact) note(behind Store, err error) error {
 	return c.away
 }
 
+// isAnswer reports whether an error is one that a store answers with.
 func isAnswer(err error) bool {
-	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoStore) || errors.Is(err, errTooLarge)
+	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errTooLarge)
 }
 
 // Newest implements Store. It is an attempt to reach the store.
