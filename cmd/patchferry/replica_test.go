@@ -76,6 +76,9 @@ func TestReplicas(t *testing.T) {
 	if got := s.door.count("list") - listed; got != 0 {
 		t.Errorf("serving listed the bucket %d times, want never", got)
 	}
+	if got := s.door.count("write"); got != 0 {
+		t.Errorf("serving wrote to the bucket %d times, want never", got)
+	}
 	if a.mark() != b.mark() {
 		t.Errorf("marks: got %d and %d", a.mark(), b.mark())
 	}
