@@ -37,7 +37,7 @@ type door struct {
 	objects  map[string]int   // requests for the content of an object, by its digest
 	sent     map[string]int64 // bytes of it
 	shut     bool             // every connection is closed at once
-	hold     chan struct{}    // not nil: objects wait until it is closed
+	mute     bool             // nothing is ever answered
 	behindIt *httputil.ReverseProxy
 }
 
@@ -79,16 +79,16 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		kind = "write"
 	}
 	d.mu.Lock()
-	shut, hold := d.shut, d.hold
+	shut, mute := d.shut, d.mute
 	d.asked[kind]++
 	d.objects[digest]++
 	d.mu.Unlock()
-	if shut {
+	if mute {
+		<-r.Context().Done()
+	}
+	if shut || mute {
 		cutConnection(w)
 		return
-	}
-	if hold != nil && digest != "" {
-		<-hold
 	}
 	d.behindIt.ServeHTTP(&counting{w, d, digest}, r)
 }
@@ -115,6 +115,12 @@ func (d *door) setShut(shut bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.shut = shut
+}
+
+func (d *door) setMute(mute bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mute = mute
 }
 
 // count returns the requests of a kind so far.

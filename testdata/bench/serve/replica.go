@@ -56,8 +56,9 @@ func compareReplicas(ctx context.Context, rounds int, length time.Duration, only
 	return scale(ctx, dir, rounds, length, only)
 }
 
-// scale measures one server with its clients on one core, then two on two: each
-// core has a server and the clients of that server, and nothing else of ours.
+// scale measures one server with its clients on one core, by turns on the first and
+// the second, and two on two: each core has a server and the clients of that server,
+// and nothing else of ours.
 func scale(ctx context.Context, dir string, rounds int, length time.Duration, only string) error {
 	var servers []*process
 	for core := range 2 {
@@ -75,12 +76,12 @@ func scale(ctx context.Context, dir string, rounds int, length time.Duration, on
 		}
 		var one, two []float64
 		for range rounds {
-			for _, n := range [...]int{1, 2} {
-				rate, err := loadPinned(ctx, servers[:n], j, length)
+			for _, cores := range [...][]int{{0}, {0, 1}, {1}, {0, 1}} {
+				rate, err := loadPinned(ctx, servers, cores, j, length)
 				if err != nil {
 					return err
 				}
-				if n == 1 {
+				if len(cores) == 1 {
 					one = append(one, rate)
 				} else {
 					two = append(two, rate)
@@ -93,19 +94,23 @@ func scale(ctx context.Context, dir string, rounds int, length time.Duration, on
 	return nil
 }
 
-// loadPinned loads servers at once, each with clients on its own core, and returns
-// their requests a second together.
-func loadPinned(ctx context.Context, servers []*process, j job, length time.Duration) (float64, error) {
+// loadPinned loads the servers of these cores at once, each with clients on its own
+// core, and returns their requests a second together.
+func loadPinned(ctx context.Context, servers []*process, cores []int, j job, length time.Duration) (float64, error) {
 	rates, errs := make([]float64, len(servers)), make([]error, len(servers))
+	var args []string
+	if j.name == "304" {
+		args = notModified()
+	}
 	var wg sync.WaitGroup
-	for core, p := range servers {
+	for _, core := range cores {
 		wg.Go(func() {
-			args := []string{}
-			if j.name == "304" {
-				args = notModified()
+			res, err := runWrkOn(core, servers[core].addr, j, length, args...)
+			if err != nil {
+				errs[core] = err
+				return
 			}
-			res, err := runWrkOn(core, p.addr, j, length, args...)
-			rates[core], errs[core] = float64(res.requests)/res.elapsed.Seconds(), err
+			rates[core] = float64(res.requests) / res.elapsed.Seconds()
 		})
 	}
 	wg.Wait()
