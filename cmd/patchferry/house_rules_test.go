@@ -62,7 +62,7 @@ func patchferryHouse() *house {
 			"pgregory.net/rapid":                    {"test"},
 		},
 		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
-		ignored: []string{"testdata/tools", "testdata/e2e", "testdata/s3"},
+		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/s3"},
 		outlets: []string{
 			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
 			"cmd/patchferry/demo_host.go", // a host of the LAN, which asks its server on loopback
