@@ -21,6 +21,7 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env 
 SHA256SUM := $(shell command -v sha256sum >/dev/null 2>&1 && echo sha256sum || echo shasum -a 256)
 
 STATICCHECK := .tools/staticcheck
+VERSITYGW   := .tools/versitygw
 
 ##@ Use
 .PHONY: help
@@ -62,9 +63,13 @@ clean: ## remove what the build made
 
 ##@ Work on it
 .PHONY: test
-test: ## all tests, shuffled, with the race detector where there is a C compiler
+test: engine ## all tests, shuffled, with the race detector where there is a C compiler
 	$(GO) test -shuffle=on $(RACE) -timeout 20m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run '^TestKilledAnywhere$$' ./cmd/patchferry)
+
+.PHONY: engine
+engine: ## build the S3 engine of tests, where its modules can be had
+	@$(MAKE) --no-print-directory $(VERSITYGW) || echo 'no S3 engine: tests that need one are skipped'
 
 .PHONY: check
 check: lint test builds ## all that must be clean before a commit: lint, test, builds
@@ -109,3 +114,8 @@ docs: ## write docs/commands.md, docs/configuration.md and the man pages again f
 
 $(STATICCHECK): testdata/tools/go.mod testdata/tools/go.sum
 	cd testdata/tools && $(GO) build -o ../../$@ honnef.co/go/tools/cmd/staticcheck
+
+$(VERSITYGW): testdata/versitygw/go.mod testdata/versitygw/go.sum
+	@mkdir -p $(@D)
+	cd testdata/versitygw && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -trimpath -ldflags '-s -w' -o ../../$@.make github.com/versity/versitygw/cmd/versitygw
+	mv $@.make $@

@@ -19,9 +19,9 @@ func patchferryHouse() *house {
 		rooms: []room{
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
-			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/..."}},
-			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}},
-			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/..."}},
+			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},
+			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},
 			{name: "mirror/upstream", imports: []string{"layout"}},
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
 			{name: "mirror/upstream/bulletins", imports: []string{"mirror/upstream", "verify/envelope", "layout"}},
@@ -34,12 +34,14 @@ func patchferryHouse() *house {
 			{name: "layout/index", imports: []string{"layout"}},
 			{name: "layout/store", imports: []string{"layout"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
+			{name: "layout/store/s3", imports: []string{"layout/store", "layout"}, tests: []string{"layout/store/s3/s3test"}},
+			{name: "layout/store/s3/s3test", imports: []string{"layout/store/s3", "layout/store", "layout"}},
 			{name: "layout/cab"},
 			{name: "layout"},
 			{name: "testdata/...", imports: []string{"mirror/...", "distribute/...", "verify/...", "layout/..."}},
 		},
 		owners: map[string][]string{
-			"github.com/minio/minio-go":             {"layout/store/s3"},
+			"github.com/minio/minio-go":             {"layout/store/s3/...", "testdata/..."},
 			"github.com/ProtonMail/go-crypto":       {"verify"},
 			"golang.org/x/crypto":                   {"verify"},
 			"modernc.org/sqlite":                    {"layout/index"},
@@ -48,7 +50,7 @@ func patchferryHouse() *house {
 			"golang.org/x/sys":                      {"distribute", "mirror/bundle"},
 			"golang.org/x/text":                     {"verify/envelope", "verify/bulletin"},
 			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
-			"github.com/gofrs/flock":                {"layout/store", "mirror", "verify"},
+			"github.com/gofrs/flock":                {"layout/store", "layout/store/s3/s3test", "mirror", "verify"},
 			"github.com/prometheus/client_golang":   {"distribute"},
 			"github.com/coreos/go-systemd":          {"distribute"},
 			"github.com/pelletier/go-toml":          {"cmd/..."},
@@ -62,11 +64,13 @@ func patchferryHouse() *house {
 			"pgregory.net/rapid":                    {"test"},
 		},
 		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
-		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/s3"},
+		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/versitygw"},
 		outlets: []string{
 			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
-			"cmd/patchferry/demo_host.go", // a host of the LAN, which asks its server on loopback
-			"cmd/patchferry/alone.go",     // shuts what the standard library holds open
+			"layout/store/s3/transport.go", // for stores in a bucket alone
+			"layout/store/s3/s3test/...",   // the engine of tests, on loopback
+			"cmd/patchferry/demo_host.go",  // a host of the LAN, which asks its server on loopback
+			"cmd/patchferry/alone.go",      // shuts what the standard library holds open
 			"testdata/...",
 		},
 	}

@@ -144,11 +144,13 @@ func (c *check) ours(pos token.Pos, name string) {
 	c.fail(pos, "%s may not import %s; allowed: %s", c.dir, name, strings.Join(r.imports, " "))
 }
 
-// room returns the entry of the table that fits a package best.
+// room returns the entry of the table that fits a package best: the one of the
+// deepest folder.
 func (h *house) room(dir string) (room, bool) {
 	var best room
+	depth := func(r room) int { return 2*len(strings.TrimSuffix(r.name, "/...")) + len(r.name) }
 	for _, r := range h.rooms {
-		if matches([]string{r.name}, dir) && len(r.name) > len(best.name) {
+		if matches([]string{r.name}, dir) && depth(r) > depth(best) {
 			best = r
 		}
 	}
@@ -277,7 +279,7 @@ func (c *check) outlet(f *ast.File) {
 			return true
 		}
 		if x, ok := s.X.(*ast.Ident); ok && here[x.Name] != nil && here[x.Name].MatchString(s.Sel.Name) {
-			c.fail(s.Pos(), "%s.%s reaches out of this machine: only mirror/upstream does", x.Name, s.Sel.Name)
+			c.fail(s.Pos(), "%s.%s reaches out of this machine: only mirror/upstream and layout/store/s3 do", x.Name, s.Sel.Name)
 		}
 		return true
 	})

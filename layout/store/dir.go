@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,16 +15,7 @@ import (
 	"time"
 )
 
-// FormatVersion is the version of the folder layout that Dir writes and reads.
-const FormatVersion = 1
-
-// ErrNoStore is matched by the error of OpenDir for a folder that exists and
-// is not a store, and of CreateDir for one that holds other things.
-var ErrNoStore = errors.New("not a patchferry store")
-
 const (
-	formatFile  = "format"
-	formatName  = "patchferry-store"
 	stageFolder = "stage"
 
 	// TempPrefix begins the names of Dir's own files in the stage. Files of
@@ -36,7 +25,7 @@ const (
 )
 
 // folders are made with the store, parents first.
-var folders = [...]string{"objects", objectFolder, stateFolder, bindingFolder, stageFolder}
+var folders = [...]string{"objects", ObjectFolder, StateFolder, BindingFolder, stageFolder}
 
 // Dir is a store in a folder of a local disk, which must have hard links:
 //
@@ -144,11 +133,6 @@ func (d *Dir) StageDir() string { return filepath.Join(d.fs.Path(), stageFolder)
 // StageFS implements Stager. Close of the Dir ends it.
 func (d *Dir) StageFS() (FS, error) { return Sub(d.fs, stageFolder), nil }
 
-type format struct {
-	Format  string `json:"format"`
-	Version int    `json:"version"`
-}
-
 // create writes the format last: a folder that has one has all the others.
 func (d *Dir) create() error {
 	err := d.checkFormat()
@@ -172,11 +156,7 @@ func (d *Dir) create() error {
 			return err
 		}
 	}
-	doc, err := json.Marshal(format{formatName, FormatVersion})
-	if err != nil {
-		return err
-	}
-	err = d.writeOnce(formatFile, append(doc, '\n'))
+	err = d.writeOnce(FormatKey, FormatDocument())
 	if errors.Is(err, fs.ErrExist) {
 		return d.checkFormat() // another process was faster
 	}
@@ -195,7 +175,7 @@ func (d *Dir) checkEmpty() error {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case "objects", stateFolder, bindingFolder, stageFolder, "lost+found":
+		case "objects", StateFolder, BindingFolder, stageFolder, "lost+found":
 		default:
 			return fmt.Errorf("%w and not empty: it holds %q (choose an empty folder)", ErrNoStore, e.Name())
 		}
@@ -204,21 +184,14 @@ func (d *Dir) checkEmpty() error {
 }
 
 func (d *Dir) checkFormat() error {
-	doc, err := d.readDoc(formatFile)
+	doc, err := d.readDoc(FormatKey)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: it has no file %q (patchferry init makes a store)", ErrNoStore, formatFile)
+		return fmt.Errorf("%w: it has no file %q (patchferry init makes a store)", ErrNoStore, FormatKey)
 	}
 	if err != nil {
 		return err
 	}
-	var f format
-	if err := json.Unmarshal(bytes.TrimSpace(doc), &f); err != nil || f.Format != formatName || f.Version < 1 {
-		return fmt.Errorf("%w: its file %q is not ours", ErrNoStore, formatFile)
-	}
-	if f.Version > FormatVersion {
-		return fmt.Errorf("store format %d is newer than this program, which knows %d (use a newer patchferry)", f.Version, FormatVersion)
-	}
-	return nil
+	return CheckFormat(doc)
 }
 
 // sweep removes what crashes left in the stage. It does what it can: leftovers
@@ -267,7 +240,7 @@ func (d *Dir) syncDir(name string) error {
 // have made it just now.
 func (d *Dir) makeShard(key string) error {
 	dir := path.Dir(key)
-	if dir == "." || dir == stateFolder {
+	if dir == "." || dir == StateFolder {
 		return nil
 	}
 	d.mu.Lock()
@@ -338,7 +311,7 @@ func (d *Dir) readDoc(key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := readDocument(f)
+	doc, err := ReadDocument(f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}

@@ -5,36 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"path"
 
 	"patchferry/layout"
 )
-
-// errTooLarge is the error for a document over MaxDocument.
-var errTooLarge = fmt.Errorf("document is larger than %d bytes", MaxDocument)
-
-// readDocument reads a state or binding whole, under the limit.
-func readDocument(r io.Reader) ([]byte, error) {
-	doc, err := io.ReadAll(io.LimitReader(r, MaxDocument+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(doc) > MaxDocument {
-		return nil, errTooLarge
-	}
-	return doc, nil
-}
-
-// checkDocument is asked before a state or binding is written.
-func checkDocument(doc []byte) error {
-	if len(doc) > MaxDocument {
-		return errTooLarge
-	}
-	return nil
-}
 
 // Newest implements Store. The first call lists the states and refuses a log
 // with holes; later ones only look for the numbers that come next. A state
@@ -78,13 +54,13 @@ func (d *Dir) newest() (uint64, error) {
 // listStates returns the number of states and refuses holes. Names that are
 // not those of states are not ours and are left alone.
 func (d *Dir) listStates() (uint64, error) {
-	entries, err := d.fs.ReadDir(stateFolder)
+	entries, err := d.fs.ReadDir(StateFolder)
 	if err != nil {
 		return 0, err
 	}
 	var last uint64
 	for _, e := range entries { // sorted, so by number
-		n, ok := ParseStateKey(stateFolder + "/" + e.Name())
+		n, ok := ParseStateKey(StateFolder + "/" + e.Name())
 		if !ok {
 			continue
 		}
@@ -109,7 +85,7 @@ func (d *Dir) settle(n uint64) error {
 	if n <= d.durable {
 		return nil
 	}
-	if err := d.syncDir(stateFolder); err != nil {
+	if err := d.syncDir(StateFolder); err != nil {
 		return err
 	}
 	d.durable = n
@@ -156,7 +132,7 @@ func (d *Dir) createState(ctx context.Context, n uint64, doc []byte) error {
 	if n == 0 || n > MaxState {
 		return fmt.Errorf("the number is not in 1 to %d", uint64(MaxState))
 	}
-	if err := checkDocument(doc); err != nil {
+	if err := CheckDocument(doc); err != nil {
 		return err
 	}
 	if err := d.checkTurn(n); err != nil {
@@ -215,7 +191,7 @@ func (d *Dir) bind(ctx context.Context, key string, doc []byte) error {
 	if err := d.writable(ctx); err != nil {
 		return err
 	}
-	if err := checkDocument(doc); err != nil {
+	if err := CheckDocument(doc); err != nil {
 		return err
 	}
 	if err := d.settleSeen(); err != nil {
@@ -250,7 +226,7 @@ func (d *Dir) Bound(ctx context.Context, key layout.Digest) ([]byte, error) {
 // Bindings implements Store. Bindings removed meanwhile are passed over.
 func (d *Dir) Bindings(ctx context.Context) iter.Seq2[Binding, error] {
 	return func(yield func(Binding, error) bool) {
-		for name, err := range d.shards(ctx, bindingFolder, layout.Digest{}) {
+		for name, err := range d.shards(ctx, BindingFolder, layout.Digest{}) {
 			key, ok := ParseBindingKey(name.key)
 			if err == nil && !ok {
 				continue

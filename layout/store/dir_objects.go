@@ -251,7 +251,7 @@ func cutRange(size, offset, n int64) (int64, error) {
 // List implements Store. It holds one shard folder in memory at a time.
 func (d *Dir) List(ctx context.Context, after layout.Digest) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		for name, err := range d.shards(ctx, objectFolder, after) {
+		for name, err := range d.shards(ctx, ObjectFolder, after) {
 			if err != nil {
 				yield(Info{}, fmt.Errorf("list objects: %w", err))
 				return

@@ -109,7 +109,7 @@ func (r *rootFS) Stat(name string) (fs.FileInfo, error) {
 // in returns an open folder, and what name is called there: its shard for an
 // object, the root for all else.
 func (r *rootFS) in(name string) (*os.Root, string, error) {
-	key, ok := strings.CutPrefix(name, objectFolder+"/")
+	key, ok := strings.CutPrefix(name, ObjectFolder+"/")
 	if !ok || len(key) < 4 || key[2] != '/' || strings.Contains(key[3:], "/") {
 		return r.root, name, nil
 	}
@@ -133,7 +133,7 @@ func (r *rootFS) shard(digits string) (*os.Root, error) {
 	if open := at.Load(); open != nil {
 		return open, nil
 	}
-	opened, err := r.root.OpenRoot(objectFolder + "/" + digits)
+	opened, err := r.root.OpenRoot(ObjectFolder + "/" + digits)
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,12 @@ import (
 	"patchferry/layout"
 )
 
-// The folders of a store. Every key lies in one of them, in a directory as in
-// a bucket.
+// The folders of a store. Every key but FormatKey lies in one of them, in a
+// directory as in a bucket.
 const (
-	objectFolder  = "objects/sha256"
-	stateFolder   = "states"
-	bindingFolder = "bindings"
+	ObjectFolder  = "objects/sha256"
+	StateFolder   = "states"
+	BindingFolder = "bindings"
 
 	stateSuffix   = ".asc"
 	bindingSuffix = ".json"
@@ -26,19 +26,19 @@ const MaxState = 9_999_999_999
 // ObjectKey returns the key of an object: "objects/sha256/ab/<64 hex>".
 func ObjectKey(d layout.Digest) string {
 	s := d.String()
-	return objectFolder + "/" + s[:2] + "/" + s
+	return ObjectFolder + "/" + s[:2] + "/" + s
 }
 
 // StateKey returns the key of state n, 0 < n <= MaxState:
 // "states/0000000042.asc".
 func StateKey(n uint64) string {
-	return fmt.Sprintf("%s/%010d%s", stateFolder, n, stateSuffix)
+	return fmt.Sprintf("%s/%010d%s", StateFolder, n, stateSuffix)
 }
 
 // BindingKey returns the key of a binding: "bindings/ab/<64 hex>.json".
 func BindingKey(key layout.Digest) string {
 	s := key.String()
-	return bindingFolder + "/" + s[:2] + "/" + s + bindingSuffix
+	return BindingFolder + "/" + s[:2] + "/" + s + bindingSuffix
 }
 
 // ParseObjectKey is the inverse of ObjectKey. It reports false for everything

@@ -273,7 +273,7 @@ func (m *Mark) load() (markDoc, error) {
 	if err != nil {
 		return markDoc{}, fmt.Errorf("read mark: %w", err)
 	}
-	data, err := readDocument(f)
+	data, err := ReadDocument(f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return markDoc{}, fmt.Errorf("read mark %s: %w", m.path(), err)
 	}

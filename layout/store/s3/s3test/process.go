@@ -1,0 +1,86 @@
+package s3test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// process is a versitygw.
+type process struct {
+	name string   // of the program
+	dir  string   // absolute: versitygw changes its directory
+	log  string   // of a file
+	env  []string // its keys
+
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+}
+
+func (p *process) data() string { return filepath.Join(p.dir, "data") }
+
+func (p *process) start(address string) error {
+	if p.done != nil && !p.ended() {
+		return errors.New("versitygw runs already")
+	}
+	sidecar := filepath.Join(p.dir, "attributes")
+	for _, dir := range []string{p.data(), sidecar} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	// Attributes go to files of their own: not every file system has them.
+	p.cmd = exec.Command(p.name, "--port", address, "--quiet", "--keep-alive", "posix", "--sidecar", sidecar, p.data())
+	p.cmd.Env = p.env
+	p.cmd.Dir = p.dir
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = endWithParent()
+	p.done = make(chan struct{})
+	started := make(chan error)
+	go func() {
+		// The kernel ends the child with the thread that started it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // it is killed
+		}
+		_ = log.Close()
+		close(p.done)
+	}()
+	return <-started
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop kills the process and waits for its end.
+func (p *process) stop() {
+	if p.done == nil || p.ended() {
+		return
+	}
+	_ = p.cmd.Process.Kill() // it may have ended just now
+	<-p.done
+}
+
+// said returns the last line of what the process wrote.
+func (p *process) said() string {
+	data, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return lastLine(string(data))
+}
