@@ -2,8 +2,8 @@
 # A Ceph cluster of one monitor, one manager, three OSDs and one RADOS gateway on
 # 127.0.0.1, with three copies of everything, of Debian's packages: radosgw,
 # ceph-mon, ceph-osd, ceph-mgr. No root, no service: every process is a child of
-# this script and everything lies below DIR (an absolute path, shorter than 70
-# bytes, as the names of sockets have an end).
+# this script and everything lies below DIR, whose path is shorter than 70 bytes,
+# as the names of sockets have an end.
 #
 #     ceph.sh start DIR      prints endpoint, access_key and secret_key; about a minute
 #     ceph.sh stop DIR       stops what it started; DIR stays
@@ -14,7 +14,8 @@ set -euo pipefail
 
 verb=${1:?start, stop, kill, revive, ceph or radosgw-admin} dir=${2:?the folder of the engine}
 shift 2
-. "${BASH_SOURCE%/*}/lib.sh"
+here=$(cd "${BASH_SOURCE%/*}" && pwd)
+. "$here/lib.sh"
 conf=$dir/ceph.conf
 
 write_conf() {

@@ -1,10 +1,13 @@
 # What the scripts of the engines share: free ports, processes that are stopped
-# by their id, waiting. Source it in bash with "dir" set to the engine's folder;
-# everything that an engine writes lies below it.
+# by their id, waiting. Source it in bash with "dir" set to the engine's folder,
+# which it makes; everything that an engine writes lies below it.
 #
 #     dir/pid/NAME   the id of a process that was started here
 #     dir/log/NAME   what it said
 #     dir/engine     NAME=VALUE lines: endpoint, access_key, secret_key
+
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 

@@ -5,19 +5,19 @@
 #     minio.sh start DIR   prints endpoint, access_key and secret_key
 #     minio.sh stop DIR    stops what it started; DIR stays
 #
-# MINIO names a program that was built before; else one is built into DIR, which
-# takes minutes.
+# MINIO names a program that was built before; else it is built into .tools, once,
+# which takes minutes.
 set -euo pipefail
 
 verb=${1:?start or stop} dir=${2:?the folder of the engine}
-. "${BASH_SOURCE%/*}/lib.sh"
+here=$(cd "${BASH_SOURCE%/*}" && pwd)
+. "$here/lib.sh"
 
 start_all() {
-	local here=${BASH_SOURCE%/*} port program=${MINIO:-$dir/minio}
+	local port program=${MINIO:-$here/../../.tools/minio}
 	local key=patchferry-test secret=patchferry-secret
 	need curl curl
-	mkdir -p "$dir"
-	[ -x "$program" ] || (cd "$here/minio" && nice -n 19 go build -o "$dir/minio" github.com/minio/minio) ||
+	[ -x "$program" ] || (cd "$here/minio" && nice -n 19 go build -o "$program" github.com/minio/minio) ||
 		exit 3
 	port=$(free_ports 1)
 	MINIO_ROOT_USER=$key MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_UPDATE=off MINIO_CI_CD=1 \

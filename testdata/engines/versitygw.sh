@@ -5,20 +5,22 @@
 #     versitygw.sh start DIR   prints endpoint, access_key and secret_key
 #     versitygw.sh stop DIR    stops what it started; DIR stays
 #
-# VERSITYGW names a program that was built before; else one is built into DIR,
-# which takes minutes the first time. DIR is an absolute path.
+# VERSITYGW names a program that was built before; else it is the one that tests
+# have built (.tools/versitygw), or one is built into DIR, which takes minutes.
 set -euo pipefail
 
 verb=${1:?start or stop} dir=${2:?the folder of the engine}
-. "${BASH_SOURCE%/*}/lib.sh"
+here=$(cd "${BASH_SOURCE%/*}" && pwd)
+. "$here/lib.sh"
 
 start_all() {
-	local here=${BASH_SOURCE%/*} port program=${VERSITYGW:-$dir/versitygw}
+	local port program=${VERSITYGW:-$here/../../.tools/versitygw}
 	local key=patchferry-test secret=patchferry-secret
 	need curl curl
 	mkdir -p "$dir/root"
+	[ -x "$program" ] || program=$dir/versitygw
 	[ -x "$program" ] ||
-		(cd "$here/../versitygw" && nice -n 19 go build -o "$dir/versitygw" github.com/versity/versitygw/cmd/versitygw) ||
+		(cd "$here/../versitygw" && nice -n 19 go build -o "$program" github.com/versity/versitygw/cmd/versitygw) ||
 		exit 3
 	port=$(free_ports 1)
 	start versitygw "$program" --port "127.0.0.1:$port" --access "$key" --secret "$secret" --quiet --keep-alive posix "$dir/root"
