@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
 
@@ -34,8 +35,13 @@ type Bucket struct {
 	release func() // lets idle connections go
 	keys    *keys  // nil where an instance gives them
 
+	format []byte      // as it stands in the bucket; set before anybody has b
+	met    atomic.Bool // the engine has answered once
+
+	proving sync.Mutex // held by prove
+	proven  bool       // create-only writes are honoured
+
 	mu     sync.Mutex
-	proven bool   // create-only writes are honoured
 	listed bool   // states were listed
 	newest uint64 // states up to this one are there
 }
@@ -131,6 +137,7 @@ func (b *Bucket) checkFormat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.format = doc
 	return store.CheckFormat(doc)
 }
 
@@ -172,16 +179,12 @@ func (b *Bucket) checkEmpty(ctx context.Context) error {
 // document is written again, create-only, which has to be refused. Where it is
 // not, it was replaced by its equal, and nothing is lost.
 func (b *Bucket) prove(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.proving.Lock()
+	defer b.proving.Unlock()
 	if b.proven {
 		return nil
 	}
-	doc, err := b.readDocument(ctx, store.FormatKey)
-	if err != nil {
-		return err
-	}
-	made, err := b.writeOnce(ctx, "prove create-only writes", store.FormatKey, doc)
+	made, err := b.writeOnce(ctx, "prove create-only writes", store.FormatKey, b.format)
 	if err != nil {
 		return err
 	}

@@ -89,13 +89,13 @@ func missing(ctx context.Context, err error) error {
 	return err
 }
 
-// size returns the length of what stands under a key. A HEAD that finds nothing
-// has no word on whether it is the key or the bucket that is missing, so that it
-// is followed by a GET.
+// size returns the length of what stands under a key. A HEAD that fails has no
+// word on why, not even on whether it is the key or the bucket that is missing,
+// so that it is followed by a GET.
 func (b *Bucket) size(ctx context.Context, key string) (size int64, err error) {
 	err = b.request(ctx, "look up "+key, func(ctx context.Context, _ attempt) error {
 		info, err := b.core.StatObject(ctx, b.config.Bucket, b.key(key), minio.StatObjectOptions{})
-		if err != nil && known(ctx).status == http.StatusNotFound {
+		if err != nil && known(ctx).status >= 300 {
 			size, err = b.sizeByGet(ctx, key)
 			return err
 		}

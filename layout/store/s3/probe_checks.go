@@ -70,8 +70,17 @@ func (b *Bucket) readBytes(ctx context.Context, key string) ([]byte, error) {
 	return doc, err
 }
 
-func (p *probe) put(ctx context.Context, key string, doc []byte) (bool, error) {
-	return p.bucket.writeOnce(ctx, "write "+key, key, doc)
+// put writes a scratch key, create-only. Where an answer was lost nobody can
+// tell who took the key, which is an error here.
+func (p *probe) put(ctx context.Context, key string, doc []byte) (made bool, err error) {
+	err = p.bucket.request(ctx, "write "+key, func(ctx context.Context, a attempt) error {
+		made, err = p.bucket.putOnce(ctx, key, bytes.NewReader(doc), int64(len(doc)), digestOf(doc))
+		if err == nil && !made && a.unclear {
+			return breach("an answer was lost")
+		}
+		return err
+	})
+	return made && err == nil, err
 }
 
 func (p *probe) putGet(ctx context.Context) (string, error) { return p.roundTrip(ctx, "put", 100_000) }

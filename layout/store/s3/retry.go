@@ -32,6 +32,7 @@ func (b *Bucket) request(ctx context.Context, act string, op func(context.Contex
 		var x exchange
 		err := op(context.WithValue(ctx, exchangeKey{}, &x), a)
 		if err == nil {
+			b.met.Store(true)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -40,7 +41,10 @@ func (b *Bucket) request(ctx context.Context, act string, op func(context.Contex
 		if x.keysRefused() && b.keys.renew() {
 			continue // with those that the file holds now; it ends, for they changed
 		}
-		if try >= b.config.Retries || !x.again(err) {
+		if x.status > 0 {
+			b.met.Store(true)
+		}
+		if try >= b.tries(&x) || !x.again(err) {
 			return fmt.Errorf("%s: %w", act, b.explain(&x, err))
 		}
 		a.unclear = a.unclear || x.unclear()
@@ -50,6 +54,15 @@ func (b *Bucket) request(ctx context.Context, act string, op func(context.Contex
 			return fmt.Errorf("%s: %w", act, err)
 		}
 	}
+}
+
+// tries returns how often a failed request is made again. Where nobody has ever
+// answered, an address that is wrong is likelier than an engine that is away.
+func (b *Bucket) tries(x *exchange) int {
+	if !b.met.Load() && !x.sent() {
+		return min(1, b.config.Retries)
+	}
+	return b.config.Retries
 }
 
 // pause doubles with each attempt, less a random half, and is at least what the
@@ -113,12 +126,17 @@ func lasting(err error) bool {
 		errors.As(err, &name) && name.IsNotFound || errors.Is(err, errLongAnswer)
 }
 
+// sent reports whether the engine may have had the request.
+func (x *exchange) sent() bool {
+	var op *net.OpError
+	return x.err == nil || !errors.As(x.err, &op) || op.Op != "dial"
+}
+
 // unclear reports whether the request may have had its effect although its
 // answer is an error.
 func (x *exchange) unclear() bool {
 	if x.err != nil {
-		var op *net.OpError
-		return !errors.As(x.err, &op) || op.Op != "dial"
+		return x.sent()
 	}
 	return x.status < 300 || x.status >= 500 || x.status == http.StatusRequestTimeout || x.status == http.StatusConflict
 }

@@ -4,31 +4,11 @@ import (
 	"errors"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"patchferry/layout/store"
 	"patchferry/layout/store/s3"
 	"patchferry/layout/store/s3/s3test"
 	"patchferry/layout/store/storetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// create makes a store that is closed when the test ends.
-func create(t testing.TB, c s3.Config) *s3.Bucket {
-	t.Helper()
-	b, err := s3.Create(t.Context(), c)
-	check(t, err)
-	t.Cleanup(func() { check(t, b.Close()) })
-	return b
-}
 
 // TestBucketSuite: a bucket is a store like any other, at its root and below a
 // prefix.

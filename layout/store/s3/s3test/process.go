@@ -14,6 +14,7 @@ type process struct {
 	dir  string   // absolute: versitygw changes its directory
 	log  string   // of a file
 	env  []string // its keys
+	args []string // more than it always has
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
@@ -25,18 +26,23 @@ func (p *process) start(address string) error {
 	if p.done != nil && !p.ended() {
 		return errors.New("versitygw runs already")
 	}
-	sidecar := filepath.Join(p.dir, "attributes")
-	for _, dir := range []string{p.data(), sidecar} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(p.data(), 0o755); err != nil {
+		return err
+	}
+	args := append([]string{"--port", address, "--quiet", "--keep-alive"}, p.args...)
+	args = append(args, "posix")
+	if !hasAttributes(p.data()) {
+		sidecar := filepath.Join(p.dir, "attributes")
+		if err := os.MkdirAll(sidecar, 0o755); err != nil {
 			return err
 		}
+		args = append(args, "--sidecar", sidecar)
 	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
-	// Attributes go to files of their own: not every file system has them.
-	p.cmd = exec.Command(p.name, "--port", address, "--quiet", "--keep-alive", "posix", "--sidecar", sidecar, p.data())
+	p.cmd = exec.Command(p.name, append(args, p.data())...)
 	p.cmd.Env = p.env
 	p.cmd.Dir = p.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
