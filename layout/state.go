@@ -100,6 +100,9 @@ type State struct {
 	Kept       []Position          `json:"kept,omitempty"`   // generations before the newest that are still kept, newest first
 	Leases     []Lease             `json:"leases,omitempty"` // what long readers need
 	Prune      *PrunePlan          `json:"prune,omitempty"`  // the removal under way
+	// Pruned is the number of the newest state that announced a removal. A job that
+	// began with another one may have found objects that are gone since.
+	Pruned uint64 `json:"pruned,omitempty"`
 }
 
 // Position is a generation with its number.
@@ -194,12 +197,14 @@ type Lease struct {
 	Expires Time   `json:"expires"`
 }
 
-// PrunePlan names the objects that are being removed. A writer that starts
-// from a state with a plan treats these objects as absent.
+// PrunePlan names the objects that are being removed. Nobody else publishes
+// meanwhile, or deletes, until the plan is ended or its time is over.
 type PrunePlan struct {
 	ID      string    `json:"id"`
 	Objects ObjectRef `json:"objects"` // an object: one digest a line, sorted
 	Count   int       `json:"count"`
 	Bytes   int64     `json:"bytes"`
 	At      Time      `json:"at"`
+	Holder  string    `json:"holder,omitempty"` // drawn by whoever deletes, 32 hex digits
+	Until   Time      `json:"until,omitzero"`   // from then on anybody may take it over
 }

@@ -76,7 +76,7 @@ func (m *Mirror) keepFile(ctx context.Context, b *bundle.Bundle, volume int, l b
 	if m.has(ctx, layout.ObjectRef{SHA256: l.SHA256, Size: l.Size}) {
 		return nil
 	}
-	stage, err := m.stage()
+	stage, err := m.Stage()
 	if err != nil {
 		return err
 	}

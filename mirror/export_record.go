@@ -32,8 +32,8 @@ func (x *export) record(ctx context.Context, header []byte) error {
 	x.state, err = x.m.Writer.Publish(ctx, was, func(s *layout.State) error {
 		out := s.Outbound[name]
 		switch {
-		case s.Prune != nil:
-			return errors.New("a prune began meanwhile; run patchferry export again")
+		case unpruned(was, s) != nil:
+			return errPruned
 		case s.Origin != was.Origin, !sameLedger(out, was.Outbound[name]):
 			return fmt.Errorf("stream %s was exported meanwhile by another writer; run patchferry export again", name)
 		case !slices.Equal(s.Rotations, was.Rotations):
@@ -97,7 +97,11 @@ func (x *export) finish(ctx context.Context, done *bundle.Written) (signers []st
 		return nil, err
 	}
 	h, name := &x.content.Header, x.opt.Stream.Name
-	x.state, err = x.m.Writer.Publish(ctx, x.state, func(s *layout.State) error {
+	recorded := x.state
+	x.state, err = x.m.Writer.Publish(ctx, recorded, func(s *layout.State) error {
+		if err := unpruned(recorded, s); err != nil {
+			return err
+		}
 		out := s.Outbound[name]
 		begun, ok := begunExport(&out)
 		if !ok || begun.Header.Document.SHA256 != done.Digest {

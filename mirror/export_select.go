@@ -247,7 +247,7 @@ func (c *chooser) openList(pattern string) (*list, error) {
 	if c.dry {
 		return l, nil
 	}
-	stage, err := c.m.stage()
+	stage, err := c.m.Stage()
 	if err != nil {
 		return nil, err
 	}

@@ -179,8 +179,8 @@ func (i *importing) publish(ctx context.Context, position layout.Position, lists
 		return err
 	}
 	state, err := i.m.Writer.Publish(ctx, i.state, func(s *layout.State) error {
-		if s.Prune != nil {
-			return errors.New("a prune began meanwhile; the same command again")
+		if err := unpruned(i.state, s); err != nil {
+			return err
 		}
 		if err := i.stream(s.Streams); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // held reports whether the store has an object.
@@ -51,6 +52,7 @@ func spaceOf(size int64) int64 { return (size + spaceUnit - 1) / spaceUnit * spa
 // and once more those that are joined of several.
 func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err error) {
 	need = publishCost
+	_, links := i.m.Store.(store.Linker) // else what the store has is copied all the same
 	for _, index := range i.b.Present() {
 		files, err := i.b.Files(index)
 		if err != nil {
@@ -68,7 +70,7 @@ func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err er
 				_, err = q.fs.Stat(folder + "/" + f.Path)
 			}
 			here := whole || begun && err == nil
-			if !here && !i.held(ctx, f.SHA256, f.Size) {
+			if !here && !(links && i.held(ctx, f.SHA256, f.Size)) {
 				need += spaceOf(f.Size)
 			}
 		}

@@ -59,12 +59,13 @@ func (m *Mirror) take() (unlock func(), err error) {
 	}, nil
 }
 
-// hold says who has the lock.
+// hold says who has the lock, as a job begins.
 func (m *Mirror) hold(command string) {
 	host, _ := os.Hostname()
 	doc, _ := json.Marshal(Holder{Command: command, Process: os.Getpid(), Host: host, Since: m.now()})
 	// Only people read the holder, so a failed write is no reason to stop.
 	_ = os.WriteFile(filepath.Join(m.Work, "lock.holder"), doc, 0o640)
+	m.sweepStage()
 }
 
 // holderOf reads who wrote the holder file; it may be gone by now.

@@ -89,13 +89,19 @@ func (m *Mirror) parallel() int {
 	return 24
 }
 
-// stage returns the directory in which files are staged: the store's own,
+// stageFolder is the stage in the work directory.
+const stageFolder = "stage"
+
+// Stage returns the directory in which files are staged: the store's own,
 // from which admission is a link, or one in the work directory.
-func (m *Mirror) stage() (string, error) {
-	if s, ok := m.Store.(store.Stager); ok {
+func (m *Mirror) Stage() (string, error) { return m.stageFor(m.Store) }
+
+// stageFor is Stage of a store that may be another one.
+func (m *Mirror) stageFor(to store.Store) (string, error) {
+	if s, ok := to.(store.Stager); ok {
 		return s.StageDir(), nil
 	}
-	dir := filepath.Join(m.Work, "stage")
+	dir := filepath.Join(m.Work, stageFolder)
 	return dir, os.MkdirAll(dir, 0o750)
 }
 
@@ -104,7 +110,7 @@ func (m *Mirror) stageFS() (store.FS, error) {
 	if s, ok := m.Store.(store.Stager); ok {
 		return s.StageFS()
 	}
-	dir, err := m.stage()
+	dir, err := m.Stage()
 	if err != nil {
 		return nil, err
 	}

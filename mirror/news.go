@@ -61,7 +61,7 @@ func (m *Mirror) putNotices(ctx context.Context, base *base, news *news) (layout
 		}
 		return base.gen.Notices, nil
 	}
-	stage, err := m.stage()
+	stage, err := m.Stage()
 	if err != nil {
 		return layout.Notices{}, err
 	}

@@ -96,7 +96,8 @@ func (m *Mirror) PlanPrune(ctx context.Context) (*PrunePlan, error) {
 // publishes a state that names these objects, so that every writer that
 // started from an older state loses the race and begins again; then it
 // deletes; then it publishes a state without the plan. Killed in between, it
-// is finished by whichever job comes next.
+// is finished by whichever job comes next with this work directory, or with
+// any other once the time of the announcement is over (see claim).
 func (m *Mirror) ApplyPrune(ctx context.Context, id string) (*PruneReport, error) {
 	unlock, err := m.lock("prune")
 	if err != nil {
@@ -110,9 +111,27 @@ func (m *Mirror) ApplyPrune(ctx context.Context, id string) (*PruneReport, error
 	if left := plan.After.Time().Sub(m.now()); left > 0 {
 		return nil, fmt.Errorf("plan %s: %w; it may be applied from %s on", plan.ID, ErrGrace, plan.After)
 	}
+	for range changeAttempts {
+		report, err := m.applyPlan(ctx, plan)
+		if errors.Is(err, errOvertaken) {
+			continue // what is needed may be more now
+		}
+		if err != nil {
+			return nil, err
+		}
+		return report, errors.Join(os.Remove(m.planPath(plan.ID)), m.forgetClaim(plan.ID))
+	}
+	return nil, fmt.Errorf("prune %s: %w; try again", plan.ID, errOvertaken)
+}
+
+// applyPlan is one attempt at a plan, from the state that is the newest now.
+func (m *Mirror) applyPlan(ctx context.Context, plan *PrunePlan) (*PruneReport, error) {
 	base, err := m.openBase(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if base.state == nil {
+		return nil, ErrNoEdition
 	}
 	refs, own, err := m.needed(ctx, &base.state.State)
 	if err != nil {
@@ -135,30 +154,37 @@ func (m *Mirror) ApplyPrune(ctx context.Context, id string) (*PruneReport, error
 			report.Bytes += size
 		}
 	}
-	if _, err := m.finishPrune(ctx, state); err != nil {
-		return nil, err
-	}
-	return report, os.Remove(m.planPath(plan.ID))
+	_, err = m.finishPrune(ctx, state)
+	return report, err
 }
 
 // announcePrune publishes the state that names the objects and keeps only the
-// own generations.
+// own generations. It must be the one after base: what anybody published since
+// may need more.
 func (m *Mirror) announcePrune(ctx context.Context, base *base, plan *PrunePlan, objects []layout.Digest, own []layout.Position) (*trusted.State, error) {
 	ref, err := m.Writer.PutDocument(ctx, digestLines(objects))
 	if err != nil {
 		return nil, fmt.Errorf("put prune plan %s: %w", plan.ID, err)
 	}
-	was := base.position()
+	holder, err := m.claim(plan.ID)
+	if err != nil {
+		return nil, err
+	}
 	state, err := m.Writer.Publish(ctx, base.state, func(s *layout.State) error {
-		if s.Generation != nil && *s.Generation != was {
-			return fmt.Errorf("generation %d was published meanwhile; plan again", s.Generation.Number)
+		if s.Number != base.state.Number+1 {
+			return errOvertaken
 		}
-		s.Prune = &layout.PrunePlan{ID: plan.ID, Objects: ref, Count: len(objects), Bytes: plan.Bytes, At: layout.At(m.now())}
+		now := m.now()
+		s.Prune = &layout.PrunePlan{
+			ID: plan.ID, Objects: ref, Count: len(objects), Bytes: plan.Bytes, At: layout.At(now),
+			Holder: holder, Until: layout.At(now.Add(pruneLasts)),
+		}
+		s.Pruned = s.Number
 		s.Kept = nil
 		if len(own) > 1 {
 			s.Kept = own[1:]
 		}
-		s.Leases = slices.DeleteFunc(slices.Clone(s.Leases), func(l layout.Lease) bool { return l.Expires.Time().Before(m.now()) })
+		s.Leases = slices.DeleteFunc(slices.Clone(s.Leases), func(l layout.Lease) bool { return l.Expires.Time().Before(now) })
 		s.Why = "prune " + plan.ID
 		return nil
 	})
@@ -169,7 +195,7 @@ func (m *Mirror) announcePrune(ctx context.Context, base *base, plan *PrunePlan,
 }
 
 // finishPrune deletes what the state's plan names, and publishes a state
-// without the plan.
+// without the plan. It is ours.
 func (m *Mirror) finishPrune(ctx context.Context, state *trusted.State) (*trusted.State, error) {
 	plan := *state.Prune
 	objects, err := m.readDigests(ctx, plan.Objects)
@@ -177,13 +203,16 @@ func (m *Mirror) finishPrune(ctx context.Context, state *trusted.State) (*truste
 		return nil, fmt.Errorf("read prune plan %s: %w", plan.ID, err)
 	}
 	for _, d := range objects {
+		if state, err = m.extendPrune(ctx, state); err != nil {
+			return nil, err
+		}
 		if err := m.Store.Delete(ctx, d); err != nil {
 			return nil, fmt.Errorf("prune %s: %w", d, err)
 		}
 		m.report(Event{Kind: EventObject, Text: "removed"})
 	}
 	next, err := m.Writer.Publish(ctx, state, func(s *layout.State) error {
-		if s.Prune == nil || s.Prune.ID != plan.ID {
+		if !sameClaim(s.Prune, &plan) {
 			return fmt.Errorf("prune %s was ended by another job", plan.ID)
 		}
 		s.Prune = nil

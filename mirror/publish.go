@@ -22,7 +22,7 @@ type published struct {
 // publish writes the plan's catalog with what was fetched and, if it differs
 // from the base's, puts it and makes it the newest generation in one write.
 func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*listing, news *news) (*published, error) {
-	stage, err := m.stage()
+	stage, err := m.Stage()
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,8 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 // the sync has to be run again.
 func (m *Mirror) publishState(ctx context.Context, base *base, position layout.Position, why string) error {
 	_, err := m.Writer.Publish(ctx, base.state, func(s *layout.State) error {
-		if s.Prune != nil {
-			return fmt.Errorf("a prune began meanwhile; run patchferry sync again")
+		if err := unpruned(base.state, s); err != nil {
+			return err
 		}
 		if was := base.position(); s.Generation != nil && *s.Generation != was {
 			return fmt.Errorf("generation %d was published meanwhile by another writer; run patchferry sync again", s.Generation.Number)

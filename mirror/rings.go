@@ -170,8 +170,8 @@ func (m *Mirror) publishChange(ctx context.Context, base *base, c *ringChange) e
 		return err
 	}
 	state, err := m.Writer.Publish(ctx, base.state, func(s *layout.State) error {
-		if s.Prune != nil {
-			return errors.New("a prune began meanwhile; the same command again")
+		if err := unpruned(base.state, s); err != nil {
+			return err
 		}
 		if position != nil && (s.Generation == nil || *s.Generation != base.position()) {
 			return errOvertaken

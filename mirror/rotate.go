@@ -134,8 +134,11 @@ func (m *Mirror) publishRotation(ctx context.Context, base *trusted.State, r *la
 		for name, out := range s.Outbound {
 			changed = changed || !sameLedger(out, was.Outbound[name])
 		}
-		if changed || s.Prune != nil {
-			return errors.New("exports, keys or a prune were begun meanwhile; run patchferry key rotate again")
+		if err := unpruned(base, s); err != nil {
+			return err
+		}
+		if changed {
+			return errors.New("exports or keys were begun meanwhile; run patchferry key rotate again")
 		}
 		s.Origin = r.Origin
 		s.Rotations = append(slices.Clone(s.Rotations), refs...)

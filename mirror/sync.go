@@ -124,7 +124,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	if opt.Recheck {
 		content.refusals.forget = m.now().Add(refusedFor)
 	}
-	if content.stage, err = m.stage(); err != nil {
+	if content.stage, err = m.Stage(); err != nil {
 		return report, err
 	}
 	if !opt.MetadataOnly || opt.Want != nil {
@@ -262,7 +262,7 @@ type base struct {
 	m      *Mirror
 	state  *trusted.State // nil for an empty store
 	gen    *layout.Generation
-	absent map[layout.Digest]bool
+	absent map[layout.Digest]bool // named by a removal that is under way: as good as deleted
 }
 
 // openBase opens and checks the newest state and its generation, and ends a
@@ -272,12 +272,19 @@ func (m *Mirror) openBase(ctx context.Context) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	if state != nil && state.Prune != nil {
-		if state, err = m.finishPrune(ctx, state); err != nil {
+	b := &base{m: m}
+	switch {
+	case state == nil || state.Prune == nil:
+	case m.Writer == nil: // who publishes nothing only takes note
+		if b.absent, err = m.planned(ctx, state.Prune); err != nil {
+			return nil, err
+		}
+	default:
+		if state, err = m.settlePrune(ctx, state); err != nil {
 			return nil, err
 		}
 	}
-	b := &base{m: m, state: state}
+	b.state = state
 	if state == nil || state.Generation == nil {
 		return b, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"patchferry/layout/store"
 )
 
 // partialLife is how long a download that nobody went on with is kept.
@@ -28,7 +30,7 @@ func (m *Mirror) tidy() error {
 			return fmt.Errorf("tidy up: %w", err)
 		}
 	}
-	stage, err := m.stage()
+	stage, err := m.Stage()
 	if err != nil {
 		return err
 	}
@@ -45,6 +47,27 @@ func (m *Mirror) tidy() error {
 		}
 	}
 	return nil
+}
+
+// tempLife is how old a file that a killed job left in a stage of ours must be
+// to be removed, as in that of a store.Dir.
+const tempLife = 24 * time.Hour
+
+// sweepStage removes from a stage in the work directory what killed jobs left on
+// its way into the store; a store with a stage of its own does so itself. What it
+// cannot remove does no harm.
+func (m *Mirror) sweepStage() {
+	if _, ok := m.Store.(store.Stager); ok {
+		return
+	}
+	stage := filepath.Join(m.Work, stageFolder)
+	for _, name := range namesIn(stage) {
+		path := filepath.Join(stage, name)
+		info, err := os.Lstat(path)
+		if err == nil && strings.HasPrefix(name, store.TempPrefix) && time.Since(info.ModTime()) > tempLife {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // abandoned reports whether nobody will go on with a file of the stage: it is

@@ -8,20 +8,23 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/layout/store/s3"
 	"patchferry/mirror/upstream"
 )
 
-// errAlone is why a far side reaches nothing. What keeps it alone (law 4 of
-// docs/house.md): newClient makes none for it, so that nothing is wired that could
-// dial; closeOutlets shuts what the standard library holds open for everybody; a
-// far side listens on a literal address (config); and a test holds the code to
-// the few files that may dial at all.
-var errAlone = errors.New("a far side reaches nothing: it dials no host and looks up no name")
+// errAlone is why a far side reaches nothing but its store. What keeps it alone
+// (law 4 of docs/house.md): newClient makes none for it, so that nothing is wired
+// that could fetch; where its store is a bucket, storeDialer reaches that one
+// address; closeOutlets shuts what the standard library holds open for everybody;
+// a far side listens on, and its store has, a literal address (config); and a test
+// holds the code to the few files that may dial at all.
+var errAlone = errors.New("a far side reaches nothing but its store: it dials no host and looks up no name")
 
 // closeOutlets shuts, for the whole process, the resolver and the transport that
 // the standard library uses where it is given none. Nothing here uses them on a
@@ -34,6 +37,30 @@ func closeOutlets() {
 func refuseDial(_ context.Context, network, address string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%s: %w", address, errAlone)}
 }
+
+// storeDialer returns what opens the connections to a bucket: nil, which is the
+// system's dialer, on a near side. That of a far side reaches the one address of
+// the bucket's endpoint, which must be a literal one, and refuses all others,
+// whatever the engine's answers may name.
+func storeDialer(c *config.Config, bucket s3.Config) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	if c.Role != config.Far {
+		return nil, nil
+	}
+	only, err := config.FarEndpoint(bucket)
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: storeDialTime, Resolver: &net.Resolver{PreferGo: true, Dial: refuseDial}}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if asked, err := netip.ParseAddrPort(address); err != nil || asked != only {
+			return refuseDial(ctx, network, address)
+		}
+		return dialer.DialContext(ctx, "tcp", only.String())
+	}, nil
+}
+
+// storeDialTime is how long a connection to the store may take to open.
+const storeDialTime = 10 * time.Second
 
 // needNear refuses, on a far side, a command that only a near side has: why in
 // words, and what to type instead.

@@ -70,6 +70,8 @@ var visits = []visit{
 	{"evidence KB835732 --to @/audit", exitDone, "weakest link"},
 	{"audit", exitDone, "0 findings"},
 	{"prune", exitDone, "nothing to remove"},
+	{"store migrate @/store @/../copied", exitDone, "is the same store"},
+	{"store migrate @/store s3://updates?endpoint=http://127.0.0.1:9", exitUsage, "the endpoint of its configuration alone"},
 	{"status --due", exitDone, "ring production"},
 	{"doctor", exitDone, "store"},
 	{"doctor --online", exitUsage, "it looks up no names"},

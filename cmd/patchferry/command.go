@@ -66,6 +66,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.revertCommand(),
 		a.auditCommand(),
 		a.pruneCommand(),
+		a.storeCommand(),
 		a.keyCommand(),
 		a.statusCommand(),
 		a.doctorCommand(),

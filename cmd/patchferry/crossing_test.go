@@ -203,7 +203,7 @@ func (x *crossing) recorded(dir string) map[uint64]layout.Digest {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	s, err := openSite(&l.Config)
+	s, err := openSite(x.t.Context(), &l.Config)
 	if err != nil {
 		x.t.Fatal(err)
 	}

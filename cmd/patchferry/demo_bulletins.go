@@ -138,7 +138,7 @@ func (d *demo) expect(ctx context.Context, want map[layout.Verdict]int) error {
 
 // notices returns what the near side keeps of what was announced.
 func (d *demo) notices(ctx context.Context) ([]*layout.Notice, error) {
-	s, err := d.openSite()
+	s, err := d.openSite(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // edition opens what the near side has published.
 func (d *demo) edition(ctx context.Context) (*edition, error) {
-	s, err := d.openSite()
+	s, err := d.openSite(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -18,12 +18,12 @@ func (d *demo) edition(ctx context.Context) (*edition, error) {
 	return s.mustNewest(ctx)
 }
 
-func (d *demo) openSite() (*site, error) {
+func (d *demo) openSite(ctx context.Context) (*site, error) {
 	l, err := config.Load(config.Request{File: d.near.config, Dir: d.near.dir})
 	if err != nil {
 		return nil, err
 	}
-	return openSite(&l.Config)
+	return openSite(ctx, &l.Config)
 }
 
 // catalog counts what the near side has published, and returns its held files
@@ -32,7 +32,7 @@ func (d *demo) catalog(ctx context.Context) (held map[heldKey]heldFile, listed i
 	r := &d.report
 	r.Updates, r.Files, r.Bytes = 0, 0, 0
 	held = make(map[heldKey]heldFile)
-	s, err := d.openSite()
+	s, err := d.openSite(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

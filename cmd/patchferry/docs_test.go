@@ -176,6 +176,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"receipt apply":   {mirror.ReceiptReport{}},
 		"want":            {mirror.WantReport{}},
 		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
+		"store migrate":   {migrateReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},
 		"hooks":           {bulletinEvent{}, publishEvent{}, proposeEvent{}, staleEvent{}},

@@ -36,7 +36,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		Example: "  patchferry doctor\n  patchferry doctor --online",
 		Long: `Look at everything that a mirror stands on, and say what is wrong with it and what
 to do. It writes a small file to the store's stage and to the work directory, and
-removes it. With --online it also looks up the hosts of the sources, on a near side.
+removes it; where the store is a bucket it asks the engine, on scratch keys that it
+removes, for everything that a store needs: what is missing, and what is done
+instead, has a line of its own. With --online it also looks up the hosts of the sources, on a near side.
 Exit status 1 when a check fails.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,12 +98,9 @@ func (a *app) examine(ctx context.Context, l *config.Loaded, online bool) []find
 		checkClock(currentBuild(), now, time.Duration(status.ClockBehind)*time.Second),
 		checkKeys(c),
 		checkStore(c, &status, err, now),
-		checkWrites("store", filepath.Join(c.StorePath(), "stage"), c.StorePath()),
-		checkWrites("work", c.Path(c.Work), c.Path(c.Work)),
-		checkApart(c),
-		checkSpace("store", c.StorePath()),
-		checkListen(ctx, c),
 	)
+	findings = append(findings, checkPlaces(ctx, c)...)
+	findings = append(findings, checkListen(ctx, c))
 	if c.TLS.Cert != "" {
 		findings = append(findings, checkCertificate(c, time.Now()))
 	}

@@ -58,7 +58,7 @@ const (
 
 func (h *hooks) head(event, summary string) hookHead {
 	return hookHead{
-		Version: hookVersion, Event: event, At: layout.At(h.now()), Store: h.config.StorePath(),
+		Version: hookVersion, Event: event, At: layout.At(h.now()), Store: h.config.StoreName(),
 		Summary: oneLine("patchferry: "+summary, maxSummary),
 	}
 }

@@ -25,7 +25,7 @@ func writeBundle(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := openSite(&l.Config)
+	s, err := openSite(ctx, &l.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"patchferry/configs"
 	"patchferry/layout"
-	"patchferry/layout/store"
 	"patchferry/verify"
 )
 
@@ -35,6 +34,7 @@ func (a *app) initCommand() *cobra.Command {
 // setup is one run of init near, or what is common to it and init far.
 type setup struct {
 	dir            string
+	store          string // a bucket's URL, empty for a directory
 	name           string
 	far            bool
 	noPassphrase   bool
@@ -58,7 +58,8 @@ type setupReport struct {
 	Keys            string             `json:"keys"`
 	Fingerprint     verify.Fingerprint `json:"fingerprint"` // of the origin's key: what a far side pins
 	SiteFingerprint verify.Fingerprint `json:"site_fingerprint"`
-	Protected       bool               `json:"protected"` // the keys have a passphrase
+	Protected       bool               `json:"protected"`         // the keys have a passphrase
+	Missing         []lack             `json:"missing,omitempty"` // what the engine of a bucket does not honour
 }
 
 func (a *app) initNearCommand() *cobra.Command {
@@ -70,11 +71,15 @@ func (a *app) initNearCommand() *cobra.Command {
 with the pins that trust them: origin signs generations of the catalog, site the
 log of states. The fingerprint that is printed is the origin's; a far side pins it.
 
+With --store the store is made in a bucket that exists, on S3-compatible storage,
+and what its engine was found not to honour is printed.
+
 The keys are protected by a passphrase, which is asked for on a terminal or read
 from --passphrase-file; without a terminal nothing asks. An interrupted init goes
 on where it stopped; one that is complete changes nothing and fails.`,
-		Example: "  patchferry init near --dir mirror\n  patchferry init near --dir mirror --no-passphrase --json",
-		Args:    arguments(cobra.NoArgs),
+		Example: "  patchferry init near --dir mirror\n  patchferry init near --dir mirror --no-passphrase --json\n" +
+			"  patchferry init near --dir mirror --store 's3://updates?endpoint=https://10.1.2.3:9000&credentials=keys/bucket'",
+		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := a.initNear(cmd.Context(), s)
 			if err != nil {
@@ -83,6 +88,7 @@ on where it stopped; one that is complete changes nothing and fails.`,
 			if a.json {
 				return a.printJSON(report)
 			}
+			a.noteLacks(report.Missing)
 			return a.printf("configuration  %s\nstore          %s\nkeys           %s\norigin         %s\nsite           %s\n\nnext: add a [[source]] to the configuration, then\n  patchferry --config %s sync\n",
 				report.Config, report.Store, report.Keys, report.Fingerprint.Grouped(), report.SiteFingerprint.Grouped(), report.Config)
 		},
@@ -92,6 +98,7 @@ on where it stopped; one that is complete changes nothing and fails.`,
 	f.StringVar(&s.name, "name", "patchferry", "`NAME` in the user ids of the keys")
 	f.BoolVar(&s.noPassphrase, "no-passphrase", false, "leave the keys unprotected, for machines that start alone")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "`FILE` whose first line protects the keys")
+	storeFlag(cmd, &s)
 	return cmd
 }
 
@@ -102,11 +109,11 @@ func (a *app) initNear(ctx context.Context, s setup) (setupReport, error) {
 	if err != nil {
 		return setupReport{}, fmt.Errorf("find %s: %w", s.dir, err)
 	}
-	r := setupReport{
-		Config: filepath.Join(dir, "patchferry.toml"),
-		Store:  filepath.Join(dir, "store"),
-		Keys:   filepath.Join(dir, "keys"),
+	c, err := s.config(dir)
+	if err != nil {
+		return setupReport{}, err
 	}
+	r := setupReport{Config: filepath.Join(dir, "patchferry.toml"), Store: c.StoreName(), Keys: filepath.Join(dir, "keys")}
 	if _, err := os.Lstat(r.Config); err == nil {
 		return r, withHint(fmt.Errorf("set up %s: %s exists already; nothing was changed", dir, r.Config),
 			"patchferry --config %s status", r.Config)
@@ -132,27 +139,24 @@ func (a *app) initNear(ctx context.Context, s setup) (setupReport, error) {
 	if err := pinOwn(ctx, filepath.Join(r.Keys, pinsName), r); err != nil {
 		return r, err
 	}
-	dirStore, err := store.CreateDir(r.Store)
-	if err != nil {
-		return r, fmt.Errorf("make the store: %w", err)
-	}
-	if err := dirStore.Close(); err != nil {
-		return r, fmt.Errorf("make the store: %w", err)
+	if r.Missing, err = makeOwnStore(ctx, c); err != nil {
+		return r, err
 	}
 	return r, verify.WriteNew(r.Config, 0o644, []byte(nearConfig(s)))
 }
 
 // nearConfig returns the example configuration with what the setup knows.
 func nearConfig(s setup) string {
+	text := s.withStore(configs.Near)
 	if s.passphraseFile == "" {
-		return configs.Near
+		return text
 	}
 	file, err := filepath.Abs(s.passphraseFile)
 	if err != nil {
 		file = s.passphraseFile
 	}
 	const example = `#passphrase_file = "/etc/patchferry/passphrase"`
-	return strings.Replace(configs.Near, example, "passphrase_file = "+strconv.Quote(file), 1)
+	return strings.Replace(text, example, "passphrase_file = "+strconv.Quote(file), 1)
 }
 
 // newPassphrase returns what protects the new keys, nil for nothing.

@@ -14,7 +14,6 @@ import (
 
 	"patchferry/configs"
 	"patchferry/layout"
-	"patchferry/layout/store"
 	"patchferry/verify"
 )
 
@@ -31,11 +30,12 @@ type farReport struct {
 	Store           string             `json:"store"`
 	Keys            string             `json:"keys"`
 	Name            string             `json:"name"`
-	Origin          verify.Fingerprint `json:"origin"`           // whose bundles are believed
-	SiteFingerprint verify.Fingerprint `json:"site_fingerprint"` // what a near side pins for receipts
-	SiteKey         string             `json:"site_key"`         // the file to carry there
-	NearSide        []string           `json:"near_side"`        // the commands to type there
-	Protected       bool               `json:"protected"`        // the key has a passphrase
+	Origin          verify.Fingerprint `json:"origin"`            // whose bundles are believed
+	SiteFingerprint verify.Fingerprint `json:"site_fingerprint"`  // what a near side pins for receipts
+	SiteKey         string             `json:"site_key"`          // the file to carry there
+	NearSide        []string           `json:"near_side"`         // the commands to type there
+	Protected       bool               `json:"protected"`         // the key has a passphrase
+	Missing         []lack             `json:"missing,omitempty"` // what the engine of a bucket does not honour
 }
 
 // introduction is what makes a near side believe the receipts and want files of
@@ -57,6 +57,10 @@ signs the log of states and receipts; and pin the origin whose transfer bundles 
 believed: its public key from FILE (keys/origin.asc of the near side), and its full
 fingerprint, typed from another source than the file, as init near printed it.
 
+With --store the store is made in a bucket that exists, on S3-compatible storage at a
+loopback or private address, the one thing that this side ever reaches; what its
+engine was found not to honour is printed.
+
 What comes back over the gap, receipts and want files, the near side believes once it
 has the site key and its fingerprint. Carry keys/site.asc there, read the fingerprint
 out by another way, and type the two commands that are printed at the end.
@@ -74,6 +78,7 @@ changes nothing and fails.`,
 			if a.json {
 				return a.printJSON(r)
 			}
+			a.noteLacks(r.Missing)
 			return a.printFar(&r)
 		},
 	}
@@ -84,6 +89,7 @@ changes nothing and fails.`,
 	f.StringVar(&s.fingerprint, "fingerprint", "", "full fingerprint `FPR` of that key, from another source")
 	f.BoolVar(&s.noPassphrase, "no-passphrase", false, "leave the key unprotected, for machines that start alone")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "`FILE` whose first line protects the key")
+	storeFlag(cmd, &s.setup)
 	return cmd
 }
 
@@ -103,7 +109,14 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if err != nil {
 		return farReport{}, fmt.Errorf("find %s: %w", s.dir, err)
 	}
-	r := farReport{Config: filepath.Join(dir, "patchferry.toml"), Store: filepath.Join(dir, "store"), Keys: filepath.Join(dir, "keys"), Name: s.name}
+	if s.far = true; a.closeOutlets != nil {
+		a.closeOutlets()
+	}
+	c, err := s.config(dir)
+	if err != nil {
+		return farReport{}, err
+	}
+	r := farReport{Config: filepath.Join(dir, "patchferry.toml"), Store: c.StoreName(), Keys: filepath.Join(dir, "keys"), Name: s.name}
 	if _, err := os.Lstat(r.Config); err == nil {
 		return r, withHint(fmt.Errorf("set up %s: %s exists already; nothing was changed", dir, r.Config), "patchferry --config %s status", r.Config)
 	}
@@ -111,7 +124,6 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if err != nil {
 		return r, err
 	}
-	s.far = true
 	if s.passphrase, err = a.newPassphrase(ctx, s.setup); err != nil {
 		return r, err
 	}
@@ -135,12 +147,8 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if err := s.pin(ctx, r); err != nil {
 		return r, fmt.Errorf("pin the keys: %w", err)
 	}
-	made, err := store.CreateDir(r.Store)
-	if err == nil {
-		err = made.Close()
-	}
-	if err != nil {
-		return r, fmt.Errorf("make the store: %w", err)
+	if r.Missing, err = makeOwnStore(ctx, c); err != nil {
+		return r, err
 	}
 	return r, verify.WriteNew(r.Config, 0o644, []byte(farConfig(s)))
 }
@@ -198,7 +206,7 @@ func (s *farSetup) pin(ctx context.Context, r farReport) error {
 
 // farConfig returns the example configuration with what the setup knows.
 func farConfig(s farSetup) string {
-	text := strings.Replace(configs.Far, `name  = "plant" `, "name  = "+strconv.Quote(s.name)+" ", 1)
+	text := strings.Replace(s.withStore(configs.Far), `name  = "plant" `, "name  = "+strconv.Quote(s.name)+" ", 1)
 	if s.passphraseFile == "" {
 		return text
 	}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -22,8 +20,8 @@ func rotated(r mirror.RotationReport) string {
 // acceptedRotations returns the changes of origins' keys that the newest state
 // of the store names. Where there is no store yet there are none.
 func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation, error) {
-	s, err := openSite(c)
-	if errors.Is(err, fs.ErrNotExist) {
+	s, err := openSite(ctx, c)
+	if isNoPlace(c, err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -40,8 +38,8 @@ func acceptedRotations(ctx context.Context, c *config.Config) ([]verify.Rotation
 // originsInForce returns the changes of origins' keys that the newest state of
 // the store leads to from the pins. Where there is no store yet there are none.
 func originsInForce(ctx context.Context, c *config.Config) ([]mirror.RotationReport, error) {
-	s, err := openSite(c)
-	if errors.Is(err, fs.ErrNotExist) {
+	s, err := openSite(ctx, c)
+	if isNoPlace(c, err) {
 		return nil, nil
 	}
 	if err != nil {

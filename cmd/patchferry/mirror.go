@@ -17,6 +17,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/layout/store/s3"
 	"patchferry/mirror"
 	"patchferry/mirror/trusted"
 	"patchferry/mirror/upstream"
@@ -36,7 +37,7 @@ type job struct {
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
 // which may ask for the passphrase. show, which may be nil, is told of progress.
 func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, show *display) (*job, error) {
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,11 @@ func (a *app) sign(ctx context.Context, c *config.Config, j *job) error {
 	if keys.origin != nil { // not an interface that holds nothing
 		j.Origin = keys.origin
 	}
-	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c), Clock: j.Clock}
+	stage, err := j.Stage() // of the mirror: a store that is no directory has none
+	if err != nil {
+		return fmt.Errorf("make the stage: %w", err)
+	}
+	j.Writer = &trusted.Writer{Reader: j.site.reader, Signer: keys.site, Actor: actor(c), Stage: stage, Clock: j.Clock}
 	return nil
 }
 
@@ -189,6 +194,8 @@ func explain(err error) error {
 		return withHint(err, "make %s of space on the disk of %s, then the same command again", humanize.Bytes(uint64(space.Need-space.Free)), space.Dir)
 	}
 	switch {
+	case errors.Is(err, s3.ErrNotHonoured):
+		return withHint(err, "patchferry doctor")
 	case errors.Is(err, mirror.ErrAlready):
 		return withCode(exitAlready, err)
 	case errors.Is(err, mirror.ErrLocked):

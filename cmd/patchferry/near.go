@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 
@@ -22,7 +21,8 @@ const markFile = "mark.json"
 
 // site is the store of this machine with what is believed of it.
 type site struct {
-	store  *store.Dir
+	store  keptStore
+	name   string // of the store, for people
 	mark   *store.Mark
 	reader *trusted.Reader
 	trust  *verify.Trust // what reader believes in
@@ -33,24 +33,21 @@ type site struct {
 }
 
 // openSite opens the store for reading, with the pins and the high-water mark.
-func openSite(c *config.Config) (*site, error) {
+func openSite(ctx context.Context, c *config.Config) (*site, error) {
 	trust, err := readTrust(c)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := store.OpenDir(c.StorePath())
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNoStore) {
-		return nil, withHint(fmt.Errorf("open the store: %w", err), "%s makes one; or point store at it", initCommand(c))
-	}
+	kept, err := openStore(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	mark, err := openMark(c)
 	if err != nil {
-		return nil, errors.Join(err, dir.Close())
+		return nil, errors.Join(err, kept.Close())
 	}
 	trust.Clock = mark.Clock(nil)
-	s := &site{store: dir, mark: mark, trust: trust, refill: refill(c), reader: &trusted.Reader{Store: dir, Trust: trust, Mark: mark}}
+	s := &site{store: kept, name: c.StoreName(), mark: mark, trust: trust, refill: refill(c), reader: &trusted.Reader{Store: kept, Trust: trust, Mark: mark}}
 	if c.Role == config.Far {
 		s.judge = keptJudge(c, trust)
 	}
@@ -63,7 +60,7 @@ func (a *app) withSite(cmd *cobra.Command, read func(s *site, c *config.Config) 
 	if err != nil {
 		return err
 	}
-	s, err := openSite(&l.Config)
+	s, err := openSite(cmd.Context(), &l.Config)
 	if err != nil {
 		return err
 	}

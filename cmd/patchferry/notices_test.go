@@ -64,7 +64,7 @@ func pinForBulletins(c *config.Config, signer verify.Fingerprint) error {
 }
 
 func announceTo(ctx context.Context, c *config.Config, keys signers, all []announced) error {
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if err != nil {
 		return err
 	}

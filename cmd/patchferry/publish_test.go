@@ -70,7 +70,7 @@ func publishTo(ctx context.Context, dir string, updates []*layout.Update, object
 	if err != nil {
 		return err
 	}
-	s, err := openSite(&c.Config)
+	s, err := openSite(ctx, &c.Config)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func (r *returning) readLedger() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s, err := openSite(&c.Config)
+	s, err := openSite(r.t.Context(), &c.Config)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func pilotShows(t *testing.T, dir string) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := openSite(&c.Config)
+	s, err := openSite(t.Context(), &c.Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,15 @@ const raceOptions = "GORACE"
 // TestScript runs the program as a person would, whole, in folders of its own:
 // every file in testdata/script is one story.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	p := scripts()
+	p.Dir = filepath.Join("testdata", "script")
+	testscript.Run(t, p)
+}
+
+// scripts are the commands that scripts have besides the program, and the
+// folders in which each runs.
+func scripts() testscript.Params {
+	return testscript.Params{
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -49,7 +56,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("PATCHFERRY_LOG_FORMAT", "text")
 			return nil
 		},
-	})
+	}
 }
 
 // exits is "exits STATUS COMMAND…": it runs a command and demands an exit

@@ -91,7 +91,7 @@ type service struct {
 // openService loads the newest edition, so that an untrusted store is refused
 // at once, and begins to listen.
 func (a *app) openService(ctx context.Context, c *config.Config, root string) (*service, error) {
-	site, err := openSite(c)
+	site, err := openSite(ctx, c)
 	if err != nil {
 		return nil, err
 	}

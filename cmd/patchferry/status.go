@@ -115,7 +115,7 @@ func staleError(c *config.Config) error {
 
 // status gathers what is known without asking anybody.
 func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (statusReport, error) {
-	r := statusReport{Store: c.StorePath(), Sources: []sourceReport{}}
+	r := statusReport{Store: c.StoreName(), Sources: []sourceReport{}}
 	j, err := a.openJob(ctx, c, false, nil)
 	if err != nil {
 		return r, err

@@ -149,7 +149,7 @@ func (d *duty) count(u *layout.Update) {
 // addDue adds to a report what is to be deployed.
 func (a *app) addDue(ctx context.Context, r *statusReport, c *config.Config, within layout.Term, now time.Time) error {
 	r.Due = []duty{}
-	s, err := openSite(c)
+	s, err := openSite(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 // the origin of the near side in NEAR, with the fingerprint that is pinned
 // there.
 func farSide(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: farside DIR NEAR NAME")
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: farside DIR NEAR NAME [FLAG…]")
 	}
 	fingerprint := ""
 	for line := range strings.Lines(ts.ReadFile(args[1] + "/keys/pins")) {
@@ -23,8 +23,11 @@ func farSide(ts *testscript.TestScript, neg bool, args []string) {
 			fingerprint = fields[0]
 		}
 	}
-	ts.Check(ts.Exec("patchferry", "init", "far", "--dir", args[0], "--name", args[2], "--no-passphrase",
-		"--origin-key", args[1]+"/keys/origin.asc", "--fingerprint", fingerprint))
+	words := []string{
+		"init", "far", "--dir", args[0], "--name", args[2], "--no-passphrase",
+		"--origin-key", args[1] + "/keys/origin.asc", "--fingerprint", fingerprint,
+	}
+	ts.Check(ts.Exec("patchferry", append(words, args[3:]...)...))
 }
 
 // same is "same DIR DIR": it demands that two directories hold the same names

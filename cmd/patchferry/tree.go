@@ -12,6 +12,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
+	"patchferry/layout/store"
 )
 
 // treeOptions are the flags of tree.
@@ -76,8 +77,10 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	t := &distribute.Tree{Dir: dir, Source: s.store, DryRun: o.dryRun, Step: func(step distribute.TreeStep) {
 		failed = errors.Join(failed, a.printStep(step, o.dryRun))
 	}}
-	if !o.copy {
-		t.Links = s.store
+	if linker, ok := s.store.(store.Linker); ok && !o.copy {
+		t.Links = linker
+	} else if !o.copy {
+		a.note("%s has no files to link to: each file is copied, and checked", s.name)
 	}
 	notices, err := s.ringNotices(ctx, shown)
 	if err != nil {

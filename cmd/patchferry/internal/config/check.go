@@ -71,26 +71,6 @@ func (c *checker) words() {
 	}
 }
 
-func (c *checker) store() {
-	for _, p := range []struct{ key, value string }{{"store", c.l.Store}, {"work", c.l.Work}, {"keys", c.l.Keys}} {
-		if p.value == "" {
-			c.fail(p.key, `""`, "must name a directory")
-		}
-	}
-	scheme, rest, ok := strings.Cut(c.l.Store, "://")
-	if !ok {
-		return
-	}
-	switch {
-	case scheme == "s3":
-		c.fail("store", strconv.Quote(c.l.Store), "s3 is not built yet; allowed: a path, or file:///path")
-	case scheme != "file":
-		c.fail("store", strconv.Quote(c.l.Store), "no store has the scheme %q; allowed: a path, or file:///path", scheme)
-	case !strings.HasPrefix(rest, "/") || strings.ContainsAny(rest, "?#"):
-		c.fail("store", strconv.Quote(c.l.Store), "a file URL has three slashes and a path: file:///var/lib/patchferry")
-	}
-}
-
 func (c *checker) listen() {
 	host, port, err := net.SplitHostPort(c.l.Listen)
 	if err != nil {

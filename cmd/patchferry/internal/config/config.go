@@ -8,7 +8,6 @@
 package config
 
 import (
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -147,15 +146,6 @@ func (c *Config) Path(p string) string {
 		return p
 	}
 	return filepath.Join(c.dir, filepath.FromSlash(p))
-}
-
-// StorePath returns the absolute path of the store's directory, which the key
-// store gives as a path or as a file:// URL.
-func (c *Config) StorePath() string {
-	if u, err := url.Parse(c.Store); err == nil && u.Scheme == "file" {
-		return filepath.FromSlash(u.Path)
-	}
-	return c.Path(c.Store)
 }
 
 // WorkFile returns the path of name in the work directory.

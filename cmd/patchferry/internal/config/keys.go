@@ -53,8 +53,8 @@ func (c *Config) fields() []field {
 	fields := []field{
 		{"role", &c.Role, "The side of the air gap this machine stands on: near (with the Internet) or far (with nothing)."},
 		{"name", &c.Name, "The name of this site. A far side must have one: transfer bundles may be for it alone, and its receipts bear it."},
-		{"store", &c.Store, "The store's directory, as a path or a file:// URL. Everything that is mirrored lives there."},
-		{"work", &c.Work, "A directory for journals, locks, indexes and the high-water mark. Keep it on a local disk, and never in the store: what it remembers guards against a store that was set back."},
+		{"store", &c.Store, "Where everything that is mirrored lives: a directory, as a path or a file:// URL, or a bucket, s3://BUCKET/PREFIX?endpoint=https://HOST:PORT (above). On a far side the endpoint is a loopback or private address."},
+		{"work", &c.Work, "A directory for journals, locks, indexes and the high-water mark. Keep it on a local disk, and never in the store: what it remembers guards against a store that was set back. Where the store is a bucket, files are staged here, too."},
 		{"keys", &c.Keys, "The directory of the signing keys (site.key, origin.key) and of the pins, which say whose signatures count."},
 		{"passphrase_file", &c.PassphraseFile, "A file whose first line opens the signing keys, where they have a passphrase. Without it sync asks on a terminal."},
 		{"listen", &c.Listen, "Where serve listens, host:port; without a host on all addresses. On a far side the host is an address."},

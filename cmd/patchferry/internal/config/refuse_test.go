@@ -13,6 +13,7 @@ import (
 // TestLoadRefuses names, for everything that is wrong, its key, its line and
 // what is allowed.
 func TestLoadRefuses(t *testing.T) {
+	const far = "role = \"far\"\nname = \"plant\"\n"
 	const source = "[[source]]\nname = \"a\"\nkind = \"links\"\npath = \"a\"\n"
 	const bulletins = "[[source]]\nname = \"a\"\nkind = \"bulletins\"\npath = \"a\"\n"
 	tests := []struct {
@@ -41,6 +42,17 @@ func TestLoadRefuses(t *testing.T) {
 		{"listen on a name, far", "role = \"far\"\nname = \"plant\"\nlisten = \"localhost:8530\"", 3, "listen", "a far side looks up no names"},
 		{"port", "listen = \":99999\"", 1, "listen", "allowed: 0 to 65535"},
 		{"store of nobody", "store = \"ftp://x/y\"", 1, "store", "no store has the scheme"},
+		{"bucket without an endpoint", "store = \"s3://updates\"", 1, "store", "no endpoint is given"},
+		{"bucket without a name", "store = \"s3:///a?endpoint=https://10.0.0.1\"", 1, "store", "it names no bucket"},
+		{"keys in the URL of a bucket", "store = \"s3://id:secret@updates?endpoint=https://10.0.0.1\"", 1, "store", "credentials=FILE"},
+		{"key as a parameter", "store = \"s3://updates?endpoint=https://10.0.0.1&key=secret\"", 1, "store", "\"key\" is no parameter"},
+		{"keys in an endpoint", "store = \"s3://updates?endpoint=https://id:secret@10.0.0.1\"", 1, "store", "keys do not belong in the endpoint"},
+		{"keys and a broken URL", "store = \"s3://id:secret@updates?%zz\"", 1, "store", "keys do not belong in it"},
+		{"name of an engine, far", far + "store = \"s3://updates?endpoint=https://s3.example.net\"", 3, "store", "a loopback or private address"},
+		{"public engine, far", far + "store = \"s3://updates?endpoint=https://192.0.2.7:9000\"", 3, "store", "a loopback or private address"},
+		{"address of metadata, far", far + "store = \"s3://updates?endpoint=http://169.254.169.254\"", 3, "store", "a loopback or private address"},
+		{"bucket as a name, far", far + "store = \"s3://updates?endpoint=https://10.0.0.1&style=host\"", 3, "store", "style=path"},
+		{"credentials of an instance, far", far + "store = \"s3://updates?endpoint=https://10.0.0.1&instance=true\"", 3, "store", "asks nobody"},
 		{"file URL with a host", "store = \"file://var/lib\"", 1, "store", "three slashes"},
 		{"no work directory", "work = \"\"", 1, "work", "must name a directory"},
 		{"key without certificate", "[tls]\nkey = \"k.pem\"", 1, "tls", "go together"},
