@@ -59,6 +59,15 @@ func (m *Mirror) PlanPrune(ctx context.Context) (*PrunePlan, error) {
 		return nil, err
 	}
 	defer unlock()
+	plan, err := m.RehearsePrune(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan, m.writePlan(plan)
+}
+
+// RehearsePrune is PlanPrune that writes nothing: its plan cannot be applied.
+func (m *Mirror) RehearsePrune(ctx context.Context) (*PrunePlan, error) {
 	base, err := m.openBase(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +98,7 @@ func (m *Mirror) PlanPrune(ctx context.Context) (*PrunePlan, error) {
 	}
 	plan.Count = len(plan.Objects)
 	plan.ID = fmt.Sprintf("%s-%s", plan.At.Time().Format("20060102-150405"), layout.DigestOf(digestLines(plan.Objects)).String()[:8])
-	return plan, m.writePlan(plan)
+	return plan, nil
 }
 
 // ApplyPrune removes what the plan names and is still not needed. It first

@@ -132,7 +132,7 @@ func shownIn(ctx context.Context, dir, ring string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.OpenDir(l.StorePath())
+	s, err := openStore(ctx, &l.Config)
 	if err != nil {
 		return nil, err
 	}

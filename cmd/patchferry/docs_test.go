@@ -175,7 +175,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"bundle confirm":  {mirror.ConfirmReport{}},
 		"receipt apply":   {mirror.ReceiptReport{}},
 		"want":            {mirror.WantReport{}},
-		"prune":           {mirror.PrunePlan{}, mirror.PruneReport{}},
+		"prune":           {planReport{}, prunedReport{}},
 		"store migrate":   {migrateReport{}},
 		"doctor":          {finding{}},
 		"demo":            {demoReport{}},

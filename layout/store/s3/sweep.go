@@ -19,18 +19,27 @@ const uploadsPage = 1000
 // killed. It returns how many it removed. Ages are by the engine's clock. An
 // engine that lists no uploads (Probe says so) has to remove them itself.
 func (b *Bucket) Sweep(ctx context.Context, olderThan time.Duration) (int, error) {
-	uploads, err := b.sweepUploads(ctx, olderThan)
+	return b.sweep(ctx, olderThan, true)
+}
+
+// Abandoned returns how many Sweep would remove.
+func (b *Bucket) Abandoned(ctx context.Context, olderThan time.Duration) (int, error) {
+	return b.sweep(ctx, olderThan, false)
+}
+
+func (b *Bucket) sweep(ctx context.Context, olderThan time.Duration, remove bool) (int, error) {
+	uploads, err := b.sweepUploads(ctx, olderThan, remove)
 	if err != nil {
 		return uploads, fmt.Errorf("sweep uploads: %w", err)
 	}
-	keys, err := b.sweepScratch(ctx, olderThan)
+	keys, err := b.sweepScratch(ctx, olderThan, remove)
 	if err != nil {
 		return uploads + keys, fmt.Errorf("sweep scratch keys: %w", err)
 	}
 	return uploads + keys, nil
 }
 
-func (b *Bucket) sweepUploads(ctx context.Context, olderThan time.Duration) (int, error) {
+func (b *Bucket) sweepUploads(ctx context.Context, olderThan time.Duration, remove bool) (int, error) {
 	count := 0
 	var page minio.ListMultipartUploadsResult
 	for {
@@ -43,10 +52,12 @@ func (b *Bucket) sweepUploads(ctx context.Context, olderThan time.Duration) (int
 			if !ours || before.Sub(u.Initiated) < olderThan {
 				continue
 			}
-			if err := b.dropUpload(ctx, key, u.UploadID); err != nil {
-				return count, err
+			if count++; !remove {
+				continue
 			}
-			count++
+			if err := b.dropUpload(ctx, key, u.UploadID); err != nil {
+				return count - 1, err
+			}
 		}
 		if !page.IsTruncated {
 			return count, nil
@@ -100,7 +111,7 @@ func (b *Bucket) dropUpload(ctx context.Context, key, upload string) error {
 	})
 }
 
-func (b *Bucket) sweepScratch(ctx context.Context, olderThan time.Duration) (int, error) {
+func (b *Bucket) sweepScratch(ctx context.Context, olderThan time.Duration, remove bool) (int, error) {
 	count := 0
 	for f, err := range b.list(ctx, scratchFolder, "") {
 		if err != nil {
@@ -109,10 +120,12 @@ func (b *Bucket) sweepScratch(ctx context.Context, olderThan time.Duration) (int
 		if f.now.Sub(f.at) < olderThan {
 			continue
 		}
-		if err := b.remove(ctx, "remove "+f.key, f.key); err != nil {
-			return count, err
+		if count++; !remove {
+			continue
 		}
-		count++
+		if err := b.remove(ctx, "remove "+f.key, f.key); err != nil {
+			return count - 1, err
+		}
 	}
 	return count, nil
 }
