@@ -142,14 +142,14 @@ func (b *body) close() {
 	}
 }
 
-func (b *body) send(a *answer, plan bodyPlan) error {
+func (b *body) send(ctx context.Context, a *answer, plan bodyPlan) error {
 	for i, p := range plan.parts {
 		if p.preface != "" {
 			if err := a.write([]byte(p.preface)); err != nil {
 				return err
 			}
 		}
-		if err := b.sendPart(a, i, p.byteRange); err != nil {
+		if err := b.sendPart(ctx, a, i, p.byteRange); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (b *body) send(a *answer, plan bodyPlan) error {
 	return a.write([]byte(plan.trailer))
 }
 
-func (b *body) sendPart(a *answer, i int, r byteRange) error {
+func (b *body) sendPart(ctx context.Context, a *answer, i int, r byteRange) error {
 	if b.file != nil {
 		if _, err := b.file.Seek(r.start, io.SeekStart); err != nil {
 			return &sourceError{err}
@@ -172,7 +172,7 @@ func (b *body) sendPart(a *answer, i int, r byteRange) error {
 	src := b.first
 	if i > 0 {
 		var err error
-		src, err = b.server.Source.Open(a.r.Context(), b.digest, r.start, r.length)
+		src, err = b.server.Source.Open(ctx, b.digest, r.start, r.length)
 		if err != nil {
 			return &sourceError{err}
 		}

@@ -12,6 +12,7 @@ import (
 type validators struct {
 	etag     string    // strong: the digest in quotes
 	modified time.Time // whole seconds; zero where unknown
+	spoiled  bool      // others than before: a Range by itself does not say which are meant
 }
 
 // precondition evaluates the conditional headers of a GET or HEAD in the order
@@ -50,6 +51,11 @@ func (v validators) ifRange(h http.Header) bool {
 	}
 	t, err := http.ParseTime(value)
 	return err == nil && !v.modified.IsZero() && t.Equal(v.modified)
+}
+
+// conditional reports whether a request says to what its Range belongs.
+func conditional(h http.Header) bool {
+	return h.Get("If-Range") != "" || h.Get("If-Match") != "" || h.Get("If-Unmodified-Since") != ""
 }
 
 // The two ways to compare entity tags (RFC 9110, 8.8.3.2). Ours is always

@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // contentHeaders are those that describe a file; an answer that carries no
@@ -33,7 +37,7 @@ func (s *Server) serveContent(a *answer, v *View, f *file) {
 		a.fail(http.StatusGone, "This file was taken back.")
 		return
 	}
-	valid := validators{etag: `"` + f.sha256.String() + `"`, modified: f.modifiedTime()}
+	valid := s.validators(f)
 	describe(a.header(), v.text.get(f.name), f, valid)
 	switch valid.precondition(a.r.Header) {
 	case http.StatusNotModified:
@@ -56,6 +60,25 @@ func (s *Server) serveContent(a *answer, v *View, f *file) {
 	s.serveBytes(a, f, ranges)
 }
 
+// validators returns what identifies the content: the same on every replica and
+// after every restart. But where bytes left this server that were not the file's,
+// it is another for a day, so that no download goes on which began with them.
+func (s *Server) validators(f *file) validators {
+	valid := validators{etag: `"` + f.sha256.String() + `"`, modified: f.modifiedTime()}
+	src, ok := s.Source.(spoiler)
+	if !ok {
+		return valid
+	}
+	at := src.Spoiled(f.sha256)
+	if at.IsZero() {
+		return valid
+	}
+	return validators{
+		etag:     fmt.Sprintf(`"%s-%d"`, f.sha256, at.Unix()),
+		modified: at.UTC().Truncate(time.Second), spoiled: true,
+	}
+}
+
 // describe sets the headers that are the same for the whole file, a part of it
 // and a 304.
 func describe(h http.Header, name string, f *file, valid validators) {
@@ -76,7 +99,7 @@ func describe(h http.Header, name string, f *file, valid validators) {
 // alone (RFC 9110, 14.2).
 func (a *answer) wantedRanges(size int64, valid validators) ([]byteRange, rangeVerdict) {
 	lines := a.r.Header["Range"]
-	if len(lines) != 1 || a.r.Method != http.MethodGet || !valid.ifRange(a.r.Header) {
+	if len(lines) != 1 || a.r.Method != http.MethodGet || !valid.ifRange(a.r.Header) || valid.spoiled && !conditional(a.r.Header) {
 		return nil, rangeIgnored
 	}
 	return parseRange(lines[0], size)
@@ -105,7 +128,9 @@ const octets = "application/octet-stream"
 // there is one, and multipart/byteranges else.
 func (s *Server) serveBytes(a *answer, f *file, ranges []byteRange) {
 	plan := planBody(f, ranges)
-	body, err := s.openBody(a.r.Context(), f, plan)
+	ctx, cancel := context.WithCancelCause(a.r.Context())
+	defer cancel(nil)
+	body, err := s.beginBody(ctx, cancel, f, plan)
 	if err != nil {
 		s.failSource(a, f, err)
 		return
@@ -118,11 +143,27 @@ func (s *Server) serveBytes(a *answer, f *file, ranges []byteRange) {
 		h["Content-Range"] = []string{plan.contentRange}
 	}
 	a.begin(plan.status)
-	if err := body.send(a, plan); err != nil {
+	if err := body.send(ctx, a, plan); err != nil {
 		// The length that was announced is not reached, so that net/http
 		// closes the connection: the client sees that it has a part.
 		s.logBroken(a, f, err)
 	}
+}
+
+// errNotYet says that a file is on its way here and its bytes were not to be had in time.
+var errNotYet = errors.New("the file is being fetched")
+
+// beginBody opens the object, within the time that a client waits for the first byte.
+func (s *Server) beginBody(ctx context.Context, cancel context.CancelCauseFunc, f *file, plan bodyPlan) (*body, error) {
+	late := time.AfterFunc(orElse(s.BeginTimeout, defaultBeginTimeout), func() { cancel(errNotYet) })
+	b, err := s.openBody(ctx, f, plan)
+	if late.Stop() || context.Cause(ctx) != errNotYet {
+		return b, err
+	}
+	if err == nil {
+		b.close()
+	}
+	return nil, errNotYet
 }
 
 // failSource answers for a file whose bytes cannot be had.
@@ -131,14 +172,22 @@ func (s *Server) failSource(a *answer, f *file, err error) {
 		return // nobody is there to be answered
 	}
 	log := s.log().With("path", a.r.URL.Path, "digest", f.sha256.String(), "err", err)
-	var length *lengthError
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &length) {
+	_, length := errors.AsType[*lengthError](err)
+	_, wrong := errors.AsType[*layout.MismatchError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), length, wrong:
 		log.Error("object is damaged: run patchferry audit")
 		a.fail(http.StatusInternalServerError, "The store does not have the file as the catalog says.")
-		return
+	case errors.Is(err, errNotYet):
+		log.Info("object is being fetched")
+		a.busy(retryStore, "The file is being fetched. Ask again.")
+	case errors.Is(err, store.ErrAway): // said once, by who follows the store
+		log.Debug("store is away")
+		a.busy(retryStore, "The store is away, and the file is not among those that are kept here.")
+	default:
+		log.Error("store does not answer")
+		a.busy(retryStore, "The store does not answer.")
 	}
-	log.Error("store does not answer")
-	a.busy(retryStore, "The store does not answer.")
 }
 
 // disposition names the file as an attachment (RFC 6266): in ASCII for old

@@ -171,7 +171,9 @@ type Start struct {
 	// ClockBehind is how many seconds this machine's clock lies before the newest
 	// transfer bundle that was accepted.
 	ClockBehind int64 `json:"clock_behind,omitempty"`
-	stale       []Stream
+	// Store says what is wrong with the store behind this server.
+	Store *Behind `json:"store,omitempty"`
+	stale []Stream
 }
 
 // Stale returns the streams that are overdue, for the page.
@@ -187,7 +189,7 @@ func (s *Server) serveStart(a *answer, v *View) {
 	supply := s.supply()
 	start := Start{
 		Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries, Rings: s.ringEntries(),
-		Streams: supply.Streams, ClockBehind: int64(supply.ClockBehind.Seconds()), stale: supply.Stale(),
+		Streams: supply.Streams, ClockBehind: int64(supply.ClockBehind.Seconds()), stale: supply.Stale(), Store: s.health().behind(),
 	}
 	if wantsJSON(a.r) {
 		a.json(start)

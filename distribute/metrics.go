@@ -38,7 +38,7 @@ func newMetrics(s *Server) *metrics {
 			Name: "patchferry_http_source_errors_total", Help: "Answers that the store could not begin or finish.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.bytes, m.inFlight, m.broken, supplyMetrics{s},
+	m.registry.MustRegister(m.requests, m.bytes, m.inFlight, m.broken, supplyMetrics{s}, healthMetrics{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, g := range viewGauges {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(

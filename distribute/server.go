@@ -1,7 +1,6 @@
 package distribute
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -22,6 +21,9 @@ type Server struct {
 	// Supply, where it is set, says how the streams stand that bring the catalog:
 	// the start page and the metrics show it. It must be quick.
 	Supply func() Supply
+	// Health, where it is set, says how the store stands: the start page, the metrics
+	// and /readyz show it. It must be quick.
+	Health func() Health
 	// Refill is what brings a first catalog, in words, where none is loaded:
 	// "patchferry import DIR".
 	Refill string
@@ -30,6 +32,7 @@ type Server struct {
 	MaxConnections int           // at once; more are closed unheard; 0: 8192
 	HeaderTimeout  time.Duration // for the header of a request, and for a TLS handshake; 0: 10 s
 	IdleTimeout    time.Duration // between two requests of a connection; 0: 75 s
+	BeginTimeout   time.Duration // for the source to have the first byte of a file; then 503; 0: 20 s
 	StallTimeout   time.Duration // for the client to take a byte, at least; twice that at most; 0: 60 s
 	DrainTime      time.Duration // for running downloads when Run is told to stop; 0: 30 s
 
@@ -47,6 +50,7 @@ const (
 	defaultMaxConnections = 8192
 	defaultHeaderTimeout  = 10 * time.Second
 	defaultIdleTimeout    = 75 * time.Second // Delivery Optimization keeps connections for 31 s
+	defaultBeginTimeout   = 20 * time.Second
 	defaultStallTimeout   = time.Minute
 	defaultDrainTime      = 30 * time.Second
 	maxHeaderBytes        = 64 << 10
@@ -281,28 +285,4 @@ func wsusPath(path string) (layout.SHA1, string, bool) {
 		return layout.SHA1{}, "", false
 	}
 	return d, layout.Fold(ext), true
-}
-
-func (s *Server) serveAlive(a *answer) {
-	a.whole(http.StatusOK, "text/plain; charset=utf-8", []byte("alive\n"))
-}
-
-// serveReady says whether hosts can be served: a view is loaded and the store
-// answers for one of its objects.
-func (s *Server) serveReady(a *answer) {
-	v := s.view.Load()
-	if v == nil {
-		a.busy(retryBusy, s.empty())
-		return
-	}
-	if len(v.files) > 0 {
-		ctx, cancel := context.WithTimeout(a.r.Context(), retryBusy)
-		defer cancel()
-		if _, err := s.Source.Stat(ctx, v.files[0].sha256); err != nil {
-			s.log().Error("store does not answer", "digest", v.files[0].sha256.String(), "err", err)
-			a.busy(retryStore, "The store does not answer.")
-			return
-		}
-	}
-	a.whole(http.StatusOK, "text/plain; charset=utf-8", []byte("ready\n"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	"patchferry/layout"
 )
@@ -24,4 +25,10 @@ type Source interface {
 // that matches errors.ErrUnsupported, and Open is used.
 type filer interface {
 	File(ctx context.Context, d layout.Digest) (*os.File, error)
+}
+
+// spoiler is a Source that may hand out bytes before it knows that they are right,
+// and remembers when they turned out not to be: within the last day, or the zero time.
+type spoiler interface {
+	Spoiled(d layout.Digest) time.Time
 }

@@ -34,11 +34,16 @@ type site struct {
 
 // openSite opens the store for reading, with the pins and the high-water mark.
 func openSite(ctx context.Context, c *config.Config) (*site, error) {
+	return openSiteOn(c, func() (keptStore, error) { return openStore(ctx, c) })
+}
+
+// openSiteOn is openSite with a store that open opens.
+func openSiteOn(c *config.Config, open func() (keptStore, error)) (*site, error) {
 	trust, err := readTrust(c)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := openStore(ctx, c)
+	kept, err := open()
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"patchferry/distribute"
 	"patchferry/layout"
+	"patchferry/layout/store"
 	"patchferry/mirror/trusted"
 )
 
@@ -28,14 +29,22 @@ const (
 // follower keeps a server on the newest state: one view for each ring, shared
 // by rings that show the same.
 type follower struct {
-	site   *site
-	server *distribute.Server
-	work   string   // the folder of the indexes that make the next start fast
-	rings  []string // to be served
-	root   string   // of these, what hosts get that ask for none
-	log    *slog.Logger
-	newest atomic.Pointer[trusted.State] // that the server shows
-	shown  map[string]*distribute.View   // by ring
+	site    *site
+	replica *replica // nil where the store is a directory
+	server  *distribute.Server
+	work    string   // the folder of the indexes that make the next start fast
+	rings   []string // to be served
+	root    string   // of these, what hosts get that ask for none
+	log     *slog.Logger
+	newest  atomic.Pointer[trusted.State] // that the server shows
+	shown   map[string]*distribute.View   // by ring
+
+	shows   []*trusted.Shown // what the views were made of
+	apartly bool             // made while the store was away, and not all could be asked
+	unkept  string           // why not all is kept, as it was last said
+	kept    bool             // all that a start needs without the store is in the cache
+	checked time.Time        // when the newest state was last found where it was
+	trouble atomic.Pointer[trouble]
 }
 
 // watch looks for new states until ctx is done. What goes wrong is logged, once,
@@ -43,36 +52,71 @@ type follower struct {
 func (f *follower) watch(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
-	said := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		err := f.follow(ctx)
-		switch {
-		case err == nil:
-			said = ""
-		case ctx.Err() == nil && err.Error() != said:
-			said = err.Error()
-			f.log.Error("follow the store", "err", err)
+		if err := f.look(ctx); ctx.Err() == nil {
+			f.note(err)
 		}
 	}
 }
 
-// follow swaps the views where there is a newer state. A view is made again only
-// where what the ring shows has changed.
-func (f *follower) follow(ctx context.Context) error {
-	state, err := f.site.reader.Newest(ctx)
-	if err != nil {
-		return fmt.Errorf("read the log of states: %w", err)
-	}
-	if state == nil || state == f.newest.Load() || len(state.Positions()) == 0 {
+// begin loads what is served first.
+func (f *follower) begin(ctx context.Context) error {
+	err := f.look(ctx)
+	if errors.Is(err, store.ErrAway) && f.newest.Load() != nil {
+		f.note(err)
 		return nil
 	}
+	return err
+}
+
+// look swaps the views where there is a newer state, and finds out whether the
+// newest one is still where it was. An error that matches store.ErrAway says that
+// the store is away, and what is shown is the newest that was accepted here.
+func (f *follower) look(ctx context.Context) error {
+	state, away := f.site.reader.Follow(ctx)
+	if away != nil && (state == nil || !errors.Is(away, store.ErrAway)) {
+		return fmt.Errorf("read the log of states: %w", away)
+	}
+	if state == nil || len(state.Positions()) == 0 {
+		return away
+	}
+	if state != f.newest.Load() || f.apartly && away == nil {
+		if err := f.swap(ctx, state); err != nil {
+			return err
+		}
+		f.apartly, f.kept = away != nil, f.replica == nil
+	}
+	if away != nil {
+		return away
+	}
+	f.keep(ctx)
+	return f.recheck(ctx)
+}
+
+// recheck looks now and then for the newest state itself, since whoever looks
+// ahead alone does not see that the log lost its end.
+func (f *follower) recheck(ctx context.Context) error {
+	if time.Since(f.checked) < recheckEvery {
+		return nil
+	}
+	if err := f.site.reader.Recheck(ctx); err != nil {
+		return fmt.Errorf("read the log of states: %w", err) // and again the next time
+	}
+	f.checked = time.Now()
+	return nil
+}
+
+// swap shows what the rings show in a state. A view is made again only where what
+// the ring shows has changed.
+func (f *follower) swap(ctx context.Context, state *trusted.State) error {
 	next := make(map[string]*distribute.View)
 	served := make([]distribute.Ring, 0, len(f.rings))
+	var shows []*trusted.Shown
 	for _, ring := range f.rings {
 		shown, err := f.site.reader.Shown(ctx, state, ring)
 		if err != nil {
@@ -82,10 +126,11 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 		served = append(served, distribute.Ring{Name: ring, View: next[ring]})
+		shows = append(shows, shown)
 	}
 	f.server.Swap(next[f.root], served...)
 	f.newest.Store(state)
-	f.shown = next
+	f.shown, f.shows = next, shows
 	return nil
 }
 

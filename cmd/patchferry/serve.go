@@ -35,6 +35,11 @@ same, and the start page says so.
 Sockets that systemd hands over are used in place of the address. SIGTERM lets
 running downloads finish for the drain time and is exit status 0.
 
+Where the store is a bucket, any number of servers may read it, each with a work
+directory and a cache of its own (serve.cache, serve.cache_size). While the bucket
+is away a server goes on with what its cache has, and says so; it also starts from
+there (docs/replicas.md).
+
 Hosts get what the last ring shows, or --ring; below /rings/NAME/ every ring has
 the same paths (docs/rings.md). What is held back is 404, what was revoked 410.`,
 		Args: arguments(cobra.NoArgs),
@@ -69,6 +74,9 @@ func (a *app) serve(ctx context.Context, c *config.Config, ring string) error {
 	if err := a.announce(c, s.listeners); err != nil {
 		return err
 	}
+	if text := s.apart(); text != "" {
+		a.note("%s", text)
+	}
 	if text := s.silence(); text != "" {
 		a.note("%s", text)
 	}
@@ -91,11 +99,11 @@ type service struct {
 // openService loads the newest edition, so that an untrusted store is refused
 // at once, and begins to listen.
 func (a *app) openService(ctx context.Context, c *config.Config, root string) (*service, error) {
-	site, err := openSite(ctx, c)
+	log := a.logger(&c.Log)
+	site, behind, err := openServed(c, log, func() (keptStore, error) { return openStore(ctx, c) })
 	if err != nil {
 		return nil, err
 	}
-	log := a.logger(&c.Log)
 	server := &distribute.Server{
 		Source:      site.store,
 		Log:         log,
@@ -105,10 +113,10 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 	if c.Log.Access == nil || *c.Log.Access {
 		server.Access = log
 	}
-	s := &service{follower: follower{site: site, server: server, work: c.Path(c.Work), rings: c.Rings.Names, root: root, log: log}}
-	server.Supply, server.Refill = s.supply, site.refill
+	s := &service{follower: follower{site: site, replica: behind, server: server, work: c.Path(c.Work), rings: c.Rings.Names, root: root, log: log}}
+	server.Supply, server.Health, server.Refill = s.supply, s.health, site.refill
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
-	if err := s.follow(ctx); err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, site.Close())
 	}
 	if s.listeners, err = listen(ctx, c, log); err != nil {

@@ -9,9 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -21,42 +20,59 @@ import (
 const (
 	fillPrefix = ".fill-"
 	cacheLock  = "lock"
+
+	// wholeUpTo is the size in bytes up to which File waits for the whole: to send
+	// it then costs less than to follow it.
+	wholeUpTo = 1 << 20
 )
 
 // Cache is a store that keeps copies of the objects of another one, which is
 // slow and not trusted, in a folder of a local disk. Everything but the reading of
 // objects goes to the store behind.
 //
-// An object is read from behind once, however many ask for it meanwhile; they
+// An object is read from behind once, with one request where the store behind
+// gives readers that know their size (Sized), from its beginning to its end,
+// however many ask for it meanwhile and for whatever part of it. They
 // read from the copy as it grows, all but its last 64 KiB, which are held back
 // until the SHA-256 of the whole is right. Only then is the copy kept. A read
 // that meets other bytes ends in a *layout.MismatchError and the next one tries
-// again. A fill goes on when those who wanted it have left, and ends in an
-// error when no byte comes for a minute.
+// again. A fill goes on when those who wanted it have left,
+// and ends in an error when no byte comes for a minute.
 //
 // The copies kept and being made never exceed the bound; the longest unused
-// one goes first (after a restart: the oldest). An object that is larger than the bound
-// cannot be read, so the bound is chosen well above the largest file.
+// one goes first, also after a restart; of a minute before a crash it may be forgotten
+// what was read. An object that is larger than the bound
+// cannot be read, so the bound is chosen well above the largest file. A disk that
+// is full before the bound is reached lowers it until the cache is opened again.
 //
 // An object that another machine deletes behind can be read until it goes. Stat
-// always asks behind.
+// asks behind only for what is neither kept nor being read.
 //
 // A Cache may be used by any number of goroutines, its folder by one Cache at a
 // time. It is a Filer.
 type Cache struct {
 	Store // the store behind
+	// StreamOver is the size, in bytes, over which objects are read while their
+	// copies grow. Of those up to it nobody gets a byte before the whole was found
+	// right. It is set before the first use.
+	StreamOver int64
 
 	fs   FS
 	lock *flock.Flock
-	max  int64 // bytes
 
-	mu     sync.Mutex
-	kept   map[layout.Digest]*list.Element // of order
-	order  list.List                       // of copy, the last used one first
-	used   int64                           // bytes of kept copies and of fills
-	fills  map[layout.Digest]*fill
-	freed  chan struct{} // closed and made anew when room may have come free
-	closed bool
+	mu      sync.Mutex
+	max     int64                           // bytes
+	kept    map[layout.Digest]*list.Element // of order
+	order   list.List                       // of copied, the last used one first
+	used    int64                           // bytes of kept copies and of fills
+	pinned  map[layout.Digest]bool          // these stay; see Keep
+	states  map[uint64]bool                 // whose bytes are kept; see Keep
+	fills   map[layout.Digest]*fill
+	spoiled map[layout.Digest]time.Time // see Spoiled
+	stats   CacheStats
+	saved   time.Time     // when the order was last written
+	freed   chan struct{} // closed and made anew when room may have come free
+	closed  bool
 
 	running sync.WaitGroup
 }
@@ -65,6 +81,28 @@ var (
 	_ Store = (*Cache)(nil)
 	_ Filer = (*Cache)(nil)
 )
+
+// CacheStats counts what a cache did since it was opened, and says what it has.
+type CacheStats struct {
+	Hits      uint64 // reads of kept copies
+	Misses    uint64 // objects that were not kept, each read behind once
+	Filled    int64  // bytes read behind
+	Evictions uint64 // copies that made room
+	Wrong     uint64 // fills that were not what they should be
+	Failed    uint64 // fills that failed for another reason
+	Objects   int    // copies kept
+	Bytes     int64  // of copies kept and being made
+	Max       int64  // the bound, in bytes
+}
+
+// Stats returns the counts so far.
+func (c *Cache) Stats() CacheStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.stats
+	s.Objects, s.Bytes, s.Max = len(c.kept), c.used, c.max
+	return s
+}
 
 // copied is one kept copy. It stays while somebody who waited for its fill has
 // yet to open it.
@@ -85,58 +123,32 @@ func OpenCache(path string, maxBytes int64, behind Store) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
-	c := &Cache{
-		Store: behind,
-		fs:    fsys,
-		lock:  flock.New(filepath.Join(fsys.Path(), cacheLock)),
-		max:   maxBytes,
-		kept:  make(map[layout.Digest]*list.Element),
-		fills: make(map[layout.Digest]*fill),
-		freed: make(chan struct{}),
-	}
-	if err := c.load(); err != nil {
-		return nil, fmt.Errorf("open cache %s: %w", path, errors.Join(err, c.lock.Close(), fsys.Close()))
+	c, err := OpenCacheFS(fsys, maxBytes, behind)
+	if err != nil {
+		return nil, errors.Join(err, fsys.Close())
 	}
 	return c, nil
 }
 
-// load finds the copies of an earlier run and removes what it did not finish.
-func (c *Cache) load() error {
-	locked, err := c.lock.TryLock()
-	if err != nil {
-		return err
+// OpenCacheFS is OpenCache on a file system. Close of the Cache closes it.
+func OpenCacheFS(fsys FS, maxBytes int64, behind Store) (*Cache, error) {
+	c := &Cache{
+		Store:   behind,
+		fs:      fsys,
+		lock:    flock.New(filepath.Join(fsys.Path(), cacheLock)),
+		max:     maxBytes,
+		kept:    make(map[layout.Digest]*list.Element),
+		pinned:  make(map[layout.Digest]bool),
+		states:  make(map[uint64]bool),
+		fills:   make(map[layout.Digest]*fill),
+		spoiled: make(map[layout.Digest]time.Time),
+		saved:   time.Now(),
+		freed:   make(chan struct{}),
 	}
-	if !locked {
-		return errors.New("another process uses it (give each its own folder)")
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("open cache %s: %w", fsys.Path(), errors.Join(err, c.lock.Close()))
 	}
-	entries, err := c.fs.ReadDir(".")
-	if err != nil {
-		return err
-	}
-	var found []fs.FileInfo
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), fillPrefix) {
-			if err := c.fs.Remove(e.Name()); err != nil {
-				return err
-			}
-			continue
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		if info.Mode().IsRegular() {
-			found = append(found, info)
-		}
-	}
-	slices.SortStableFunc(found, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, info := range found {
-		if d, err := layout.ParseDigest(info.Name()); err == nil && d.String() == info.Name() {
-			c.keep(copied{digest: d, size: info.Size()})
-			c.used += info.Size()
-		}
-	}
-	return c.evict(0)
+	return c, nil
 }
 
 // Close ends the fills under way, but keeps what is whole and right already, and
@@ -150,10 +162,11 @@ func (c *Cache) Close() error {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
-	return errors.Join(c.lock.Close(), c.fs.Close())
+	return errors.Join(c.saveOrder(), c.lock.Close(), c.fs.Close())
 }
 
-// Open implements Store. ctx also ends the reader's waiting for bytes to come.
+// Open implements Store. It returns when the first byte can be read, and ctx also
+// ends the reader's waiting for those that come after.
 func (c *Cache) Open(ctx context.Context, d layout.Digest, offset, n int64) (io.ReadCloser, error) {
 	r, err := c.open(ctx, d, offset, n)
 	if err != nil {
@@ -176,6 +189,9 @@ func (c *Cache) open(ctx context.Context, d layout.Digest, offset, n int64) (io.
 	if err == nil {
 		n, err = cutRange(size, offset, n)
 	}
+	if err == nil && fill != nil && n > 0 {
+		err = fill.wait(ctx, func() bool { return fill.visible() > offset })
+	}
 	if err != nil {
 		return nil, errors.Join(err, closeFile(file))
 	}
@@ -185,17 +201,53 @@ func (c *Cache) open(ctx context.Context, d layout.Digest, offset, n int64) (io.
 	return fill.follow(ctx, file, offset, offset+n), nil
 }
 
-// File implements Filer. It waits until the whole object is there and right.
+// File implements Filer. Of an object of up to 1 MiB, or StreamOver, it waits until
+// the whole is there and right; of a larger one that is still being read it returns
+// errors.ErrUnsupported, and Open reads what there is.
 // The caller closes the file, which is read-only.
 func (c *Cache) File(ctx context.Context, d layout.Digest) (*os.File, error) {
 	file, fill, err := c.find(ctx, d)
 	if err == nil && fill != nil {
-		file, _, err = c.openFill(ctx, fill, right)
+		file, err = c.fileOf(ctx, fill)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read object %s: %w", d, err)
 	}
 	return file, nil
+}
+
+func (c *Cache) fileOf(ctx context.Context, f *fill) (*os.File, error) {
+	file, size, err := c.openFill(ctx, f, begun)
+	if err != nil {
+		return nil, err
+	}
+	whole := func() bool { return f.stage == right }
+	if size > max(c.StreamOver, wholeUpTo) && !f.is(whole) {
+		return nil, errors.Join(errors.ErrUnsupported, file.Close())
+	}
+	if err := f.wait(ctx, whole); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Stat implements Store.
+func (c *Cache) Stat(ctx context.Context, d layout.Digest) (int64, error) {
+	c.mu.Lock()
+	at, f := c.kept[d], c.fills[d]
+	c.mu.Unlock()
+	if at != nil {
+		return at.Value.(copied).size, nil
+	}
+	if f == nil {
+		return c.Store.Stat(ctx, d)
+	}
+	var size int64
+	err := f.wait(ctx, func() bool { size = f.size; return f.stage >= begun })
+	if err != nil {
+		return 0, fmt.Errorf("size of object %s: %w", d, err)
+	}
+	return size, nil
 }
 
 // Delete implements Store.
@@ -218,6 +270,24 @@ func (c *Cache) Delete(ctx context.Context, d layout.Digest) error {
 // find returns the kept copy of an object, or the fill that makes it, which it
 // begins if need be; then the caller owes an openFill.
 func (c *Cache) find(ctx context.Context, d layout.Digest) (*os.File, *fill, error) {
+	for {
+		at, f, err := c.look(ctx, d)
+		if err != nil || f != nil {
+			return nil, f, err
+		}
+		file, err := c.openKept(at)
+		if err == nil {
+			return file, nil, nil
+		}
+		// It made room just now, or somebody removed or cut it: it is made again.
+		if err := c.forget(d, at); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// look is find, but for the opening of the copy.
+func (c *Cache) look(ctx context.Context, d layout.Digest) (*list.Element, *fill, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -227,15 +297,10 @@ func (c *Cache) find(ctx context.Context, d layout.Digest) (*os.File, *fill, err
 		return nil, nil, fmt.Errorf("cache: %w", os.ErrClosed)
 	}
 	if at := c.kept[d]; at != nil {
-		file, err := c.openKept(at)
-		if err == nil {
-			c.order.MoveToFront(at)
-			return file, nil, nil
-		}
-		// Somebody removed or cut the copy: it is made again.
-		if err := c.drop(at); err != nil {
-			return nil, nil, err
-		}
+		c.order.MoveToFront(at)
+		c.stats.Hits++
+		c.saveSometimes()
+		return at, nil, nil
 	}
 	f := c.fills[d]
 	if f == nil {
@@ -243,6 +308,17 @@ func (c *Cache) find(ctx context.Context, d layout.Digest) (*os.File, *fill, err
 	}
 	f.openers++
 	return nil, f, nil
+}
+
+// forget drops a copy that could not be opened, unless it is another one by now.
+func (c *Cache) forget(d layout.Digest, at *list.Element) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Hits--
+	if c.kept[d] != at {
+		return nil
+	}
+	return c.drop(at)
 }
 
 // openFill waits until a fill has come to a stage and opens its file.
@@ -253,104 +329,4 @@ func (c *Cache) openFill(ctx context.Context, f *fill, at stage) (*os.File, int6
 	f.openers--
 	c.signal()
 	return file, size, err
-}
-
-// signal wakes who waits for room. c.mu is held.
-func (c *Cache) signal() {
-	close(c.freed)
-	c.freed = make(chan struct{})
-}
-
-func (c *Cache) openKept(at *list.Element) (*os.File, error) {
-	cp := at.Value.(copied)
-	file, err := c.fs.Open(cp.digest.String())
-	if err != nil {
-		return nil, err
-	}
-	size, err := sizeOf(file)
-	if err == nil && size != cp.size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
-}
-
-// keep notes a kept copy, whose bytes are in c.used. c.mu is held.
-func (c *Cache) keep(cp copied) { c.kept[cp.digest] = c.order.PushFront(cp) }
-
-// drop removes a kept copy. Readers that have it open go on. c.mu is held.
-func (c *Cache) drop(at *list.Element) error {
-	cp := c.order.Remove(at).(copied)
-	delete(c.kept, cp.digest)
-	c.used -= cp.size
-	if err := c.fs.Remove(cp.digest.String()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove from the cache: %w", err)
-	}
-	return nil
-}
-
-// evict drops the longest unused copies until there is room for size more
-// bytes, or none are left that can go. c.mu is held.
-func (c *Cache) evict(size int64) error {
-	var before *list.Element
-	for at := c.order.Back(); at != nil && c.used+size > c.max; at = before {
-		before = at.Prev()
-		if f := at.Value.(copied).fill; f != nil && f.openers > 0 {
-			continue
-		}
-		if err := c.drop(at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reserve waits for room for size more bytes and takes it.
-func (c *Cache) reserve(ctx context.Context, size int64) error {
-	if size > c.max {
-		return fmt.Errorf("it has %d bytes and the cache holds %d (make the cache larger)", size, c.max)
-	}
-	for {
-		taken, freed, err := c.tryReserve(size)
-		if taken || err != nil {
-			return err
-		}
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// tryReserve reports whether the room was taken; if not, fills and copies about
-// to be opened are in the way, and freed is closed when that may be over.
-func (c *Cache) tryReserve(size int64) (taken bool, freed <-chan struct{}, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.evict(size); err != nil {
-		return false, nil, err
-	}
-	if c.used+size > c.max {
-		return false, c.freed, nil
-	}
-	c.used += size
-	return true, nil, nil
-}
-
-func sizeOf(f *os.File) (int64, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
-func closeFile(f *os.File) error {
-	if f == nil {
-		return nil
-	}
-	return f.Close()
 }

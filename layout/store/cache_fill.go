@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -19,6 +18,9 @@ const (
 	heldBack = 64 << 10
 	// stallTime is how long the store behind may give no byte.
 	stallTime = time.Minute
+	// spoiledFor is how long it is remembered that bytes of an object left here
+	// that nobody can vouch for.
+	spoiledFor = 24 * time.Hour
 
 	fillBuffer = 256 << 10
 )
@@ -37,13 +39,16 @@ const (
 // fill makes one copy. Its file has the bytes [0, written) of the object.
 type fill struct {
 	cancel  context.CancelCauseFunc
-	openers int // who has found it and not opened it yet; of Cache.mu
+	over    int64         // Cache.StreamOver
+	openers int           // who has found it and not opened it yet; of Cache.mu
+	ended   chan struct{} // closed when nothing changes any more
 
 	mu      sync.Mutex
 	stage   stage
 	name    string // of the file, once begun
 	size    int64  // of the object, once begun
 	written int64
+	handed  bool          // bytes left before the whole was found right
 	err     error         // why it failed; nothing changes any more
 	changed chan struct{} // closed and made anew at each change
 }
@@ -51,8 +56,9 @@ type fill struct {
 // begin starts a fill, which outlives ctx. c.mu is held.
 func (c *Cache) begin(ctx context.Context, d layout.Digest) *fill {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f := &fill{cancel: cancel, changed: make(chan struct{})}
+	f := &fill{cancel: cancel, over: c.StreamOver, ended: make(chan struct{}), changed: make(chan struct{})}
 	c.fills[d] = f
+	c.stats.Misses++
 	c.running.Go(func() {
 		defer cancel(nil)
 		err := c.fill(ctx, d, f)
@@ -66,42 +72,126 @@ func (c *Cache) begin(ctx context.Context, d layout.Digest) *fill {
 
 // end tells the readers and whoever waits for room.
 func (c *Cache) end(d layout.Digest, f *fill, err error) {
+	defer close(f.ended)
+	handed := f.is(func() bool { return f.handed })
 	c.mu.Lock()
 	if c.fills[d] == f {
 		delete(c.fills, d)
 	}
 	c.signal()
+	if err != nil {
+		c.count(err)
+	}
+	if err != nil && handed {
+		c.spoil(d)
+	}
 	c.mu.Unlock()
 	if err != nil {
-		f.update(func() { f.err = err })
+		f.update(func() { f.err = err }) // who hears of it finds all of the above
 	}
+}
+
+// count counts a fill that failed. c.mu is held.
+func (c *Cache) count(err error) {
+	if _, wrong := errors.AsType[*layout.MismatchError](err); wrong {
+		c.stats.Wrong++
+		return
+	}
+	c.stats.Failed++
+}
+
+// spoil remembers that bytes of an object left that were never found right. c.mu
+// is held.
+func (c *Cache) spoil(d layout.Digest) {
+	now := time.Now()
+	if before, ok := c.spoiled[d]; ok && before.Unix() >= now.Unix() {
+		now = before.Add(time.Second) // each time another
+	}
+	c.spoiled[d] = now
+	f, err := c.fs.Create(fmt.Sprintf("%s%s-%d", spoiledPrefix, d, now.Unix()))
+	if err == nil {
+		_ = f.Close() // empty; without it, a restart forgets
+	}
+}
+
+// Spoiled returns when bytes of an object last left this cache that were never
+// found right, because a fill failed half-way, within the last day; else the zero
+// time. A download that began before must not go on with what is read now.
+func (c *Cache) Spoiled(d layout.Digest) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.spoiled[d]
+	if !ok || time.Since(at) > spoiledFor {
+		return time.Time{}
+	}
+	return at
 }
 
 func (c *Cache) fill(ctx context.Context, d layout.Digest, f *fill) error {
 	stall := time.AfterFunc(stallTime, func() { f.cancel(errStalled) })
 	defer stall.Stop()
-	size, err := c.Store.Stat(ctx, d)
+	behind, size, err := c.openBehind(ctx, d)
 	if err != nil {
 		return err
 	}
-	stall.Stop() // room may take its time
-	if err := c.reserve(ctx, size); err != nil {
+	defer func() { _ = behind.Close() }() // all was read and found right, or there is another error
+	taken, _, err := c.tryReserve(size)
+	if err == nil && !taken {
+		// Room may take its time, and nobody keeps an answer open for so long.
+		stall.Stop()
+		if err = errors.Join(behind.Close(), c.reserve(ctx, size)); err == nil {
+			stall.Reset(stallTime)
+			behind, err = c.reopen(ctx, d, size)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	stall.Reset(stallTime)
-	if err := c.copyIn(ctx, d, size, f, stall); err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.used -= size
+	if err := c.copyIn(ctx, d, size, f, behind, stall); err != nil {
+		c.letRoom(size)
 		return err
 	}
 	return nil
 }
 
+// openBehind opens the object in the store behind and returns its size.
+func (c *Cache) openBehind(ctx context.Context, d layout.Digest) (io.ReadCloser, int64, error) {
+	r, err := c.Store.Open(ctx, d, 0, -1)
+	if err != nil {
+		return nil, 0, err
+	}
+	size := sizeBehind(r)
+	if size < 0 {
+		size, err = c.Store.Stat(ctx, d)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, r.Close())
+	}
+	return r, size, nil
+}
+
+// reopen opens it again, once the room was taken, which is let go after an error.
+func (c *Cache) reopen(ctx context.Context, d layout.Digest, size int64) (io.ReadCloser, error) {
+	r, err := c.Store.Open(ctx, d, 0, -1)
+	if err != nil {
+		c.letRoom(size)
+		return io.NopCloser(nil), err
+	}
+	return r, nil
+}
+
+// letRoom gives back what was taken.
+func (c *Cache) letRoom(size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used -= size
+}
+
 // copyIn reads the object into a file, checks it and keeps it.
-func (c *Cache) copyIn(ctx context.Context, d layout.Digest, size int64, f *fill, stall *time.Timer) (err error) {
+func (c *Cache) copyIn(ctx context.Context, d layout.Digest, size int64, f *fill, behind io.Reader, stall *time.Timer) (err error) {
 	temp := fillPrefix + rand.Text()
-	file, err := c.fs.Create(temp)
+	file, err := c.createTemp(temp)
 	if err != nil {
 		return err
 	}
@@ -112,11 +202,9 @@ func (c *Cache) copyIn(ctx context.Context, d layout.Digest, size int64, f *fill
 		}
 	}()
 	f.update(func() { f.stage, f.name, f.size = begun, temp, size })
-	err = c.copyObject(ctx, d, size, func(p []byte) error {
+	err = copyChecked(ctx, layout.NewVerifyReader(behind, size, d), func(p []byte) error {
 		stall.Reset(stallTime)
-		n, err := file.Write(p)
-		f.update(func() { f.written += int64(n) })
-		return err
+		return c.grow(file, f, p)
 	})
 	if err == nil {
 		stall.Stop()
@@ -129,15 +217,33 @@ func (c *Cache) copyIn(ctx context.Context, d layout.Digest, size int64, f *fill
 	return c.settle(ctx, d, size, f)
 }
 
-// copyObject writes the object, from the store behind, and ends in an error
-// unless it was right.
-func (c *Cache) copyObject(ctx context.Context, d layout.Digest, size int64, write func([]byte) error) error {
-	behind, err := c.Store.Open(ctx, d, 0, -1)
-	if err != nil {
-		return err
+// createTemp makes a file, also on a disk that is full of copies.
+func (c *Cache) createTemp(name string) (File, error) {
+	for {
+		file, err := c.fs.Create(name)
+		if err == nil || !isFull(err) || !c.shrink() {
+			return file, err
+		}
 	}
-	defer func() { _ = behind.Close() }() // all was read and found right, or there is another error
-	checked := layout.NewVerifyReader(behind, size, d)
+}
+
+// grow adds bytes to the file of a fill. Where the disk is full it makes room.
+func (c *Cache) grow(file File, f *fill, p []byte) error {
+	for {
+		n, err := file.Write(p)
+		f.update(func() { f.written += int64(n) })
+		c.mu.Lock()
+		c.stats.Filled += int64(n)
+		c.mu.Unlock()
+		if err == nil || !isFull(err) || !c.shrink() {
+			return err
+		}
+		p = p[n:]
+	}
+}
+
+// copyChecked writes the object, and ends in an error unless it was right.
+func copyChecked(ctx context.Context, checked io.Reader, write func([]byte) error) error {
 	buf := make([]byte, fillBuffer)
 	for {
 		n, err := checked.Read(buf)
@@ -171,105 +277,4 @@ func (c *Cache) settle(ctx context.Context, d layout.Digest, size int64, f *fill
 	}
 	c.keep(copied{d, size, f})
 	return nil
-}
-
-// update changes the fill and wakes its readers.
-func (f *fill) update(change func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change()
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// close ends a fill, unless all that is left to do is to keep the copy.
-func (f *fill) close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.stage != right {
-		f.cancel(os.ErrClosed)
-	}
-}
-
-// wait returns nil as soon as ready, which is asked at each change with f.mu
-// held, or the error that ended the fill or ctx.
-func (f *fill) wait(ctx context.Context, ready func() bool) error {
-	for {
-		f.mu.Lock()
-		changed, isReady, err := f.changed, ready(), f.err
-		f.mu.Unlock()
-		if isReady {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// open waits for a stage and opens the file. A fill that has failed cannot be
-// opened any more.
-func (f *fill) open(ctx context.Context, at stage, open func(name string) (*os.File, error)) (file *os.File, size int64, err error) {
-	var openErr error
-	err = f.wait(ctx, func() bool {
-		if f.err != nil || f.stage < at {
-			return false
-		}
-		file, openErr = open(f.name) // f.mu is held, so that the name is right
-		size = f.size
-		return true
-	})
-	return file, size, errors.Join(err, openErr)
-}
-
-// visible returns up to where readers may read. f.mu is held.
-func (f *fill) visible() int64 {
-	if f.stage == right {
-		return f.size
-	}
-	return min(f.written, f.size-heldBack) // may be negative: nothing yet
-}
-
-// follow returns a reader of [offset, end) of the growing file. It closes file.
-// Where that is the end of the object, it ends in EOF only if the whole was
-// right, also when there are no bytes to hold back.
-func (f *fill) follow(ctx context.Context, file *os.File, offset, end int64) io.ReadCloser {
-	read := func(p []byte) (int, error) {
-		if offset >= end {
-			return 0, f.eof(ctx, end)
-		}
-		limit := end
-		err := f.wait(ctx, func() bool {
-			limit = min(end, f.visible())
-			return limit > offset
-		})
-		if err != nil {
-			return 0, err
-		}
-		n, err := file.ReadAt(p[:min(int64(len(p)), limit-offset)], offset)
-		offset += int64(n)
-		if err == io.EOF && n > 0 {
-			err = nil
-		}
-		return n, err
-	}
-	return &follower{readerFunc(read), file}
-}
-
-func (f *fill) eof(ctx context.Context, end int64) error {
-	err := f.wait(ctx, func() bool { return end < f.size || f.stage == right })
-	if err != nil {
-		return err
-	}
-	return io.EOF
-}
-
-type follower struct {
-	io.Reader
-	io.Closer
 }

@@ -161,6 +161,7 @@ func TestCacheRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRead(t, c, old)
+	waitForFile(t, filepath.Join(folder, layout.DigestOf(old).String()))
 	wantRead(t, c, young)
 	if _, err := store.OpenCache(folder, 10_000, b); err == nil {
 		t.Error("open of a cache in use: no error")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 	"patchferry/verify"
 )
 
@@ -50,6 +51,7 @@ func (r *Reader) addAbsent(ctx context.Context, absent map[layout.Digest]bool, p
 		switch _, err := r.Store.Stat(ctx, d); {
 		case errors.Is(err, fs.ErrNotExist):
 			absent[d] = true
+		case errors.Is(err, store.ErrAway): // nobody knows: who asks for it is told so
 		case err != nil:
 			return fmt.Errorf("look for object %s: %w", d, err)
 		}

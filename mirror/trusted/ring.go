@@ -34,8 +34,10 @@ type Shown struct {
 	// Digest is the same for everything that shows the same.
 	Digest layout.Digest
 
-	reader *Reader
-	picked map[uint64]*picked // by state
+	reader  *Reader
+	picked  map[uint64]*picked     // by state
+	states  map[uint64]bool        // that were read for this
+	objects map[layout.Digest]bool // that were, or will be
 }
 
 // picked are the updates that a ring takes from one state besides its own.
@@ -52,11 +54,12 @@ func (r *Reader) Shown(ctx context.Context, state *State, ring string) (*Shown, 
 // Show opens and checks what the ring of that name would show in a state if
 // its entry were show.
 func (r *Reader) Show(ctx context.Context, state *State, name string, show layout.Ring) (*Shown, error) {
-	s := &Shown{Ring: show, Held: make(map[string]layout.HeldBack), Absent: make(map[layout.Digest]bool), reader: r, picked: make(map[uint64]*picked)}
+	s := &Shown{Ring: show, Held: make(map[string]layout.HeldBack), Absent: make(map[layout.Digest]bool), reader: r, picked: make(map[uint64]*picked), states: make(map[uint64]bool), objects: make(map[layout.Digest]bool)}
 	newest, _, err := r.generations(ctx, state)
 	if err != nil {
 		return nil, err
 	}
+	s.needs(state, newest)
 	for _, g := range newest {
 		s.Revoked = append(s.Revoked, g.Revocations...)
 	}
@@ -73,6 +76,7 @@ func (r *Reader) Show(ctx context.Context, state *State, name string, show layou
 			return nil, fmt.Errorf("ring %s: %w", name, err)
 		}
 		maps.Copy(s.Absent, absent)
+		s.needs(at, generations)
 		if number == show.State {
 			s.Generations, sum.Catalog = newestFirst(generations), digests
 		}
@@ -81,6 +85,33 @@ func (r *Reader) Show(ctx context.Context, state *State, name string, show layou
 	sum.Absent = slices.SortedFunc(maps.Keys(s.Absent), func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) })
 	s.Digest, err = sum.digest()
 	return s, err
+}
+
+// needs notes what was read of a state.
+func (s *Shown) needs(state *State, generations []*layout.Generation) {
+	s.states[state.Number] = true
+	refs := []layout.ObjectRef{}
+	for _, r := range state.Rotations {
+		refs = append(refs, r.Document, r.Signature)
+	}
+	for _, p := range state.Positions() {
+		refs = append(refs, p.Generation.Document, p.Generation.Signature, p.Absent)
+	}
+	for _, g := range generations {
+		refs = append(refs, g.Catalog, g.Notices.List)
+	}
+	for _, ref := range refs {
+		if !ref.IsZero() {
+			s.objects[ref.SHA256] = true
+		}
+	}
+}
+
+// Needs returns the states and the objects that it takes to open this again: the
+// catalogs with what vouches for them, and no content.
+func (s *Shown) Needs() (states []uint64, objects []layout.Digest) {
+	compare := func(x, y layout.Digest) int { return bytes.Compare(x[:], y[:]) }
+	return slices.Sorted(maps.Keys(s.states)), slices.SortedFunc(maps.Keys(s.objects), compare)
 }
 
 // content is what the digest of a Shown is made of.

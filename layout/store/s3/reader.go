@@ -199,5 +199,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 }
 
+// Size implements store.Sized.
+func (r *reader) Size() int64 { return r.total }
+
 // Close implements io.Closer.
 func (r *reader) Close() error { return r.body.Close() }

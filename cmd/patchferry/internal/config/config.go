@@ -106,6 +106,9 @@ func (s *Source) IsEnabled() bool { return s.Enabled == nil || *s.Enabled }
 type Serve struct {
 	MaxRequests int      `toml:"max_requests"`
 	Drain       Duration `toml:"drain"`
+	Cache       string   `toml:"cache"`
+	CacheSize   Size     `toml:"cache_size"`
+	StreamOver  Size     `toml:"stream_over"`
 }
 
 // Prune says what is kept beyond what is needed.
@@ -131,7 +134,7 @@ func Default() Config {
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},
-		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second)},
+		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second), StreamOver: 64 << 20},
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 		Origin:    Origins{Threshold: 1},
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
@@ -146,6 +149,15 @@ func (c *Config) Path(p string) string {
 		return p
 	}
 	return filepath.Join(c.dir, filepath.FromSlash(p))
+}
+
+// CachePath returns the absolute path of the folder in which serve keeps copies of
+// what it reads from a bucket.
+func (c *Config) CachePath() string {
+	if c.Serve.Cache == "" {
+		return c.WorkFile("cache")
+	}
+	return c.Path(c.Serve.Cache)
 }
 
 // WorkFile returns the path of name in the work directory.

@@ -79,6 +79,9 @@ func (c *Config) fields() []field {
 		field{"fetch.retries", &c.Fetch.Retries, "How often a file is tried again without progress."},
 		field{"serve.max_requests", &c.Serve.MaxRequests, "Requests answered at the same time; one more is told 503 and to come back."},
 		field{"serve.drain", &c.Serve.Drain, "How long running downloads may go on after the server was told to stop."},
+		field{"serve.cache", &c.Serve.Cache, "Where serve keeps copies of what it reads from a bucket, a folder of its own on a local disk. Empty: cache in the work directory. A store in a directory needs none."},
+		field{"serve.cache_size", &c.Serve.CacheSize, "How large these copies may be in all, for example 200GB, well above the largest file; 0 is half of what they have and what is free on the disk when serve starts."},
+		field{"serve.stream_over", &c.Serve.StreamOver, "Files larger than this are handed out while they come from a bucket, all but their end; of all others hosts get no byte before the whole was found right. See docs/replicas.md."},
 		field{"prune.keep", &c.Prune.Keep, "Generations younger than this are kept, and the last four whatever their age."},
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
 	)
