@@ -5,10 +5,12 @@
 //	drills publish -listen 127.0.0.1:8531
 //	drills list -base http://127.0.0.1:8531 -set first -small 400 -large 4
 //	drills load -list FILE -servers http://127.0.0.1:8541,http://127.0.0.1:8542 [-for 30s]
+//	patchferry sync --progress json 2>&1 | drills watch
 //
 // publish has every file whose name list prints, and needs no disk for them. load
 // fetches each file of the list once, or with -for whatever comes by until the time
 // is over, and says what was wrong (nothing may be) and how long a host waited.
+// watch says how long a sync waited between two files that were kept.
 package main
 
 import (
@@ -35,7 +37,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("publish, list or load")
+		return errors.New("publish, list, load or watch")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8531", "publish: the address")
@@ -57,6 +59,8 @@ func run(ctx context.Context, args []string) error {
 		return publish(ctx, *listen)
 	case "list":
 		return s.print(os.Stdout)
+	case "watch":
+		return watch(os.Stdin, os.Stdout)
 	case "load":
 		l.servers = strings.Split(*servers, ",")
 		if err := l.read(*list); err != nil {

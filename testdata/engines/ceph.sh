@@ -9,10 +9,12 @@
 #     ceph.sh stop DIR       stops what it started; DIR stays
 #     ceph.sh kill DIR N     SIGKILL for OSD N
 #     ceph.sh revive DIR N   starts OSD N again
+#     ceph.sh away DIR       SIGKILL for the gateway
+#     ceph.sh back DIR       starts the gateway again, at the same address
 #     ceph.sh ceph DIR …     ceph, of this cluster; likewise: radosgw-admin
 set -euo pipefail
 
-verb=${1:?start, stop, kill, revive, ceph or radosgw-admin} dir=${2:?the folder of the engine}
+verb=${1:?start, stop, kill, revive, away, back, ceph or radosgw-admin} dir=${2:?the folder of the engine}
 shift 2
 here=$(cd "${BASH_SOURCE%/*}" && pwd)
 . "$here/lib.sh"
@@ -103,6 +105,11 @@ start_osds() {
 	until_true 60 "three OSDs" osds_up 3
 }
 
+start_gateway() {
+	start rgw.a radosgw -c "$conf" -n client.rgw.a -f
+	until_true 120 gateway answers "http://127.0.0.1:$(awk '{ print $3 }' "$dir/ports")/"
+}
+
 start_all() {
 	local key=patchferry-test secret=patchferry-secret
 	local program
@@ -120,8 +127,7 @@ start_all() {
 		start mgr.x ceph-mgr -c "$conf" -i x -f
 		start_osds
 		authorise client.rgw.a mon 'allow rw' osd 'allow rwx'
-		start rgw.a radosgw -c "$conf" -n client.rgw.a -f
-		until_true 120 gateway answers "http://127.0.0.1:$(awk '{ print $3 }' "$dir/ports")/"
+		start_gateway
 		radosgw-admin -c "$conf" user create --uid patchferry --display-name patchferry --access-key "$key" --secret "$secret"
 	} >>"$dir/log/setup" 2>&1 || fail "see $dir/log/setup"
 	describe "http://127.0.0.1:$(awk '{ print $3 }' "$dir/ports")" "$key" "$secret"
@@ -130,10 +136,9 @@ start_all() {
 case $verb in
 start) start_all ;;
 stop) stop_all rgw.a osd.0 osd.1 osd.2 mgr.x mon.a ;;
-kill)
-	kill -9 "$(cat "$dir/pid/osd.${1:?which OSD}")"
-	rm -f "$dir/pid/osd.$1"
-	;;
+kill) kill -9 "$(cat "$dir/pid/osd.${1:?which OSD}")" ;;
+away) kill -9 "$(cat "$dir/pid/rgw.a")" ;;
+back) start_gateway ;;
 revive) start_osd "${1:?which OSD}" ;;
 ceph) exec ceph -c "$conf" "$@" ;;
 radosgw-admin) exec radosgw-admin -c "$conf" "$@" ;;
