@@ -203,6 +203,14 @@ func (v *View) content(d layout.SHA1, ext string) *file {
 	return match
 }
 
+// Size returns the length in bytes of an object that the view has, or -1.
+func (v *View) Size(d layout.Digest) int64 {
+	if f := v.object(d); f != nil {
+		return f.size
+	}
+	return -1
+}
+
 // isRevoked reports whether the object was taken back.
 func (v *View) isRevoked(d layout.Digest) bool {
 	_, found := slices.BinarySearchFunc(v.meta.Revoked, d, compareRevoked)

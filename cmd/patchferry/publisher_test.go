@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -43,14 +44,26 @@ func publisher(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// serving is "serving CONFIG": it starts the server on a free port, sets URL to
-// where it answers, and stops it when the script ends.
+// servers are the servers of a script that run, by configuration, each with what
+// stops it: of one cache there is one at a time.
+type servers map[string]func()
+
+// serversKey finds them in a script.
+type serversKey struct{}
+
+// serving is "serving CONFIG": it starts the server on a free port, in place of one
+// with that configuration, sets URL to where it answers, and stops it when the
+// script ends.
 func serving(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serving CONFIG")
 	}
 	program, err := exec.LookPath("patchferry")
 	ts.Check(err)
+	running := ts.Value(serversKey{}).(servers)
+	if stop := running[args[0]]; stop != nil {
+		stop()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, "--config", args[0], "--json", "serve", "--listen", "127.0.0.1:0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -58,10 +71,12 @@ func serving(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	ts.Defer(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		_ = cmd.Wait() // 130, as asked for
 	})
+	ts.Defer(stop)
+	running[args[0]] = stop
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	ts.Check(err)
 	var r serveReport

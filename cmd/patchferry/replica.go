@@ -129,6 +129,20 @@ func cacheSize(c *config.Config) (int64, error) {
 	return int64(room / 2), nil
 }
 
+// expect returns the size of a file that is served, or -1.
+func (f *follower) expect(d layout.Digest) int64 {
+	served := f.served.Load()
+	if served == nil {
+		return -1
+	}
+	for _, ring := range *served {
+		if size := ring.View.Size(d); size >= 0 {
+			return size
+		}
+	}
+	return -1
+}
+
 // keep sees to it that the cache has all that a start needs while the store is
 // away. What it cannot have is said, once, and tried again.
 func (f *follower) keep(ctx context.Context) {

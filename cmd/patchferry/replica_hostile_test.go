@@ -64,6 +64,9 @@ func TestReplicaOfHostileLog(t *testing.T) {
 	stranger.sync(warmFile)
 	stranger.sync(warmFile, nextFile)
 
+	// Bindings are for whoever fills; a server does not look at them.
+	s.put(store.BindingKey(layout.DigestOf(nil)), []byte("{"))
+
 	attacks := []struct {
 		name, why string
 		do        func()
@@ -83,6 +86,7 @@ func TestReplicaOfHostileLog(t *testing.T) {
 			}
 		}, false},
 		{"no state at all", "untrusted", func() { s.put(next, []byte("{}")) }, false},
+		{"a state without end", "log of this server", func() { s.put(next, make([]byte, store.MaxDocument+1)) }, false},
 		{"a generation that is missing", "log of this server", func() {
 			before := s.snapshot()
 			s.sync(warmFile, nextFile)
@@ -118,6 +122,12 @@ func TestReplicaOfHostileLog(t *testing.T) {
 			}
 			if attack.accepts {
 				return // the log has grown
+			}
+			again := (&testReplica{site: s, work: r.work, env: []string{"PATCHFERRY_SERVE_CACHE=" + t.TempDir()}}).command()
+			again.Stderr = nil
+			out, err := again.CombinedOutput()
+			if again.ProcessState.ExitCode() != exitUntrusted && attack.why != "log of this server" || err == nil {
+				t.Errorf("a server that starts now: got %v, want exit status %d: %s", err, exitUntrusted, out)
 			}
 			s.restore(was)
 			r.await("that it is followed again", func() bool { return r.startPage().Store == nil })

@@ -33,11 +33,11 @@ type door struct {
 	server *httptest.Server
 
 	mu       sync.Mutex
-	asked    map[string]int   // requests by kind: list, states, format, object
+	asked    map[string]int   // requests by kind: list, states, object, write, other
 	objects  map[string]int   // requests for the content of an object, by its digest
 	sent     map[string]int64 // bytes of it
 	shut     bool             // every connection is closed at once
-	hold     chan struct{}    // not nil: objects wait until it is closed
+	mute     bool             // nothing is ever answered
 	behindIt *httputil.ReverseProxy
 }
 
@@ -75,17 +75,20 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.URL.Path, "/objects/"):
 		kind, digest = "object", filepath.Base(r.URL.Path)
 	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		kind = "write"
+	}
 	d.mu.Lock()
-	shut, hold := d.shut, d.hold
+	shut, mute := d.shut, d.mute
 	d.asked[kind]++
 	d.objects[digest]++
 	d.mu.Unlock()
-	if shut {
+	if mute {
+		<-r.Context().Done()
+	}
+	if shut || mute {
 		cutConnection(w)
 		return
-	}
-	if hold != nil && digest != "" {
-		<-hold
 	}
 	d.behindIt.ServeHTTP(&counting{w, d, digest}, r)
 }
@@ -112,6 +115,12 @@ func (d *door) setShut(shut bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.shut = shut
+}
+
+func (d *door) setMute(mute bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mute = mute
 }
 
 // count returns the requests of a kind so far.
@@ -226,11 +235,34 @@ func (r *testReplica) command() *exec.Cmd {
 	at.Endpoint = strings.TrimPrefix(r.site.door.server.URL, "http://")
 	cmd := exec.Command("patchferry", "serve", "--listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "PATCHFERRY_CONFIG="+filepath.Join(r.site.dir, "patchferry.toml"),
-		"PATCHFERRY_WORK="+r.work, "PATCHFERRY_STORE="+at.String(), "PATCHFERRY_LOG_FORMAT=text", "PATCHFERRY_LOG_ACCESS=false")
+		"PATCHFERRY_WORK="+r.work, "PATCHFERRY_KEYS="+r.site.publicKeys(), "PATCHFERRY_STORE="+at.String(), "PATCHFERRY_LOG_FORMAT=text", "PATCHFERRY_LOG_ACCESS=false")
 	cmd.Env = append(cmd.Env, r.env...)
 	r.stderr = &safeBuffer{}
 	cmd.Stderr = r.stderr
 	return cmd
+}
+
+// publicKeys returns a folder with the pins and certificates of the site, and no
+// secret key.
+func (s *bucketSite) publicKeys() string {
+	s.t.Helper()
+	to := filepath.Join(s.dir, "keys-of-servers")
+	if _, err := os.Stat(to); err == nil {
+		return to
+	}
+	if err := os.CopyFS(to, os.DirFS(filepath.Join(s.dir, "keys"))); err != nil {
+		s.t.Fatal(err)
+	}
+	secret, err := filepath.Glob(filepath.Join(to, "*.key"))
+	if err != nil || len(secret) == 0 {
+		s.t.Fatalf("secret keys: %q, %v", secret, err)
+	}
+	for _, name := range secret {
+		if err := os.Remove(name); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return to
 }
 
 // start starts it and waits until it listens.

@@ -76,6 +76,9 @@ func TestReplicas(t *testing.T) {
 	if got := s.door.count("list") - listed; got != 0 {
 		t.Errorf("serving listed the bucket %d times, want never", got)
 	}
+	if got := s.door.count("write"); got != 0 {
+		t.Errorf("serving wrote to the bucket %d times, want never", got)
+	}
 	if a.mark() != b.mark() {
 		t.Errorf("marks: got %d and %d", a.mark(), b.mark())
 	}
@@ -189,4 +192,25 @@ func TestReplicaWithoutBucket(t *testing.T) {
 	if got := r.metric("patchferry_store_away_seconds"); got != "0" {
 		t.Errorf("metric: got %q, want 0", got)
 	}
+}
+
+// TestReplicaOfMuteBucket: a bucket that takes requests and answers none costs the
+// hosts that ask first some seconds, and those that ask after them none.
+func TestReplicaOfMuteBucket(t *testing.T) {
+	s := newBucketSite(t, map[string][]byte{warmFile: random(1, 300_000), coldFile: random(2, 300_000)})
+	s.sync(warmFile, coldFile)
+	r := s.replica("work-a")
+	r.wantFile(warmFile)
+	s.door.setMute(true)
+	if got := r.get(s.path(coldFile)); got.status != http.StatusServiceUnavailable || got.took > 15*time.Second {
+		t.Errorf("the first to ask: got %d after %v, want 503 within 15 seconds", got.status, got.took)
+	}
+	r.await("that the bucket is away", func() bool { return r.startPage().Store != nil })
+	if got := r.get(s.path(coldFile)); got.status != http.StatusServiceUnavailable || got.took > 3*time.Second {
+		t.Errorf("after that: got %d after %v, want 503 at once", got.status, got.took)
+	}
+	r.wantFile(warmFile)
+	s.door.setMute(false)
+	r.await("that the bucket is back", func() bool { return r.get(s.path(coldFile)).status == http.StatusOK })
+	r.wantFile(coldFile)
 }

@@ -39,6 +39,7 @@ type follower struct {
 	newest  atomic.Pointer[trusted.State] // that the server shows
 	shown   map[string]*distribute.View   // by ring
 
+	served  atomic.Pointer[[]distribute.Ring]
 	shows   []*trusted.Shown // what the views were made of
 	apartly bool             // made while the store was away, and not all could be asked
 	unkept  string           // why not all is kept, as it was last said
@@ -129,6 +130,7 @@ func (f *follower) swap(ctx context.Context, state *trusted.State) error {
 		shows = append(shows, shown)
 	}
 	f.server.Swap(next[f.root], served...)
+	f.served.Store(&served)
 	f.newest.Store(state)
 	f.shown, f.shows = next, shows
 	return nil

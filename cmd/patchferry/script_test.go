@@ -54,6 +54,7 @@ func scripts() testscript.Params {
 			}
 			env.Setenv("MAIL_BULLETIN", example)
 			env.Setenv("PATCHFERRY_LOG_FORMAT", "text")
+			env.Values[serversKey{}] = make(servers)
 			return nil
 		},
 	}

@@ -115,6 +115,9 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 	}
 	s := &service{follower: follower{site: site, replica: behind, server: server, work: c.Path(c.Work), rings: c.Rings.Names, root: root, log: log}}
 	server.Supply, server.Health, server.Refill = s.supply, s.health, site.refill
+	if behind != nil {
+		behind.Expect = s.expect
+	}
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, site.Close())

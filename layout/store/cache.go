@@ -56,6 +56,10 @@ type Cache struct {
 	// copies grow. Of those up to it nobody gets a byte before the whole was found
 	// right. It is set before the first use.
 	StreamOver int64
+	// Expect, where it is set, says how large an object must be, in bytes, a negative
+	// number where nobody knows. One of another size is a *layout.MismatchError before
+	// anything makes room for it. It is set before the first use and must be quick.
+	Expect func(layout.Digest) int64
 
 	fs   FS
 	lock *flock.Flock

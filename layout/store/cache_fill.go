@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -165,10 +166,25 @@ func (c *Cache) openBehind(ctx context.Context, d layout.Digest) (io.ReadCloser,
 	if size < 0 {
 		size, err = c.Store.Stat(ctx, d)
 	}
+	if err == nil {
+		err = c.checkSize(d, size)
+	}
 	if err != nil {
 		return nil, 0, errors.Join(err, r.Close())
 	}
 	return r, size, nil
+}
+
+// checkSize refuses an object that is not as large as it must be.
+func (c *Cache) checkSize(d layout.Digest, size int64) error {
+	if c.Expect == nil {
+		return nil
+	}
+	want := c.Expect(d)
+	if want < 0 || want == size {
+		return nil
+	}
+	return &layout.MismatchError{What: "size", Want: strconv.FormatInt(want, 10), Got: strconv.FormatInt(size, 10)}
 }
 
 // reopen opens it again, once the room was taken, which is let go after an error.

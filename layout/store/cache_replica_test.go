@@ -184,3 +184,34 @@ func TestCacheSpoiled(t *testing.T) {
 		t.Errorf("spoiled after a day: got %v", again)
 	}
 }
+
+// TestCacheExpect: an object of another size than it must have drops no copy, and
+// nothing of it is read.
+func TestCacheExpect(t *testing.T) {
+	folder := t.TempDir()
+	small, data := object("small", 1000), object("large", 3000)
+	d := layout.DigestOf(data)
+	b := newBehind(small, data)
+	b.sized = true
+	b.objects[d] = object("larger", 4000)
+	c := openCache(t, folder, 4000, b)
+	c.Expect = func(asked layout.Digest) int64 {
+		if asked == d {
+			return 3000
+		}
+		return -1
+	}
+	wantRead(t, c, small)
+	wantKept(t, folder, small)
+	var mismatch *layout.MismatchError
+	if _, err := readAll(t, c, d); !errors.As(err, &mismatch) || mismatch.What != "size" {
+		t.Errorf("read: got error %v, want a mismatch of the size", err)
+	}
+	wantKept(t, folder, small)
+	b.objects[d] = data
+	wantRead(t, c, data)
+	if got := c.Stats(); got.Filled != 4000 || got.Wrong != 1 || got.Evictions != 0 {
+		t.Errorf("got %+v, want 4000 bytes and no copy dropped", got)
+	}
+	check(t, c.Close())
+}

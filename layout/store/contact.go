@@ -155,7 +155,7 @@ func (c *Contact) note(behind Store, err error, answered bool) error {
 
 // isAnswer reports whether an error is one that a store answers with.
 func isAnswer(err error) bool {
-	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errTooLarge)
+	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTooLarge)
 }
 
 // Newest implements Store. It is an attempt to reach the store.

@@ -47,8 +47,8 @@ func CheckFormat(doc []byte) error {
 	return nil
 }
 
-// errTooLarge is the error for a document over MaxDocument.
-var errTooLarge = fmt.Errorf("document is larger than %d bytes", MaxDocument)
+// ErrTooLarge is matched by the error of a document that is larger than MaxDocument.
+var ErrTooLarge = fmt.Errorf("document is larger than %d bytes", MaxDocument)
 
 // ReadDocument reads a state or binding whole, and refuses one that is larger
 // than MaxDocument.
@@ -64,7 +64,7 @@ func ReadDocument(r io.Reader) ([]byte, error) {
 // is asked before one is written.
 func CheckDocument(doc []byte) error {
 	if len(doc) > MaxDocument {
-		return errTooLarge
+		return ErrTooLarge
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (r *Reader) addAbsent(ctx context.Context, absent map[layout.Digest]bool, p
 	if p.Absent.IsZero() {
 		return nil
 	}
-	in, err := r.Store.Open(ctx, p.Absent.SHA256, 0, -1)
+	in, err := r.openObject(ctx, p.Absent)
 	if err != nil {
 		return fmt.Errorf("what is absent: %w", err)
 	}

@@ -1,6 +1,7 @@
 package trusted_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -236,5 +237,27 @@ func TestNeeds(t *testing.T) {
 		if !slices.Contains(objects, d) {
 			t.Errorf("object %s is needed and not named", d)
 		}
+	}
+}
+
+// TestAlteredBehindACache: what a cache in front of the store finds wrong before it
+// hands out a byte is refused as what the reader finds wrong itself.
+func TestAlteredBehindACache(t *testing.T) {
+	s := newSite(t)
+	ref := s.signed(s.origin, s.catalog(10))
+	doc := s.read(s.objectPath(ref.Document.SHA256))
+	for name, altered := range map[string][]byte{"same size": bytes.ToUpper(doc), "cut": doc[:10]} {
+		t.Run(name, func(t *testing.T) {
+			s.overwrite(s.objectPath(ref.Document.SHA256), altered)
+			cache, err := store.OpenCache(t.TempDir(), 1<<20, s.open())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cache.Close()
+			r := &trusted.Reader{Store: cache, Trust: s.trust, Mark: s.mark}
+			if _, err := r.Generation(t.Context(), ref); !errors.Is(err, verify.ErrUntrusted) {
+				t.Errorf("got %v, want a refusal", err)
+			}
+		})
 	}
 }

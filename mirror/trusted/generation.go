@@ -58,7 +58,7 @@ func (r *Reader) document(ctx context.Context, ref layout.ObjectRef, limit int64
 	if err := checkSize(ref, limit); err != nil {
 		return nil, err
 	}
-	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
+	in, err := r.openObject(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,16 @@ func (r *Reader) document(ctx context.Context, ref layout.ObjectRef, limit int64
 		return nil, mismatch(ref, err)
 	}
 	return b, nil
+}
+
+// openObject opens an object. A store that checks by itself may find other bytes
+// already then.
+func (r *Reader) openObject(ctx context.Context, ref layout.ObjectRef) (io.ReadCloser, error) {
+	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
+	if _, wrong := errors.AsType[*layout.MismatchError](err); wrong {
+		err = mismatch(ref, err)
+	}
+	return in, err
 }
 
 func checkSize(ref layout.ObjectRef, limit int64) error {
@@ -182,7 +192,7 @@ func (r *Reader) openLines(ctx context.Context, list lineList) (*Catalog, error)
 	if err := r.checkObject(ctx, list.ref); err != nil {
 		return nil, fmt.Errorf("%s: %w", list.subject, err)
 	}
-	in, err := r.Store.Open(ctx, list.ref.SHA256, 0, -1)
+	in, err := r.openObject(ctx, list.ref)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", list.subject, err)
 	}
@@ -198,7 +208,7 @@ func (r *Reader) openLines(ctx context.Context, list lineList) (*Catalog, error)
 
 // checkObject reads an object to its end.
 func (r *Reader) checkObject(ctx context.Context, ref layout.ObjectRef) error {
-	in, err := r.Store.Open(ctx, ref.SHA256, 0, -1)
+	in, err := r.openObject(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func (b *Bucket) readDocument(ctx context.Context, key string) (doc []byte, err 
 			return err
 		}
 		if size > store.MaxDocument {
-			return errors.Join(breach("%s has %d bytes, over the limit of %d for a document", key, size, store.MaxDocument), body.Close())
+			err := fmt.Errorf("%w: %w", breach("%s has %d bytes", key, size), store.ErrTooLarge)
+			return errors.Join(err, body.Close())
 		}
 		doc, err = store.ReadDocument(body)
 		return errors.Join(err, body.Close())

@@ -114,7 +114,12 @@ func loadSmall(addr string, j job, length time.Duration) (result, error) {
 
 // load304 asks for a file that it has: by date, which both servers know.
 func load304(addr string, j job, length time.Duration) (result, error) {
-	return runWrk(addr, j, length, "-H", "If-Modified-Since: "+fileTime.Format(http.TimeFormat))
+	return runWrk(addr, j, length, notModified()...)
+}
+
+// notModified are the arguments of wrk for a file that it has.
+func notModified() []string {
+	return []string{"-H", "If-Modified-Since: " + fileTime.Format(http.TimeFormat)}
 }
 
 var wrkRequests = regexp.MustCompile(`(\d+) requests in ([\d.]+)s`)
@@ -124,7 +129,18 @@ var wrkRequests = regexp.MustCompile(`(\d+) requests in ([\d.]+)s`)
 func runWrk(addr string, j job, length time.Duration, args ...string) (result, error) {
 	args = append(args, "-t", "2", "-c", strconv.Itoa(j.connections), "-d", strconv.Itoa(max(1, int(length.Seconds())))+"s",
 		"http://"+addr+target(j.file))
-	out, err := exec.Command("wrk", args...).CombinedOutput()
+	return wrk(exec.Command("wrk", args...))
+}
+
+// runWrkOn is runWrk with one thread on one core.
+func runWrkOn(core int, addr string, j job, length time.Duration, args ...string) (result, error) {
+	args = append(args, "-t", "1", "-c", strconv.Itoa(j.connections), "-d", strconv.Itoa(max(1, int(length.Seconds())))+"s",
+		"http://"+addr+target(j.file))
+	return wrk(exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), "wrk"}, args...)...))
+}
+
+func wrk(cmd *exec.Cmd) (result, error) {
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return result{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}

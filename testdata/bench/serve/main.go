@@ -2,7 +2,10 @@
 // same files in one run, and how fast a large catalog is ready to be served.
 // It prints a table with the ratios to reach (docs/numbers.md).
 //
-//	go run ./testdata/bench/serve [-rounds 5] [-seconds 2] [-only NAME] [-view]
+//	go run ./testdata/bench/serve [-rounds 5] [-seconds 2] [-only NAME] [-view | -replica]
+//
+// With -replica it measures a server over a warm cache beside one over a directory,
+// and two servers on a core each beside one.
 //
 // It needs Linux and nginx; wrk drives the small files where it is installed.
 // The servers listen on free ports of 127.0.0.1 and end with the program.
@@ -24,6 +27,7 @@ func main() {
 	seconds := flag.Float64("seconds", 2, "length of a round")
 	only := flag.String("only", "", "run only the jobs whose name contains this")
 	viewOnly := flag.Bool("view", false, "measure only the catalog of 250,000 updates")
+	replica := flag.Bool("replica", false, "measure servers over a cache")
 	role := flag.String("role", "", "what this process is for the benchmark that started it")
 	dir := flag.String("dir", "", "folder of files, for -role")
 	flag.Parse()
@@ -33,6 +37,8 @@ func main() {
 	switch {
 	case *role != "":
 		err = runRole(ctx, *role, *dir)
+	case *replica:
+		err = compareReplicas(ctx, *rounds, time.Duration(*seconds*float64(time.Second)), *only)
 	case *viewOnly:
 		err = measureView(ctx)
 	default:
@@ -99,7 +105,7 @@ func compare(ctx context.Context, rounds int, length time.Duration, only string)
 	fmt.Printf("%-24s %12s %12s %7s %7s   %10s %10s %7s %7s\n",
 		"job", "patchferry", "nginx", "ratio", "want", "CPU s", "nginx", "ratio", "want")
 	for _, j := range jobs {
-		if !strings.Contains(j.name, only) {
+		if !selected(j, only) {
 			continue
 		}
 		if err := compareJob(ctx, j, ours, peer, rounds, length); err != nil {
@@ -117,6 +123,9 @@ func compare(ctx context.Context, rounds int, length time.Duration, only string)
 	fmt.Printf("anonymous memory at rest %.1f MB, at 256 connections %.1f MB (want at most 20)\n", anon, peak)
 	return nil
 }
+
+// selected reports whether a job was asked for.
+func selected(j job, only string) bool { return strings.Contains(j.name, only) }
 
 func compareJob(ctx context.Context, j job, ours, peer *process, rounds int, length time.Duration) error {
 	var rows [2]row

@@ -31,11 +31,17 @@ func (p *process) stop() {
 
 // startOurs starts this program again as a server over dir.
 func startOurs(ctx context.Context, dir string) (*process, error) {
+	return startRole(ctx, "server", dir)
+}
+
+// startRole starts this program again in a role, by a program before it if any.
+func startRole(ctx context.Context, role, dir string, before ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-role", "server", "-dir", dir)
+	line := append(before, self, "-role", role, "-dir", dir)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -44,8 +50,8 @@ func startOurs(ctx context.Context, dir string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	return &process{name: "patchferry", addr: strings.TrimSpace(line), cmd: cmd}, err
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	return &process{name: role, addr: strings.TrimSpace(addr), cmd: cmd}, err
 }
 
 // nginxConf is nginx at its best for this: two workers, sendfile in pieces, no

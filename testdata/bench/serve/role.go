@@ -22,6 +22,8 @@ func runRole(ctx context.Context, role, dir string) error {
 	switch role {
 	case "server":
 		return serveDir(ctx, dir)
+	case "dir", "cache":
+		return serveStore(ctx, dir, role == "cache")
 	case "cold", "warm":
 		return startView(ctx, role, dir)
 	}
@@ -48,19 +50,31 @@ func (s objects) Open(context.Context, layout.Digest, int64, int64) (io.ReadClos
 }
 
 func serveDir(ctx context.Context, dir string) error {
-	u := &layout.Update{ID: "bench:1", Type: layout.Software, Folder: target("")[1:][:len(target(""))-2]}
-	for _, name := range [...]string{"4k", "1m", "300m"} {
-		size, d, err := digestOf(filepath.Join(dir, target(name)))
-		if err != nil {
-			return err
-		}
-		u.Files = append(u.Files, layout.File{Name: name, Size: size, SHA256: d, Held: true, Modified: layout.At(fileTime)})
-	}
-	view, err := distribute.BuildView(distribute.ViewMeta{State: 1, Generation: 1}, one(u))
+	view, err := viewOf(dir)
 	if err != nil {
 		return err
 	}
-	s := &distribute.Server{Source: objects{dir}}
+	return serveView(ctx, view, objects{dir})
+}
+
+// fileNames are the files of the benchmark; their names say how large they are.
+var fileNames = [...]string{"4k", "1m", "300m"}
+
+// viewOf makes a catalog of the files.
+func viewOf(dir string) (*distribute.View, error) {
+	u := &layout.Update{ID: "bench:1", Type: layout.Software, Folder: target("")[1:][:len(target(""))-2]}
+	for _, name := range fileNames {
+		size, d, err := digestOf(filepath.Join(dir, target(name)))
+		if err != nil {
+			return nil, err
+		}
+		u.Files = append(u.Files, layout.File{Name: name, Size: size, SHA256: d, Held: true, Modified: layout.At(fileTime)})
+	}
+	return distribute.BuildView(distribute.ViewMeta{State: 1, Generation: 1}, one(u))
+}
+
+func serveView(ctx context.Context, view *distribute.View, source distribute.Source) error {
+	s := &distribute.Server{Source: source}
 	s.Swap(view)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
