@@ -76,13 +76,31 @@ func (f *fetching) missing(ctx context.Context) ([]*group, error) {
 		byKey[key] = g
 		todo = append(todo, g)
 	}
+	return f.absentOf(ctx, todo)
+}
+
+// absentOf settles the groups whose content is here and returns the others, in
+// their order. Some are looked for at the same time: a store may be far away.
+func (f *fetching) absentOf(ctx context.Context, todo []*group) ([]*group, error) {
+	type answer struct {
+		got  layout.Got
+		here bool
+	}
+	answers := make([]answer, len(todo))
+	jobs, asking := errgroup.WithContext(ctx)
+	jobs.SetLimit(f.m.parallel())
+	for i, g := range todo {
+		jobs.Go(func() (err error) {
+			answers[i].got, answers[i].here, err = f.here(asking, g)
+			return err
+		})
+	}
+	if err := jobs.Wait(); err != nil {
+		return nil, err
+	}
 	absent := todo[:0]
-	for _, g := range todo {
-		got, ok, err := f.here(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
+	for i, g := range todo {
+		if !answers[i].here {
 			absent = append(absent, g)
 			continue
 		}
@@ -90,8 +108,8 @@ func (f *fetching) missing(ctx context.Context) ([]*group, error) {
 			return nil, fmt.Errorf("tidy up the stage: %w", err)
 		}
 		for _, w := range g.wants {
-			f.settle(w, got)
-			f.saved.Add(got.Size)
+			f.settle(w, answers[i].got)
+			f.saved.Add(answers[i].got.Size)
 		}
 	}
 	return absent, nil

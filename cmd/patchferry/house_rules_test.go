@@ -41,7 +41,7 @@ func patchferryHouse() *house {
 			{name: "testdata/...", imports: []string{"mirror/...", "distribute/...", "verify/...", "layout/..."}},
 		},
 		owners: map[string][]string{
-			"github.com/minio/minio-go":             {"layout/store/s3/..."},
+			"github.com/minio/minio-go":             {"layout/store/s3/...", "testdata/..."},
 			"github.com/ProtonMail/go-crypto":       {"verify"},
 			"golang.org/x/crypto":                   {"verify"},
 			"modernc.org/sqlite":                    {"layout/index"},
@@ -64,7 +64,7 @@ func patchferryHouse() *house {
 			"pgregory.net/rapid":                    {"test"},
 		},
 		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
-		ignored: []string{"testdata/tools", "testdata/e2e", "testdata/versitygw"},
+		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/versitygw"},
 		outlets: []string{
 			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
 			"layout/store/s3/transport.go", // for stores in a bucket alone

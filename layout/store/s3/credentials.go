@@ -29,6 +29,7 @@ type keys struct {
 	mu      sync.Mutex
 	last    credentials.Value
 	renewed bool // minio-go has not asked for last yet
+	count   int  // of the keys before last
 }
 
 // newCredentials returns what signs the requests of c, and its keys where they
@@ -148,21 +149,29 @@ func (k *keys) IsExpired() bool {
 	return k.renewed
 }
 
-// renew reads the file again and reports whether it holds other keys than
-// before.
-func (k *keys) renew() bool {
+// version counts the keys that were had; a request takes it before it is made.
+func (k *keys) version() int {
+	if k == nil {
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.count
+}
+
+// renew reads the file again and reports whether there are other keys now than
+// those of the version since: of many requests that were refused at the same time
+// one finds the new keys, and all are made again.
+func (k *keys) renew(since int) bool {
 	if k == nil || k.file == "" {
 		return false
 	}
 	v, err := k.readFile()
-	if err != nil {
-		return false // what is wrong with the old keys is said already
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if v == k.last {
-		return false
+	if err == nil && v != k.last { // what is wrong with the old keys is said already
+		k.last, k.renewed = v, true
+		k.count++
 	}
-	k.last, k.renewed = v, true
-	return true
+	return k.count != since
 }

@@ -47,9 +47,16 @@ var (
 	codesRegion = []string{"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException", "InvalidRegion"}
 )
 
-// keysRefused reports whether other credentials may have another answer.
+// keysRefused reports whether the engine said that it does not take the
+// credentials.
 func (x *exchange) keysRefused() bool {
 	return x.err == nil && slices.Contains(codesKeys, x.code)
+}
+
+// mayBeKeys reports whether other credentials may have another answer. A HEAD is
+// refused without a word, and Ceph says AccessDenied of a key that was removed.
+func (x *exchange) mayBeKeys() bool {
+	return x.keysRefused() || x.err == nil && x.status == http.StatusForbidden && x.code != codeSkewed
 }
 
 func (x *exchange) noSpace() bool {

@@ -30,6 +30,7 @@ func (b *Bucket) request(ctx context.Context, act string, op func(context.Contex
 			return fmt.Errorf("%s: %w", act, err)
 		}
 		var x exchange
+		used := b.keys.version()
 		err := op(context.WithValue(ctx, exchangeKey{}, &x), a)
 		if err == nil {
 			b.met.Store(true)
@@ -38,7 +39,7 @@ func (b *Bucket) request(ctx context.Context, act string, op func(context.Contex
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", act, ctx.Err())
 		}
-		if x.keysRefused() && b.keys.renew() {
+		if x.mayBeKeys() && b.keys.renew(used) {
 			continue // with those that the file holds now; it ends, for they changed
 		}
 		if x.status > 0 {
