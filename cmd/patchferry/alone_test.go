@@ -12,16 +12,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"patchferry/layout/store/s3/s3test"
 )
 
 // visit is one run of a command on a far side that has imported a bundle.
 type visit struct {
-	args string // words; @ stands for the folder of the far side, & for the medium, % for the publisher's key
+	args string // words; @ stands for the folder of the far side, $ for its store, & for the medium, % for the publisher's key
 	code int
 	want string // in what is printed
 }
@@ -70,8 +73,8 @@ var visits = []visit{
 	{"evidence KB835732 --to @/audit", exitDone, "weakest link"},
 	{"audit", exitDone, "0 findings"},
 	{"prune", exitDone, "nothing to remove"},
-	{"store migrate @/store @/../copied", exitDone, "is the same store"},
-	{"store migrate @/store s3://updates?endpoint=http://127.0.0.1:9", exitUsage, "the endpoint of its configuration alone"},
+	{"store migrate $ @/../copied", exitDone, "is the same store"},
+	{"store migrate $ s3://updates?endpoint=http://127.0.0.1:9", exitUsage, "the endpoint of its configuration alone"},
 	{"status --due", exitDone, "ring production"},
 	{"doctor", exitDone, "store"},
 	{"doctor --online", exitUsage, "it looks up no names"},
@@ -91,7 +94,8 @@ func (v *visit) words(g *gap, medium string) []string {
 		a = strings.ReplaceAll(a, "MSRC", g.msrc.Fingerprint().String())
 		a = strings.ReplaceAll(a, "&", medium)
 		a = strings.ReplaceAll(a, "%", filepath.Join(g.near, "msrc.asc"))
-		args[i] = strings.ReplaceAll(a, "@", g.far)
+		a = strings.ReplaceAll(a, "@", g.far)
+		args[i] = strings.ReplaceAll(a, "$", g.store)
 	}
 	return args
 }
@@ -164,9 +168,19 @@ func (r *recorder) install(t *testing.T) {
 
 // TestFarSideIsAlone runs every command on a far side under a resolver and a
 // transport that refuse and remember. That nothing else in the program can dial
-// on a far side, TestHouse holds the code to.
+// on a far side, TestHouse holds the code to, but for what reaches the store
+// (alone.go).
 func TestFarSideIsAlone(t *testing.T) {
+	t.Run("directory", func(t *testing.T) { visitAll(t, func(*gap) {}) })
+	t.Run("bucket", func(t *testing.T) {
+		c := s3test.Start(t).Bucket(t)
+		visitAll(t, func(g *gap) { g.toBucket(c) })
+	})
+}
+
+func visitAll(t *testing.T, move func(*gap)) {
 	g, medium := newVisited(t)
+	move(g)
 	r := new(recorder)
 	r.install(t)
 	for _, v := range visits {
@@ -208,7 +222,23 @@ func TestCloseOutlets(t *testing.T) {
 // whether it found a way or not.
 func TestFarProcessIsAlone(t *testing.T) {
 	box := newBox(t)
-	g, medium := newVisited(t)
+	t.Run("directory", func(t *testing.T) {
+		box.t = t
+		g, medium := newVisited(t)
+		box.visitAll(g, medium)
+	})
+	t.Run("bucket", func(t *testing.T) {
+		box.t = t
+		g, medium := newVisited(t)
+		box.addEngine(g)
+		box.visitAll(g, medium)
+	})
+}
+
+// visitAll runs every command in the box.
+func (b *box) visitAll(g *gap, medium string) {
+	t, box := b.t, b
+	t.Helper()
 	for _, v := range visits {
 		r, tries := box.run(g.far, v.words(g, medium)...)
 		if r.code != v.code || !strings.Contains(r.stdout+r.stderr, v.want) {
@@ -219,12 +249,59 @@ func TestFarProcessIsAlone(t *testing.T) {
 		}
 	}
 	box.serve(g.far)
+	if b.engine != "" && b.accepted == 0 {
+		t.Error("nobody connected to the engine: nothing was tested")
+	}
 }
 
 // box runs the program where there is no network.
 type box struct {
 	t                *testing.T
 	unshare, program string
+	accepted         int    // connections to the engine
+	engine           string // a script that starts the engine of the far side's bucket; "" where there is none
+}
+
+// inBox is the address of an engine in a box: no loopback address, for which a
+// proxy would be passed by.
+const inBox = "10.1.2.3"
+
+// addEngine moves the store of the far side to a bucket, whose engine runs in the
+// box from then on.
+func (b *box) addEngine(g *gap) {
+	b.t.Helper()
+	engine := s3test.Start(b.t)
+	if !engine.Ours() {
+		b.t.Skip("SKIP: needs an engine that can be put into a box")
+	}
+	c := engine.Bucket(b.t)
+	g.toBucket(c)
+	engine.Stop()
+	c.Endpoint = inBox + ":7070"
+	g.store = urlOf(c, "far")
+	setLine(b.t, g.far, `(?m)^store = .*$`, "store = "+strconv.Quote(g.store))
+	args, env, err := engine.Elsewhere(c.Endpoint)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	words := []string{"exec", "env", "-i"}
+	for _, word := range append(env, args...) {
+		words = append(words, shellWord(word))
+	}
+	b.engine = filepath.Join(b.t.TempDir(), "engine.sh")
+	if err := os.WriteFile(b.engine, []byte("#!/bin/sh\n"+strings.Join(words, " ")+" >/dev/null 2>&1\n"), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// environment is what a process in the box gets besides its own: proxies that
+// nobody may ask, and the engine.
+func (b *box) environment() []string {
+	env := []string{"PATH=" + os.Getenv("PATH"), "ENGINE=" + b.engine}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+		env = append(env, name+"=http://192.0.2.1:3128")
+	}
+	return env
 }
 
 // newBox skips the test where no box can be made, and makes sure that the kernel
@@ -270,14 +347,17 @@ func TestDialForBox(t *testing.T) {
 	}
 }
 
+// prepare sets up the box: loopback, and the engine, once it listens.
+const prepare = `ip link set lo up; engine=; if [ -n "$ENGINE" ]; then ip address add ` + inBox + `/32 dev lo; "$ENGINE" & engine=$!; for i in $(seq 500); do grep -q " 0A " /proc/net/tcp && break; sleep 0.02; done; fi; `
+
 // script runs a command, and then shows what the kernel counted.
-const script = `ip link set lo up; "$@"; code=$?; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
+const script = prepare + `"$@"; code=$?; [ -z "$engine" ] || kill -9 $engine; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
 
 // run runs the program with the configuration of a folder.
 func (b *box) run(dir string, args ...string) (result, int) {
 	b.t.Helper()
-	env := []string{"PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error", "HOME=" + dir, "PATH=" + os.Getenv("PATH")}
-	return b.exec(env, append([]string{b.program}, args...)...)
+	env := []string{"PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error", "HOME=" + dir}
+	return b.exec(append(env, b.environment()...), append([]string{b.program}, args...)...)
 }
 
 func (b *box) exec(env []string, args ...string) (result, int) {
@@ -297,7 +377,9 @@ func (b *box) exec(env []string, args ...string) (result, int) {
 }
 
 // attempts reads from /proc/net/snmp and snmp6 how often something was to be
-// sent, over IPv4 or IPv6, whether or not there was a way.
+// sent, over IPv4 or IPv6, whether or not there was a way. Where there is an
+// engine in the box, which alone listens there, connections that were accepted
+// are those to it, and do not count.
 func (b *box) attempts(counted string) int {
 	b.t.Helper()
 	found, total := 0, 0
@@ -314,6 +396,11 @@ func (b *box) attempts(counted string) int {
 				case "Ip:OutNoRoutes", "Tcp:ActiveOpens", "Udp:OutDatagrams":
 					total += number(b.t, words[i])
 					found++
+				case "Tcp:PassiveOpens":
+					if b.engine != "" {
+						b.accepted += number(b.t, words[i])
+						total -= number(b.t, words[i])
+					}
 				}
 			}
 			names = nil
@@ -340,9 +427,9 @@ func number(t *testing.T, word string) int {
 // what the kernel counted.
 func (b *box) serve(dir string) {
 	b.t.Helper()
-	const untilStopped = `ip link set lo up; "$@" & pid=$!; read stop; kill -TERM $pid; wait $pid; code=$?; cat /proc/net/snmp /proc/net/snmp6; exit $code`
+	const untilStopped = prepare + `"$@" & pid=$!; read stop; kill -TERM $pid; wait $pid; code=$?; [ -z "$engine" ] || kill -9 $engine; cat /proc/net/snmp /proc/net/snmp6; exit $code`
 	cmd := exec.CommandContext(b.t.Context(), b.unshare, "-rn", "sh", "-c", untilStopped, "sh", b.program, "serve", "--listen", ":8530")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error", raceOptions + "=" + os.Getenv(raceOptions)}
+	cmd.Env = append(b.environment(), "PATCHFERRY_CONFIG="+filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error", raceOptions+"="+os.Getenv(raceOptions))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()

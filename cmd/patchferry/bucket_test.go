@@ -23,7 +23,7 @@ import (
 // toBucket moves the store of a mirror to a prefix of a bucket, as an operator
 // would, with one line of the configuration and the program. The line comes first:
 // a far side reaches no other bucket.
-func toBucket(t *testing.T, dir string, c s3.Config, prefix string) {
+func toBucket(t testing.TB, dir string, c s3.Config, prefix string) {
 	t.Helper()
 	url := urlOf(c, prefix)
 	setLine(t, dir, `(?m)^store = .*$`, "store = "+strconv.Quote(url))
@@ -41,7 +41,7 @@ func toBucket(t *testing.T, dir string, c s3.Config, prefix string) {
 }
 
 // setLine changes a line of a mirror's configuration.
-func setLine(t *testing.T, dir, line, to string) {
+func setLine(t testing.TB, dir, line, to string) {
 	t.Helper()
 	name := filepath.Join(dir, "patchferry.toml")
 	text, err := os.ReadFile(name)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"patchferry/layout/store/s3"
 	"patchferry/mirror/upstream/hostile"
 	"patchferry/verify"
 )
@@ -19,6 +20,7 @@ import (
 type gap struct {
 	t         testing.TB
 	near, far string
+	store     string // of the far side
 	publisher *hostile.Publisher
 	msrc      *verify.SecretKey // of the publisher of bulletins
 }
@@ -59,7 +61,15 @@ func newGap(t *testing.T) *gap {
 	g.on(g.near, "key", "pin", g.msrc.Fingerprint().String(), "--purpose", "bulletin")
 	g.on(g.near, "sync")
 	g.far = g.newFar("plant")
+	g.store = filepath.Join(g.far, "store")
 	return g
+}
+
+// toBucket moves the store of the far side to a bucket.
+func (g *gap) toBucket(c s3.Config) {
+	g.t.Helper()
+	toBucket(g.t, g.far, c, "far")
+	g.store = urlOf(c, "far")
 }
 
 // key makes a signing key, whose public half lies beside the near side.

@@ -24,29 +24,38 @@ type process struct {
 
 func (p *process) data() string { return filepath.Join(p.dir, "data") }
 
-func (p *process) start(address string) error {
-	if p.done != nil && !p.ended() {
-		return errors.New("versitygw runs already")
-	}
+// arguments makes the folders, and returns what the program is started with.
+func (p *process) arguments(address string) ([]string, error) {
 	if err := os.MkdirAll(p.data(), 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	args := append([]string{p.name, "--port", address, "--quiet", "--keep-alive"}, p.args...)
 	args = append(args, "posix")
 	if p.small > 0 || !hasAttributes(p.data()) {
 		sidecar := filepath.Join(p.dir, "attributes")
 		if err := os.MkdirAll(sidecar, 0o755); err != nil {
-			return err
+			return nil, err
 		}
 		args = append(args, "--sidecar", sidecar)
-	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
 	}
 	args = append(args, p.data())
 	if p.small > 0 {
 		args = onSmallDisk(p.data(), p.small, args)
+	}
+	return args, nil
+}
+
+func (p *process) start(address string) error {
+	if p.done != nil && !p.ended() {
+		return errors.New("versitygw runs already")
+	}
+	args, err := p.arguments(address)
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
 	}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env = append(p.env, "PATH="+os.Getenv("PATH"))

@@ -1,0 +1,9 @@
+package s3test
+
+// Elsewhere returns how an engine of ours is started at another address by
+// somebody else, with what it had, once it was stopped: its arguments, the
+// program first, and its environment.
+func (e *Engine) Elsewhere(address string) (args, env []string, err error) {
+	args, err = e.process.arguments(address)
+	return append([]string{e.process.name}, args...), e.process.env, err
+}
