@@ -26,9 +26,9 @@ const (
 	// recheckEvery is the time after which a server looks again whether the newest
 	// state is where it was.
 	recheckEvery = 10 * time.Second
-	// serveRetries is how often a request to a bucket is made again for a server:
-	// hosts wait, and whoever follows the store asks again anyway.
-	serveRetries = 2
+	// serveRetries is how often a request to a bucket is made again for a server, in
+	// some three seconds: hosts wait, and whoever follows the store asks again anyway.
+	serveRetries = 4
 	// cacheElsewhere is the size of a cache in bytes on systems that do not say how
 	// much room a disk has.
 	cacheElsewhere = 10 << 30

@@ -54,6 +54,7 @@ const (
 // a server goes on with the last edition it believed, says why, and its mark never
 // sinks; what was repaired is followed again.
 func TestReplicaOfHostileLog(t *testing.T) {
+	t.Parallel()
 	s := newBucketSite(t, map[string][]byte{warmFile: random(1, 100_000), nextFile: random(3, 1000)})
 	s.sync(warmFile)
 	r := s.replica("work-a")
@@ -150,6 +151,7 @@ func (s *bucketSite) lastState() uint64 {
 // TestReplicaOfHostileObjects: a file that is not what it should be is never served
 // to its end, and is served again as soon as it is.
 func TestReplicaOfHostileObjects(t *testing.T) {
+	t.Parallel()
 	small, large := random(1, 100_000), random(2, 3<<20)
 	s := newBucketSite(t, map[string][]byte{warmFile: random(3, 1000), coldFile: small, nextFile: large})
 	s.sync(warmFile, coldFile, nextFile)

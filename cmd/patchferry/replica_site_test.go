@@ -44,7 +44,10 @@ type door struct {
 func newDoor(t *testing.T, e *s3test.Engine) *door {
 	t.Helper()
 	d := &door{asked: make(map[string]int), objects: make(map[string]int), sent: make(map[string]int64)}
+	carrier := &http.Transport{} // its own: a far side shuts the one of everybody
+	t.Cleanup(carrier.CloseIdleConnections)
 	d.behindIt = &httputil.ReverseProxy{
+		Transport: carrier,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: e.Endpoint})
 			r.Out.Host = r.In.Host // it is signed

@@ -27,6 +27,7 @@ func random(seed byte, n int) []byte {
 // within seconds with the same validators; nothing is listed; and when one is
 // killed in the middle of a download, the other goes on with it.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	const first, second = "/WindowsXP-KB835732-x86-ENU.EXE", "/Windows2000-KB835732-x86-ENU.EXE"
 	s := newBucketSite(t, map[string][]byte{first: random(1, 5<<20), second: random(2, 30_000)})
 	s.sync(first)
@@ -88,6 +89,7 @@ func TestReplicas(t *testing.T) {
 // the bucket is asked once and sends each byte once; and while nothing happens it
 // is asked for one thing a second.
 func TestReplicaAsksOnce(t *testing.T) {
+	t.Parallel()
 	const name = "/WindowsXP-KB835732-x86-ENU.EXE"
 	s := newBucketSite(t, map[string][]byte{name: random(1, 20<<20)})
 	s.sync(name)
@@ -126,6 +128,7 @@ func TestReplicaAsksOnce(t *testing.T) {
 // TestReplicaWithoutBucket: while the bucket is away, what is kept is served, all
 // else is 503 at once; a server even starts; and when it is back all goes on.
 func TestReplicaWithoutBucket(t *testing.T) {
+	t.Parallel()
 	const warm, cold = "/WindowsXP-KB835732-x86-ENU.EXE", "/Windows2000-KB835732-x86-ENU.EXE"
 	s := newBucketSite(t, map[string][]byte{warm: random(1, 300_000), cold: random(2, 300_000)})
 	s.sync(warm, cold)
@@ -197,6 +200,7 @@ func TestReplicaWithoutBucket(t *testing.T) {
 // TestReplicaOfMuteBucket: a bucket that takes requests and answers none costs the
 // hosts that ask first some seconds, and those that ask after them none.
 func TestReplicaOfMuteBucket(t *testing.T) {
+	t.Parallel()
 	s := newBucketSite(t, map[string][]byte{warmFile: random(1, 300_000), coldFile: random(2, 300_000)})
 	s.sync(warmFile, coldFile)
 	r := s.replica("work-a")

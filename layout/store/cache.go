@@ -30,20 +30,19 @@ const (
 // slow and not trusted, in a folder of a local disk. Everything but the reading of
 // objects goes to the store behind.
 //
-// An object is read from behind once, with one request where the store behind
-// gives readers that know their size (Sized), from its beginning to its end,
-// however many ask for it meanwhile and for whatever part of it. They
-// read from the copy as it grows, all but its last 64 KiB, which are held back
-// until the SHA-256 of the whole is right. Only then is the copy kept. A read
-// that meets other bytes ends in a *layout.MismatchError and the next one tries
-// again. A fill goes on when those who wanted it have left,
-// and ends in an error when no byte comes for a minute.
+// An object is read from behind once, from its beginning to its end, however many
+// ask for it meanwhile and for whatever part of it: with one request, where the store
+// behind has readers that know their size (Sized). Those who ask read from the copy as
+// it grows, all but its last 64 KiB, which are held back until the SHA-256 of the
+// whole is right. Only then is the copy kept. A read that meets other bytes ends in a
+// *layout.MismatchError and the next one tries again. A fill goes on when those who
+// wanted it have left, and ends in an error when no byte comes for a minute.
 //
-// The copies kept and being made never exceed the bound; the longest unused
-// one goes first, also after a restart; of a minute before a crash it may be forgotten
-// what was read. An object that is larger than the bound
-// cannot be read, so the bound is chosen well above the largest file. A disk that
-// is full before the bound is reached lowers it until the cache is opened again.
+// The copies kept and being made never exceed the bound; the longest unused one goes
+// first, also after a restart (after a crash, as it was a minute or so before). An
+// object that is larger than the bound cannot be read, so the bound is chosen well
+// above the largest file. A disk that is full before the bound is reached lowers it
+// until the cache is opened again.
 //
 // An object that another machine deletes behind can be read until it goes. Stat
 // asks behind only for what is neither kept nor being read.

@@ -36,6 +36,9 @@ func (e *AwayError) Is(target error) bool { return target == ErrAway }
 const (
 	// answerTime is how long a store may take until its answer begins.
 	answerTime = 10 * time.Second
+	// findTime is how long it may take to find the newest state of a log that it has
+	// not seen before.
+	findTime = 2 * time.Minute
 	// The pauses between two attempts on a store that is away: twice as long each
 	// time.
 	firstPause   = time.Second
@@ -47,8 +50,12 @@ const (
 // Read and Newest, which are the attempts to reach it again: one a second at first,
 // one in eight seconds at last. Whoever follows the log of states thereby finds out.
 //
-// Every answer counts as one, also that something is missing. An answer must begin
-// within ten seconds.
+// What comes of these attempts alone decides whether it is away; that something is
+// missing is an answer, too. An answer must begin within ten seconds, and the newest
+// state must be found in two minutes.
+//
+// A Contact may be used by any number of goroutines, but for the attempts: one at a
+// time, or the store may be opened twice.
 type Contact struct {
 	open func(context.Context) (Store, error)
 
@@ -98,14 +105,14 @@ func (c *Contact) store() (Store, error) {
 }
 
 // reach is an attempt to have an answer of the store, be it away or not.
-func (c *Contact) reach(ctx context.Context, ask func(context.Context, Store) error) error {
+func (c *Contact) reach(ctx context.Context, limit time.Duration, ask func(context.Context, Store) error) error {
 	c.mu.Lock()
 	away, early, behind := c.away, time.Now().Before(c.next), c.behind
 	c.mu.Unlock()
 	if away != nil && early {
 		return away
 	}
-	attempt, cancel := context.WithTimeoutCause(ctx, answerTime, errSlow)
+	attempt, cancel := context.WithTimeoutCause(ctx, limit, slow(limit))
 	defer cancel()
 	err := error(nil)
 	if behind == nil {
@@ -127,7 +134,10 @@ func (c *Contact) reach(ctx context.Context, ask func(context.Context, Store) er
 	return c.note(behind, err, isAnswer(err))
 }
 
-var errSlow = fmt.Errorf("no answer began within %s", answerTime)
+// slow is the error of a store that takes longer than it may.
+type slow time.Duration
+
+func (s slow) Error() string { return fmt.Sprintf("no answer came within %s", time.Duration(s)) }
 
 // note remembers what came of an attempt.
 func (c *Contact) note(behind Store, err error, answered bool) error {
@@ -160,7 +170,7 @@ func isAnswer(err error) bool {
 
 // Newest implements Store. It is an attempt to reach the store.
 func (c *Contact) Newest(ctx context.Context) (n uint64, err error) {
-	err = c.reach(ctx, func(ctx context.Context, s Store) error {
+	err = c.reach(ctx, findTime, func(ctx context.Context, s Store) error {
 		n, err = s.Newest(ctx)
 		return err
 	})
@@ -169,7 +179,7 @@ func (c *Contact) Newest(ctx context.Context) (n uint64, err error) {
 
 // Read implements Store. It is an attempt to reach the store.
 func (c *Contact) Read(ctx context.Context, n uint64) (doc []byte, err error) {
-	err = c.reach(ctx, func(ctx context.Context, s Store) error {
+	err = c.reach(ctx, answerTime, func(ctx context.Context, s Store) error {
 		doc, err = s.Read(ctx, n)
 		return err
 	})
@@ -183,7 +193,7 @@ func (c *Contact) Open(ctx context.Context, d layout.Digest, offset, n int64) (i
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(answerTime, func() { cancel(errSlow) })
+	late := time.AfterFunc(answerTime, func() { cancel(slow(answerTime)) })
 	r, err := s.Open(ctx, d, offset, n)
 	if late.Stop() && err == nil {
 		return &answered{r, func() { cancel(nil) }}, nil
@@ -192,7 +202,7 @@ func (c *Contact) Open(ctx context.Context, d layout.Digest, offset, n int64) (i
 		err = errors.Join(context.Cause(ctx), r.Close())
 	}
 	cancel(nil)
-	if cause := context.Cause(ctx); errors.Is(cause, errSlow) {
+	if cause, ok := errors.AsType[slow](context.Cause(ctx)); ok {
 		err = cause
 	}
 	return nil, err
@@ -228,7 +238,7 @@ func (c *Contact) ask(ctx context.Context, do func(context.Context, Store) error
 	if err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, answerTime, errSlow)
+	limited, cancel := context.WithTimeoutCause(ctx, answerTime, slow(answerTime))
 	defer cancel()
 	err = do(limited, s)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
