@@ -37,7 +37,10 @@ const (
 )
 
 var (
-	codesKeys  = []string{"InvalidAccessKeyId", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", codeSignature}
+	codesKeys = []string{
+		"InvalidAccessKeyId", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", codeSignature,
+		"XAdminUserNotFound", // versitygw, with 404
+	}
 	codesSpace = []string{
 		"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientCapacity",
 	}

@@ -38,7 +38,10 @@ func create(t testing.TB, c s3.Config) *s3.Bucket {
 	return opened(t, c, s3.Create)
 }
 
-func opened(t testing.TB, c s3.Config, open func(context.Context, s3.Config) (*s3.Bucket, error)) *s3.Bucket {
+// openFunc is Create or Open.
+type openFunc func(context.Context, s3.Config) (*s3.Bucket, error)
+
+func opened(t testing.TB, c s3.Config, open openFunc) *s3.Bucket {
 	t.Helper()
 	b, err := open(t.Context(), c)
 	check(t, err)

@@ -28,6 +28,7 @@ type Engine struct {
 	AccessKey, SecretKey string
 	CA                   string // path, or ""
 
+	small   int      // bytes of its disk; 0 is that of the machine
 	process *process // nil where the engine is not ours
 	client  *minio.Client
 }
@@ -39,15 +40,30 @@ func Start(t testing.TB) *Engine {
 	t.Helper()
 	e, err := outside()
 	if e == nil && err == nil {
-		e, err = inside(t)
+		e, err = inside(t, &Engine{Plain: true})
 	}
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("PATCHFERRY_REQUIRE"), ","), "s3") {
-			t.Fatalf("needs s3, which PATCHFERRY_REQUIRE names: %v", err)
-		}
-		t.Skipf("SKIP: needs s3: %v", err)
+	return e.orSkip(t, err)
+}
+
+// StartDomain is Start with an engine that also knows a bucket by the name
+// BUCKET.domain. Engines of others are not asked.
+func StartDomain(t testing.TB, domain string) *Engine {
+	t.Helper()
+	e, err := inside(t, &Engine{Plain: true}, "--virtual-domain", domain)
+	return e.orSkip(t, err)
+}
+
+// orSkip ends a test for which there is no engine.
+func (e *Engine) orSkip(t testing.TB, err error) *Engine {
+	t.Helper()
+	if err == nil {
+		return e
 	}
-	return e
+	if slices.Contains(strings.Split(os.Getenv("PATCHFERRY_REQUIRE"), ","), "s3") {
+		t.Fatalf("needs s3, which PATCHFERRY_REQUIRE names: %v", err)
+	}
+	t.Skipf("SKIP: needs s3: %v", err)
+	return nil
 }
 
 // outside returns the engine that the environment names, nil where it names none.
@@ -67,8 +83,8 @@ func outside() (*Engine, error) {
 	return e, e.connect()
 }
 
-// inside starts versitygw on a new folder.
-func inside(t testing.TB) (*Engine, error) {
+// inside starts versitygw on a new folder, as the engine e.
+func inside(t testing.TB, e *Engine, args ...string) (*Engine, error) {
 	t.Helper()
 	name, err := program()
 	if err != nil {
@@ -78,8 +94,8 @@ func inside(t testing.TB) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Plain: true, AccessKey: "test" + rand.Text()[:12], SecretKey: rand.Text()}
-	e.process = &process{name: name, dir: dir, log: filepath.Join(dir, "log"), env: []string{
+	e.AccessKey, e.SecretKey = "test"+rand.Text()[:12], rand.Text()
+	e.process = &process{name: name, dir: dir, log: filepath.Join(dir, "log"), args: args, small: e.small, env: []string{
 		"ROOT_ACCESS_KEY_ID=" + e.AccessKey, "ROOT_SECRET_ACCESS_KEY=" + e.SecretKey,
 	}}
 	t.Cleanup(e.Stop)
@@ -150,7 +166,7 @@ func (e *Engine) connect() error {
 		return err
 	}
 	transport.Proxy, transport.DisableKeepAlives = nil, true
-	if e.CA != "" {
+	if e.CA != "" && !e.Plain {
 		if transport.TLSClientConfig.RootCAs, err = pool(e.CA); err != nil {
 			return err
 		}
@@ -237,6 +253,6 @@ func (e *Engine) Resume(t testing.TB) {
 		t.Skip("SKIP: the engine is not the test's own")
 	}
 	if err := e.startAt(e.Endpoint); err != nil {
-		t.Fatalf("resume the engine: %v", err)
+		t.Errorf("resume the engine: %v", err)
 	}
 }

@@ -16,6 +16,8 @@ type process struct {
 	env  []string // its keys
 	args []string // more than it always has
 
+	small int // bytes of its disk; 0 is that of the machine
+
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 }
@@ -27,16 +29,20 @@ func (p *process) arguments(address string) ([]string, error) {
 	if err := os.MkdirAll(p.data(), 0o755); err != nil {
 		return nil, err
 	}
-	args := append([]string{"--port", address, "--quiet", "--keep-alive"}, p.args...)
+	args := append([]string{p.name, "--port", address, "--quiet", "--keep-alive"}, p.args...)
 	args = append(args, "posix")
-	if !hasAttributes(p.data()) {
+	if p.small > 0 || !hasAttributes(p.data()) {
 		sidecar := filepath.Join(p.dir, "attributes")
 		if err := os.MkdirAll(sidecar, 0o755); err != nil {
 			return nil, err
 		}
 		args = append(args, "--sidecar", sidecar)
 	}
-	return append(args, p.data()), nil
+	args = append(args, p.data())
+	if p.small > 0 {
+		args = onSmallDisk(p.data(), p.small, args)
+	}
+	return args, nil
 }
 
 func (p *process) start(address string) error {
@@ -51,8 +57,8 @@ func (p *process) start(address string) error {
 	if err != nil {
 		return err
 	}
-	p.cmd = exec.Command(p.name, args...)
-	p.cmd.Env = p.env
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.Env = append(p.env, "PATH="+os.Getenv("PATH"))
 	p.cmd.Dir = p.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = endWithParent()
