@@ -95,6 +95,9 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := provenToRead(ctx, site.store); err != nil {
+		return nil, errors.Join(err, site.Close())
+	}
 	log := a.logger(&c.Log)
 	server := &distribute.Server{
 		Source:      site.store,
