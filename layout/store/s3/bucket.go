@@ -38,8 +38,10 @@ type Bucket struct {
 	format []byte      // as it stands in the bucket; set before anybody has b
 	met    atomic.Bool // the engine has answered once
 
-	proving sync.Mutex // held by prove
+	proving sync.Mutex // held by prove and refusesOthers
 	proven  bool       // create-only writes are honoured
+	asked   bool       // whether wrong digests are refused
+	refuses bool       // they are
 
 	mu     sync.Mutex
 	listed bool   // states were listed
