@@ -134,16 +134,7 @@ wait $!
 serve two
 drills load -list list.txt -servers http://127.0.0.1:8542
 
-## Drill 4: the whole of the storage is away, and comes back.
-grep -m 20 'size=1048576 ' list.txt >some.txt
-drills load -list some.txt -servers http://127.0.0.1:8541
-engines/ceph.sh away ceph
-drills load -list some.txt -servers http://127.0.0.1:8541
-curl -s http://127.0.0.1:8541/readyz
-engines/ceph.sh back ceph
-drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
-
-## Drill 5: the keys of the servers are stolen, and changed while hosts fetch.
+## Drill 4: the keys of the servers are stolen, and changed while hosts fetch.
 drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542 -for 20s &
 sleep 5
 radosgw-admin key create --uid ferry-serve --key-type s3 --access-key ferry-serve-2 --secret "$(openssl rand -hex 20)" >ferry-serve.json
@@ -152,12 +143,25 @@ mv ferry-serve-2.credentials ferry-serve.credentials
 radosgw-admin key rm --uid ferry-serve --key-type s3 --access-key ferry-serve >ferry-serve.json
 wait $!
 
+## Drill 5: the whole of the storage is away, and comes back.
+grep -m 20 'size=1048576 ' list.txt >some.txt
+drills load -list some.txt -servers http://127.0.0.1:8541
+engines/ceph.sh away ceph
+drills load -list some.txt -servers http://127.0.0.1:8541
+curl -s http://127.0.0.1:8541/readyz
+engines/ceph.sh back ceph
+drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
+
 ## Drill 6: somebody with the keys of the writer changes one object and deletes another.
 changed=$(sed -n '1s/.*sha256=//p' list.txt)
 deleted=$(sed -n '2s/.*sha256=//p' list.txt)
 head -c 1048576 /dev/zero >zeroes
 aws s3api put-object --bucket patchferry --key "objects/sha256/${changed:0:2}/$changed" --body zeroes
 aws s3api delete-object --bucket patchferry --key "objects/sha256/${deleted:0:2}/$deleted"
+replica three 8544
+serve three
+fails 22 curl -sf -o wrong "http://127.0.0.1:8544/objects/sha256/$changed"
+fails 22 curl -sf -o wrong "http://127.0.0.1:8544/objects/sha256/$deleted"
 fails 4 patchferry --config near/patchferry.toml audit --remove
 patchferry --config near/patchferry.toml sync --recheck
 patchferry --config near/patchferry.toml audit
@@ -165,6 +169,8 @@ drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 
 ## Drill 7: the bucket is lost.
 patchferry --config near/patchferry.toml store migrate "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials" copy
+drills load -list some.txt -servers http://127.0.0.1:8541
+drills load -list some.txt -servers http://127.0.0.1:8542
 aws s3 rm --quiet --recursive s3://patchferry
 drills load -list some.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 patchferry --config near/patchferry.toml store migrate copy "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials"

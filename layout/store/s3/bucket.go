@@ -38,8 +38,10 @@ type Bucket struct {
 	format []byte      // as it stands in the bucket; set before anybody has b
 	met    atomic.Bool // the engine has answered once
 
-	proving sync.Mutex // held by prove
+	proving sync.Mutex // held by prove and refusesOthers
 	proven  bool       // create-only writes are honoured
+	asked   bool       // whether wrong digests are refused
+	refuses bool       // they are
 
 	mu     sync.Mutex
 	listed bool   // states were listed
@@ -174,6 +176,11 @@ func (b *Bucket) checkEmpty(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Prove makes sure, once, that the engine keeps what is there, as every method
+// does before it writes: else the error matches ErrNotHonoured. It takes one
+// request, which needs the right to write.
+func (b *Bucket) Prove(ctx context.Context) error { return b.prove(ctx) }
 
 // prove makes sure, once, that the engine keeps what is there: the format
 // document is written again, create-only, which has to be refused. Where it is

@@ -191,7 +191,7 @@ func TestHostileAnswers(t *testing.T) {
 		}, func(b *s3.Bucket) error {
 			_, err := b.Read(t.Context(), 1)
 			return err
-		}, "over the limit"},
+		}, "larger than"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

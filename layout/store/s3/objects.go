@@ -18,13 +18,15 @@ const (
 	// maxSingle is the largest object that is sent with one request.
 	maxSingle = 64 << 20
 	// minAsked is the size from which on the engine is asked first whether it
-	// has an object: below, sending it costs no more than asking.
-	minAsked = 256 << 10
+	// has an object: jobs have asked for all that they know by then, and below
+	// it the question costs more than it saves.
+	minAsked = 16 << 20
 )
 
 // Put implements store.Store. Up to 64 MiB are one request, signed with the
 // object's digest, so that the engine refuses other bytes; more is sent in
-// parts, each signed with its own. What is there already is not sent again.
+// parts, each signed with its own. From 16 MiB on, what is there already is not
+// sent again. Where the engine does not refuse other bytes, sizes are compared.
 // Nothing of f is held in memory but what is on its way: some 130 KiB for each
 // connection, of which an upload uses at most four.
 func (b *Bucket) Put(ctx context.Context, d layout.Digest, size int64, f *os.File) error {
@@ -53,12 +55,13 @@ func (b *Bucket) put(ctx context.Context, d layout.Digest, size int64, f *os.Fil
 			return err
 		}
 	}
+	made := false
 	if size > maxSingle {
 		err = b.sendParts(ctx, d, size, f)
 	} else {
-		err = b.send(ctx, d, size, f)
+		made, err = b.send(ctx, d, size, f)
 	}
-	if err != nil {
+	if err != nil || made && b.refusesOthers(ctx) {
 		return err
 	}
 	there, err := b.present(ctx, d, size)
@@ -68,14 +71,33 @@ func (b *Bucket) put(ctx context.Context, d layout.Digest, size int64, f *os.Fil
 	return err
 }
 
-// send sends an object with one request. That the key is taken is no error: the
-// caller compares sizes.
-func (b *Bucket) send(ctx context.Context, d layout.Digest, size int64, f *os.File) error {
-	return b.request(ctx, "send", func(ctx context.Context, _ attempt) error {
+// send sends an object with one request, and reports whether the engine said that
+// it made the key. That the key is taken is no error: the caller compares sizes.
+func (b *Bucket) send(ctx context.Context, d layout.Digest, size int64, f *os.File) (made bool, err error) {
+	err = b.request(ctx, "send", func(ctx context.Context, _ attempt) error {
 		// A section, not f itself: its position may be shared with others.
-		_, err := b.putOnce(ctx, store.ObjectKey(d), io.NewSectionReader(f, 0, size), size, d.String())
+		made, err = b.putOnce(ctx, store.ObjectKey(d), io.NewSectionReader(f, 0, size), size, d.String())
 		return err
 	})
+	return made, err
+}
+
+// refusesOthers reports whether the engine refuses bytes that are not those of
+// the signed digest: then what it took it has whole. It is asked once. Of another
+// engine, or where the question could not be asked, sizes are compared.
+func (b *Bucket) refusesOthers(ctx context.Context) bool {
+	b.proving.Lock()
+	defer b.proving.Unlock()
+	if b.asked || ctx.Err() != nil {
+		return b.refuses
+	}
+	p := newProbe(b)
+	found, err := p.wrongDigest(ctx)
+	b.asked, b.refuses = true, found == "" && err == nil
+	if err := p.clean(ctx); err != nil {
+		b.config.Log.Warn("a scratch key is left behind", "path", p.folder, "err", err)
+	}
+	return b.refuses
 }
 
 // present reports whether the object is there, and refuses one of another size.

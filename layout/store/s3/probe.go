@@ -57,6 +57,10 @@ type probe struct {
 	made   []string
 }
 
+func newProbe(b *Bucket) *probe {
+	return &probe{bucket: b, folder: scratchFolder + "/" + strings.ToLower(rand.Text())}
+}
+
 // question is a check and what it means when the engine fails it. ask returns
 // what was found instead of what is asked, "" where that is honoured.
 type question struct {
@@ -93,7 +97,7 @@ func questions() []question {
 // or of being allowed to write; what it does not honour is in the Probe. It
 // sends some 11 MiB.
 func (b *Bucket) Probe(ctx context.Context) (*Probe, error) {
-	p := &probe{bucket: b, folder: scratchFolder + "/" + strings.ToLower(rand.Text())}
+	p := newProbe(b)
 	result := new(Probe)
 	first, err := p.meet(ctx)
 	if err != nil {

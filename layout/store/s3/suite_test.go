@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -200,5 +201,44 @@ func TestStyles(t *testing.T) {
 	}
 	if len(asked) == 0 {
 		t.Error("nobody was asked")
+	}
+}
+
+// TestPutIsOneRequest: an engine that refuses bytes of another digest is asked
+// nothing more of an object; of another the size is looked up.
+func TestPutIsOneRequest(t *testing.T) {
+	e := s3test.Start(t)
+	tests := []struct {
+		name     string
+		weakness s3test.Weakness
+		want     []string // methods
+	}{
+		{"digests are compared", s3test.Weakness{}, []string{http.MethodPut}},
+		{"digests are not", s3test.Weakness{Digests: true}, []string{http.MethodPut, http.MethodHead}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, faults := e.Bucket(t), new(s3test.Faults)
+			weak := e.Weak(tt.weakness)
+			c.Transport = func(next http.RoundTripper) http.RoundTripper { return faults.Wrap(weak(next)) }
+			b := create(t, c)
+			check(t, put(t, b, randomBytes(1, 1<<20))) // with it the engine is asked what it does
+			faults.Log()
+			check(t, put(t, b, randomBytes(2, 1<<20)))
+			var got []string
+			for _, line := range faults.Log() {
+				method, _, _ := strings.Cut(line, " ")
+				got = append(got, method)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("requests: got %v, want %v", got, tt.want)
+			}
+			for o, err := range b.List(t.Context(), layout.Digest{}) {
+				check(t, err)
+				if o.Size != 1<<20 {
+					t.Errorf("object of %d bytes", o.Size)
+				}
+			}
+		})
 	}
 }
