@@ -178,7 +178,7 @@ patchferry --config near/patchferry.toml audit
 drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 
 ## Drill 8: back to a directory, with one line of the configuration.
-patchferry store migrate "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials" near/store
+patchferry --config near/patchferry.toml store migrate "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials" near/store
 sed -i 's|^store = .*|store = "store"|' near/patchferry.toml
 patchferry --config near/patchferry.toml audit
 patchferry --config near/patchferry.toml serve --listen 127.0.0.1:8543 >near.log 2>&1 & echo $! >near.pid
