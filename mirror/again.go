@@ -53,7 +53,7 @@ func (m *Mirror) keepLists(ctx context.Context, b *bundle.Bundle) (layout.Object
 		if err != nil {
 			return ref, err
 		}
-		for _, l := range files {
+		for l := range files {
 			ref := layout.ObjectRef{SHA256: l.SHA256, Size: l.Size}
 			if l.OfGeneration() || slices.Contains(lists.Files, ref) {
 				continue

@@ -27,17 +27,25 @@ func makeFolders(fsys store.FS, name string) error {
 
 // settleFolder makes the names in a folder and all below it durable, after it
 // has removed the files that do not belong there, and folders with nothing in
-// them. It returns how many names stay.
-func settleFolder(fsys store.FS, root string, belongs func(name string) bool) (stay int, err error) {
-	return settleBelow(fsys, root, "", belongs)
+// them.
+func settleFolder(fsys store.FS, root string, belongs func(name string) bool) error {
+	if _, err := removeStray(fsys, root, "", belongs); err != nil {
+		return err
+	}
+	err := fsys.Flush()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return syncBelow(fsys, root)
+	}
+	return err
 }
 
-func settleBelow(fsys store.FS, name, below string, belongs func(string) bool) (stay int, err error) {
+// removeStray returns how many files stay. below is what belongs calls the folder.
+func removeStray(fsys store.FS, name, below string, belongs func(string) bool) (stay int, err error) {
 	folder, err := store.OpenSub(fsys, name)
 	if err != nil {
 		return 0, err
 	}
-	defer folder.Close() // what was done there is durable by SyncDir
+	defer folder.Close() // what was done there is durable by settleFolder
 	entries, err := folder.ReadDir(".")
 	if err != nil {
 		return 0, err
@@ -46,7 +54,7 @@ func settleBelow(fsys store.FS, name, below string, belongs func(string) bool) (
 		name := path.Join(below, e.Name())
 		left := 0
 		if e.IsDir() {
-			left, err = settleBelow(folder, e.Name(), name, belongs)
+			left, err = removeStray(folder, e.Name(), name, belongs)
 		} else if belongs(name) {
 			left = 1
 		}
@@ -58,7 +66,26 @@ func settleBelow(fsys store.FS, name, below string, belongs func(string) bool) (
 		}
 		stay += left
 	}
-	return stay, folder.SyncDir(".")
+	return stay, nil
+}
+
+// syncBelow syncs a folder and all below it.
+func syncBelow(fsys store.FS, name string) error {
+	folder, err := store.OpenSub(fsys, name)
+	if err != nil {
+		return err
+	}
+	defer folder.Close() // nothing was written
+	entries, err := folder.ReadDir(".")
+	for _, e := range entries {
+		if err == nil && e.IsDir() {
+			err = syncBelow(folder, e.Name())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return folder.SyncDir(".")
 }
 
 // removeAll removes a file, or a folder with all in it, there or not.

@@ -44,12 +44,24 @@ func objects(t testing.TB, s store.Store) map[layout.Digest]int64 {
 	return all
 }
 
+// onEachDisk runs a test for disks that can be flushed, and for those where each
+// file and folder is synced apart.
+func onEachDisk(t *testing.T, test func(t *testing.T, apart bool)) {
+	t.Parallel()
+	for name, apart := range map[string]bool{"flushed": false, "apart": true} {
+		t.Run(name, func(t *testing.T) { test(t, apart) })
+	}
+}
+
 // onDisk makes a far side whose store is on a disk that can lose its power.
-func onDisk(t testing.TB, w *wire) (*far, *faulty.Disk) {
+func onDisk(t testing.TB, w *wire, apart bool) (*far, *faulty.Disk) {
 	t.Helper()
 	f := newFar(t, w)
 	disk, err := faulty.NewDisk(t.TempDir(), -1)
 	must(t, err)
+	if apart {
+		disk.SyncApart()
+	}
 	dir, err := store.CreateDirFS(disk)
 	must(t, err)
 	t.Cleanup(func() { _ = dir.Close() })
@@ -156,9 +168,9 @@ func points(total int) iter.Seq[int] {
 
 // importOperations returns how many operations of a disk an import takes, and
 // what the store holds after it.
-func importOperations(t *testing.T, w *wire, dir string) (int, map[layout.Digest]int64) {
+func importOperations(t *testing.T, w *wire, dir string, apart bool) (int, map[layout.Digest]int64) {
 	t.Helper()
-	f, disk := onDisk(t, w)
+	f, disk := onDisk(t, w, apart)
 	before := disk.Operations()
 	f.take(dir)
 	return disk.Operations() - before, objects(t, f.dir)
@@ -167,16 +179,17 @@ func importOperations(t *testing.T, w *wire, dir string) (int, map[layout.Digest
 // TestT21ImportLosesPower takes the power away after each operation of an import
 // in turn. What is left holds the old state or the new one whole, and the same
 // command finishes.
-func TestT21ImportLosesPower(t *testing.T) {
-	t.Parallel()
+func TestT21ImportLosesPower(t *testing.T) { onEachDisk(t, importLosesPower) }
+
+func importLosesPower(t *testing.T, apart bool) {
 	w := inVolumes(t)
 	dir := w.send()
-	total, want := importOperations(t, w, dir)
-	if total < 150 {
+	total, want := importOperations(t, w, dir, apart)
+	if total < 100 {
 		t.Fatalf("an import makes %d operations, too few to be the whole of it", total)
 	}
 	for after := range points(total + 1) {
-		f, disk := onDisk(t, w)
+		f, disk := onDisk(t, w, apart)
 		disk.StopAfter(after)
 		_, err := f.Import(t.Context(), []string{dir}, mirror.ImportOptions{Destination: "plant"})
 		if err != nil && !errors.Is(err, faulty.ErrPowerLost) {
@@ -191,19 +204,26 @@ func TestT21ImportLosesPower(t *testing.T) {
 				t.Fatalf("power lost after operation %d of %d, of what was not synced %s", after, total, way)
 			}
 		}
+		left := t.TempDir()
+		must(t, disk.LoseBytes(left))
+		f.reopened(left).wholeFar(want, dir)
+		if t.Failed() {
+			t.Fatalf("power lost after operation %d of %d, of bytes that were not synced zeros left", after, total)
+		}
 	}
 }
 
 // TestT21KilledImportLosesPower kills an import after each operation, runs it
 // again to its end, and takes the power away then: what the first one wrote and
 // the second one found must be as durable as what the second one wrote.
-func TestT21KilledImportLosesPower(t *testing.T) {
-	t.Parallel()
+func TestT21KilledImportLosesPower(t *testing.T) { onEachDisk(t, killedImportLosesPower) }
+
+func killedImportLosesPower(t *testing.T, apart bool) {
 	w := inVolumes(t)
 	dir := w.send()
-	total, want := importOperations(t, w, dir)
+	total, want := importOperations(t, w, dir, apart)
 	for after := range points(total) {
-		f, disk := onDisk(t, w)
+		f, disk := onDisk(t, w, apart)
 		disk.StopAfter(after)
 		if _, err := f.Import(t.Context(), []string{dir}, mirror.ImportOptions{Destination: "plant"}); err == nil {
 			continue
@@ -231,15 +251,17 @@ func TestT21KilledImportLosesPower(t *testing.T) {
 
 // TestT21WaitingVolumesOutliveALossOfPower: an import that said what it waits
 // for may rely on what it has.
-func TestT21WaitingVolumesOutliveALossOfPower(t *testing.T) {
+func TestT21WaitingVolumesOutliveALossOfPower(t *testing.T) { onEachDisk(t, waitingVolumesOutlive) }
+
+func waitingVolumesOutlive(t *testing.T, apart bool) {
 	w := inVolumes(t)
 	dir := w.send()
-	_, want := importOperations(t, w, dir)
+	_, want := importOperations(t, w, dir, apart)
 	volumes, err := filepath.Glob(filepath.Join(dir, "vol-*"))
 	if err != nil || len(volumes) < 2 {
 		t.Fatalf("volumes %v, %v, want several", volumes, err)
 	}
-	f, disk := onDisk(t, w)
+	f, disk := onDisk(t, w, apart)
 	for i := range volumes {
 		medium := part(t, dir, filepath.Base(volumes[i]))
 		if i == len(volumes)-1 {
@@ -252,8 +274,10 @@ func TestT21WaitingVolumesOutliveALossOfPower(t *testing.T) {
 		left := t.TempDir()
 		must(t, disk.Lose(left, func() bool { return false }))
 		f = f.reopened(left)
-		if disk, err = faulty.NewDisk(left, -1); err != nil {
-			t.Fatal(err)
+		disk, err = faulty.NewDisk(left, -1)
+		must(t, err)
+		if apart {
+			disk.SyncApart()
 		}
 		dir, err := store.OpenDirFS(disk)
 		must(t, err)

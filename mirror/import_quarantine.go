@@ -115,37 +115,21 @@ func (q *quarantine) sweepParts() error {
 	return err
 }
 
-// write makes a file in the quarantine itself (see writeIn).
+// write makes a file in the quarantine itself, durable when it has its name.
 func (q *quarantine) write(name string, fill func(io.Writer) error) error {
-	return q.writeIn(q.fs, name, name, fill)
+	u, err := q.begin(q.fs, name, name)
+	if err != nil {
+		return err
+	}
+	w := &localWriter{w: u.out}
+	if err := fill(w); err != nil || w.err != nil {
+		return u.dropped(q, err, w.err)
+	}
+	return u.finish(q)
 }
 
-// writeIn makes a file of a folder, whose name appears when its bytes are
-// durable. The name itself is so once the folder was synced. Errors call it as.
-func (q *quarantine) writeIn(folder store.FS, name, as string, fill func(io.Writer) error) error {
-	temp := fmt.Sprint(partPrefix, q.parts.Add(1))
-	out, err := folder.Create(temp)
-	if err != nil {
-		return q.failed(as, err)
-	}
-	w := &localWriter{w: out}
-	err = fill(w)
-	if err == nil {
-		w.err = out.Sync()
-	}
-	w.err = errors.Join(w.err, out.Close())
-	if err == nil && w.err == nil {
-		w.err = folder.Rename(temp, name)
-	}
-	if err == nil && w.err == nil {
-		return nil
-	}
-	_ = folder.Remove(temp) // or the next run does
-	if w.err != nil {
-		return q.failed(as, w.err)
-	}
-	return err // of the medium
-}
+// part returns a name that no other file in the quarantine has.
+func (q *quarantine) part() string { return fmt.Sprint(partPrefix, q.parts.Add(1)) }
 
 func (q *quarantine) volume(index int) string { return bundle.VolumeName(index, len(q.i.h.Volumes)) }
 

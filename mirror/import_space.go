@@ -25,6 +25,9 @@ func (i *importing) space(ctx context.Context, q *quarantine) error {
 	if !known {
 		return nil
 	}
+	if most, err := i.most(); err != nil || most <= room {
+		return err // whatever of it is here already
+	}
 	need, err := i.need(ctx, q)
 	if err != nil {
 		return err
@@ -48,6 +51,28 @@ const (
 
 func spaceOf(size int64) int64 { return (size + spaceUnit - 1) / spaceUnit * spaceUnit }
 
+// most returns the bytes that would be written if nothing of what is on the
+// medium were here.
+func (i *importing) most() (most int64, err error) {
+	most = publishCost
+	for _, index := range i.b.Present() {
+		files, err := i.b.Files(index)
+		if err != nil {
+			return 0, err
+		}
+		for f := range files {
+			most += spaceOf(f.Size)
+			if strings.HasPrefix(f.Path, segmentPrefix) {
+				most += spaceOf(f.Size)
+			}
+		}
+	}
+	return most, nil
+}
+
+// segmentPrefix begins the paths of segments, whose objects are joined of them.
+const segmentPrefix = "segments/"
+
 // need returns the bytes that have yet to be written: files that are not here,
 // and once more those that are joined of several.
 func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err error) {
@@ -62,8 +87,8 @@ func (i *importing) need(ctx context.Context, q *quarantine) (need int64, err er
 		folder := newPrefix + q.volume(index)
 		_, err = q.fs.Stat(folder)
 		begun := err == nil
-		for _, f := range files {
-			if strings.HasPrefix(f.Path, "segments/") {
+		for f := range files {
+			if strings.HasPrefix(f.Path, segmentPrefix) {
 				need += spaceOf(f.Size)
 			}
 			if begun {

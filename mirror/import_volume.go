@@ -3,10 +3,9 @@ package mirror
 import (
 	"context"
 	"io"
+	"iter"
 	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,9 +18,10 @@ type bringing struct {
 	q        *quarantine
 	index    int
 	name     string // of its folder, "new-vol-001-of-003"
-	files    []bundle.Line
+	files    iter.Seq[bundle.Line]
 	unlisted map[string][]byte
 	into     openFolders
+	batch    *batch
 	resumed  bool // an earlier run brought some of it
 }
 
@@ -39,6 +39,10 @@ func (q *quarantine) bring(ctx context.Context, index int) error {
 		return q.failed(v.name, err)
 	}
 	err = v.copyAll(ctx)
+	// Also after a failure: what came need not come again.
+	if failed := v.batch.finish(); err == nil {
+		err = failed
+	}
 	v.into.close()
 	if err != nil {
 		return err
@@ -54,27 +58,29 @@ func (q *quarantine) bring(ctx context.Context, index int) error {
 func (v *bringing) begin() error {
 	_, err := v.q.fs.Stat(v.name)
 	if v.resumed = err == nil; v.resumed {
-		if _, err := settleFolder(v.q.fs, v.name, v.belongs); err != nil {
+		if err := settleFolder(v.q.fs, v.name, v.belongs); err != nil {
 			return err
 		}
 	}
 	if err := makeFolders(v.q.fs, v.name); err != nil {
 		return err
 	}
-	v.into.fs, err = store.OpenSub(v.q.fs, v.name)
+	if v.into.fs, err = store.OpenSub(v.q.fs, v.name); err != nil {
+		return err
+	}
+	v.batch, err = v.q.openBatch()
 	return err
 }
 
 // belongs reports whether a file is one of the volume.
 func (v *bringing) belongs(name string) bool {
-	_, listed := slices.BinarySearchFunc(v.files, name, func(l bundle.Line, name string) int { return strings.Compare(l.Path, name) })
 	_, known := v.unlisted[name]
-	return listed || known
+	return known || v.q.i.b.Declares(v.index, name)
 }
 
 // settle makes the volume durable, and then its name.
 func (v *bringing) settle() error {
-	if _, err := settleFolder(v.q.fs, v.name, v.belongs); err != nil {
+	if err := settleFolder(v.q.fs, v.name, v.belongs); err != nil {
 		return err
 	}
 	if err := v.q.fs.Rename(v.name, v.q.volume(v.index)); err != nil {
@@ -89,7 +95,7 @@ func (v *bringing) copyAll(ctx context.Context) error {
 	var copied, kept counter
 	jobs, running := errgroup.WithContext(ctx)
 	jobs.SetLimit(importCopies)
-	for _, f := range v.files {
+	for f := range v.files {
 		jobs.Go(func() error {
 			n, err := v.copy(running, f)
 			if n < 0 {
@@ -109,7 +115,7 @@ func (v *bringing) copyAll(ctx context.Context) error {
 		return err
 	}
 	for name, doc := range v.unlisted {
-		err := v.write(name, func(w io.Writer) error { _, err := w.Write(doc); return err })
+		err := v.write(name, int64(len(doc)), func(w io.Writer) error { _, err := w.Write(doc); return err })
 		if err != nil {
 			return err
 		}
@@ -129,21 +135,21 @@ func (v *bringing) copy(ctx context.Context, f bundle.Line) (int64, error) {
 	if linked, err := v.link(ctx, f); linked || err != nil {
 		return -1, err
 	}
-	if err := v.write(f.Path, func(w io.Writer) error { return v.q.i.b.CopyFile(ctx, v.index, f, w) }); err != nil {
+	if err := v.write(f.Path, f.Size, func(w io.Writer) error { return v.q.i.b.CopyFile(ctx, v.index, f, w) }); err != nil {
 		return 0, err
 	}
 	v.q.i.m.report(Event{Kind: EventBytes, Bytes: f.Size, File: f.Path})
 	return f.Size, nil
 }
 
-// write makes a file of the volume.
-func (v *bringing) write(name string, fill func(io.Writer) error) error {
+// write makes a file of the volume, of size bytes.
+func (v *bringing) write(name string, size int64, fill func(io.Writer) error) error {
 	as := path.Join(v.name, name)
 	folder, err := v.into.in(path.Dir(name))
 	if err != nil {
 		return v.q.failed(as, err)
 	}
-	return v.q.writeIn(folder, path.Base(name), as, fill)
+	return v.batch.write(folder, path.Base(name), as, size, fill)
 }
 
 // link takes an object that the store has from there, which costs no room. The

@@ -33,6 +33,9 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	group(root)
+	root.Version = currentBuild().String()
+	root.SetVersionTemplate("patchferry {{.Version}}\n")
+	root.Flags().Bool("version", false, "say which version this is")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return withHint(usageError("%w", err), "%s --help", cmd.CommandPath())

@@ -47,7 +47,7 @@ func patchferryHouse() *house {
 			"modernc.org/sqlite":                    {"layout/index"},
 			"github.com/hashicorp/go-retryablehttp": {"mirror/upstream"},
 			"golang.org/x/time":                     {"mirror/upstream"},
-			"golang.org/x/sys":                      {"distribute", "mirror/bundle"},
+			"golang.org/x/sys":                      {"distribute", "layout/store", "mirror/bundle"},
 			"golang.org/x/text":                     {"verify/envelope", "verify/bulletin"},
 			"github.com/klauspost/compress":         {"layout", "mirror/bundle", "testdata/..."},
 			"github.com/gofrs/flock":                {"layout/store", "layout/store/s3/s3test", "mirror", "verify"},

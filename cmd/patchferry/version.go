@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -49,6 +50,8 @@ func (b build) named(fallback string) build {
 	return b
 }
 
+func (b build) String() string { return fmt.Sprintf("%s %s/%s %s", b.Version, b.OS, b.Arch, b.Go) }
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -60,7 +63,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(b)
 			}
-			return a.printf("patchferry %s %s/%s %s\n", b.Version, b.OS, b.Arch, b.Go)
+			return a.printf("patchferry %s\n", b)
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"patchferry/layout"
 )
@@ -72,7 +73,7 @@ func (d *Dir) adopt(ctx context.Context, o layout.Digest, size int64, f *os.File
 	if err != nil {
 		return err
 	}
-	name, there := d.inStage(f, info)
+	link, there := d.linkFrom(f, info)
 	if !there || info.Size() != size {
 		return d.put(ctx, o, size, f)
 	}
@@ -83,18 +84,42 @@ func (d *Dir) adopt(ctx context.Context, o layout.Digest, size int64, f *os.File
 	}
 	d.markSeen(o) // a name that is made must be settled, whatever comes
 	key := ObjectKey(o)
-	err = d.fs.Link(name, key)
+	err = link(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := d.fs.Mkdir(path.Dir(key)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		err = d.fs.Link(name, key)
+		err = link(key)
 	}
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	_, err = d.present(o, size)
 	return err
+}
+
+// linkFrom returns what gives f, a file in the stage, another name: by what is
+// open, where the system has that, for the way to a file deep in the stage is
+// longer than the link.
+func (d *Dir) linkFrom(f *os.File, info fs.FileInfo) (link func(key string) error, there bool) {
+	byName := func(name string) func(string) error {
+		return func(key string) error { return d.fs.Link(name, key) }
+	}
+	if !strings.HasPrefix(filepath.Clean(f.Name()), d.StageDir()+string(filepath.Separator)) {
+		name, there := d.inStage(f, info)
+		return byName(name), there
+	}
+	return func(key string) error {
+		err := d.fs.LinkFile(f, key)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+		name, there := d.inStage(f, info)
+		if !there {
+			return &fs.PathError{Op: "link", Path: f.Name(), Err: fs.ErrNotExist}
+		}
+		return byName(name)(key)
+	}, true
 }
 
 // present reports whether the object is there, with the right size, durably.

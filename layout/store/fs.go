@@ -21,7 +21,7 @@ import (
 //
 // What survives a loss of power is what POSIX promises and no more: the bytes
 // of a file after Sync of that file, the names in a folder after SyncDir of
-// that folder.
+// that folder, and both after Flush.
 type FS interface {
 	// Path returns the absolute path of the root.
 	Path() string
@@ -35,6 +35,10 @@ type FS interface {
 	Sync(f *os.File) error
 	// Link gives the file old a second name, unless that is taken.
 	Link(old, new string) error
+	// LinkFile is Link of a file that is open, wherever on the file system it has
+	// its name, without a walk to it. Where that cannot be had the error matches
+	// errors.ErrUnsupported.
+	LinkFile(old *os.File, new string) error
 	// Rename gives the file or folder old another name, a file in place of the
 	// one that had it.
 	Rename(old, new string) error
@@ -48,6 +52,12 @@ type FS interface {
 	Stat(name string) (fs.FileInfo, error)
 	// SyncDir makes the names in a folder durable.
 	SyncDir(name string) error
+	// Flush makes all bytes and names durable that were written below the root
+	// before it was called, by whomever, at less cost than many calls of Sync and
+	// SyncDir. Where that cannot be had, or its failures are not told, the error
+	// matches errors.ErrUnsupported, at every call. It tells of failures since the
+	// first call, so that who relies on it calls it before the first write, too.
+	Flush() error
 	// Close lets the root go.
 	Close() error
 }
@@ -83,9 +93,11 @@ func OpenFS(path string) (FS, error) {
 // are opened at every request of a host, so their shard folders, which are
 // never removed, stay open once one was needed: at most 256 descriptors.
 type rootFS struct {
-	root   *os.Root
-	path   string // absolute
-	shards [256]atomic.Pointer[os.Root]
+	root    *os.Root
+	path    string                  // absolute
+	objects atomic.Pointer[os.Root] // in which the shards are
+	shards  [256]atomic.Pointer[os.Root]
+	flusher flusher
 }
 
 // Open opens a file for reading.
@@ -133,7 +145,19 @@ func (r *rootFS) shard(digits string) (*os.Root, error) {
 	if open := at.Load(); open != nil {
 		return open, nil
 	}
-	opened, err := r.root.OpenRoot(ObjectFolder + "/" + digits)
+	objects, err := openOnce(&r.objects, r.root, ObjectFolder)
+	if err != nil {
+		return nil, err
+	}
+	return openOnce(at, objects, digits)
+}
+
+// openOnce returns the folder that is open, or opens it below root.
+func openOnce(at *atomic.Pointer[os.Root], root *os.Root, name string) (*os.Root, error) {
+	if open := at.Load(); open != nil {
+		return open, nil
+	}
+	opened, err := root.OpenRoot(name)
 	if err != nil {
 		return nil, err
 	}
@@ -145,14 +169,22 @@ func (r *rootFS) shard(digits string) (*os.Root, error) {
 
 // Close lets the root and the shards go.
 func (r *rootFS) Close() error {
-	err := r.root.Close()
+	err := errors.Join(r.root.Close(), r.flusher.close())
 	for i := range r.shards {
-		if shard := r.shards[i].Swap(nil); shard != nil {
-			err = errors.Join(err, shard.Close())
-		}
+		err = errors.Join(err, closeOpen(&r.shards[i]))
 	}
-	return err
+	return errors.Join(err, closeOpen(&r.objects))
 }
+
+func closeOpen(at *atomic.Pointer[os.Root]) error {
+	if open := at.Swap(nil); open != nil {
+		return open.Close()
+	}
+	return nil
+}
+
+// Flush makes all durable that was written before.
+func (r *rootFS) Flush() error { return r.flusher.flush(r.root) }
 
 func (r *rootFS) Path() string                               { return r.path }
 func (r *rootFS) Sync(f *os.File) error                      { return f.Sync() }

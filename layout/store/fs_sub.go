@@ -50,10 +50,12 @@ func (s subFS) Open(name string) (*os.File, error)         { return s.fs.Open(s.
 func (s subFS) Create(name string) (File, error)           { return s.fs.Create(s.at(name)) }
 func (s subFS) Sync(f *os.File) error                      { return s.fs.Sync(f) }
 func (s subFS) Link(old, new string) error                 { return s.fs.Link(s.at(old), s.at(new)) }
+func (s subFS) LinkFile(old *os.File, new string) error    { return s.fs.LinkFile(old, s.at(new)) }
 func (s subFS) Rename(old, new string) error               { return s.fs.Rename(s.at(old), s.at(new)) }
 func (s subFS) Remove(name string) error                   { return s.fs.Remove(s.at(name)) }
 func (s subFS) Mkdir(name string) error                    { return s.fs.Mkdir(s.at(name)) }
 func (s subFS) ReadDir(name string) ([]fs.DirEntry, error) { return s.fs.ReadDir(s.at(name)) }
 func (s subFS) Stat(name string) (fs.FileInfo, error)      { return s.fs.Stat(s.at(name)) }
 func (s subFS) SyncDir(name string) error                  { return s.fs.SyncDir(s.at(name)) }
+func (s subFS) Flush() error                               { return s.fs.Flush() }
 func (s subFS) Close() error                               { return nil }

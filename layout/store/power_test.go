@@ -165,6 +165,9 @@ func (s *script) run() {
 	s.adopt("fourth object")
 	s.adopt("fifth object")
 	s.adopt("third object")
+	for n := range 6 { // in so many shards that they are settled together
+		s.adopt(fmt.Sprint("many ", n))
+	}
 	s.create("state 2")
 	s.remove("second object")
 	s.unbind("key")
@@ -284,28 +287,40 @@ func losses(salt uint64) map[string]func() bool {
 
 // TestPowerLoss takes the power away after each operation of the script in
 // turn, with several choices of what is lost. The store must open, hold what
-// was reported as written, and let work go on.
+// was reported as written, and let work go on. Where a disk can be flushed a Dir
+// does it, and else syncs each folder.
 func TestPowerLoss(t *testing.T) {
-	disk := newDisk(t, t.TempDir(), -1)
-	whole := newScript(t, disk)
-	whole.run()
-	if whole.err != nil {
-		t.Fatalf("script without a loss: %v", whole.err)
-	}
-	total := disk.Operations()
-	if total < 60 {
-		t.Fatalf("the script makes %d operations, too few to be the whole of it", total)
-	}
-	for after := range total + 1 {
-		powerLoss(t, after)
-		if t.Failed() {
-			t.Fatalf("power lost after operation %d of %d", after, total)
-		}
+	for name, apart := range map[string]bool{"flushed": false, "apart": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			disk := newDisk(t, t.TempDir(), -1)
+			if apart {
+				disk.SyncApart()
+			}
+			whole := newScript(t, disk)
+			whole.run()
+			if whole.err != nil {
+				t.Fatalf("script without a loss: %v", whole.err)
+			}
+			total := disk.Operations()
+			if total < 60 {
+				t.Fatalf("the script makes %d operations, too few to be the whole of it", total)
+			}
+			for after := range total + 1 {
+				powerLoss(t, after, apart)
+				if t.Failed() {
+					t.Fatalf("power lost after operation %d of %d", after, total)
+				}
+			}
+		})
 	}
 }
 
-func powerLoss(t *testing.T, after int) {
+func powerLoss(t *testing.T, after int, apart bool) {
 	disk := newDisk(t, t.TempDir(), after)
+	if apart {
+		disk.SyncApart()
+	}
 	s := newScript(t, disk)
 	s.run()
 	if s.err != nil && !errors.Is(s.err, faulty.ErrPowerLost) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -13,13 +14,6 @@ import (
 
 	"patchferry/layout"
 )
-
-// declared is a file that VOLUME.jsonl names.
-type declared struct {
-	Line
-	seen  bool // it is on the medium
-	named bool // an entry names it
-}
 
 // unlisted reports whether a file of a volume stands in no VOLUME.jsonl: the
 // header, which binds it; the file itself; and the signatures, to which a
@@ -95,7 +89,7 @@ func readVolumeLines(r io.Reader, want Volume) ([]declared, error) {
 			return &Error{Code: CodeCount, Reason: fmt.Sprintf("goes beyond the %d files of %d bytes of the header", want.Files, want.Bytes)}
 		}
 		total += l.Size
-		files = append(files, declared{Line: l})
+		files = append(files, newDeclared(l))
 		return nil
 	})
 	if err != nil {
@@ -105,13 +99,13 @@ func readVolumeLines(r io.Reader, want Volume) ([]declared, error) {
 		return nil, &Error{Code: CodeCount, Reason: fmt.Sprintf("names %d files of %d bytes; the header says %d of %d",
 			len(files), total, want.Files, want.Bytes)}
 	}
-	slices.SortFunc(files, func(a, b declared) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, compareDeclared)
 	for i := 1; i < len(files); i++ {
-		if files[i].Path == files[i-1].Path {
-			return nil, &Error{Code: CodeFormat, Reason: fmt.Sprintf("names %q twice", files[i].Path)}
+		if compareDeclared(files[i], files[i-1]) == 0 {
+			return nil, &Error{Code: CodeFormat, Reason: fmt.Sprintf("names %q twice", files[i].path())}
 		}
 	}
-	return files, nil
+	return slices.Clone(files), nil // what it grew by is not kept
 }
 
 func parseVolumeLine(line []byte) (Line, error) {
@@ -182,10 +176,11 @@ func isSegmentPath(p string) bool {
 func (v *volume) arrange() error {
 	v.folders = make(map[string]bool)
 	for _, f := range v.files {
-		if v.unlisted(f.Path) || v.index > 1 && onlyFirst(f.Path) {
-			return v.refuse(CodePath, VolumeFile, fmt.Sprintf("names %q, which has no place in it", f.Path), nil)
+		name := f.path()
+		if v.unlisted(name) || v.index > 1 && onlyFirst(name) {
+			return v.refuse(CodePath, VolumeFile, fmt.Sprintf("names %q, which has no place in it", name), nil)
 		}
-		for dir := path.Dir(f.Path); dir != "." && !v.folders[dir]; dir = path.Dir(dir) {
+		for dir := path.Dir(name); dir != "." && !v.folders[dir]; dir = path.Dir(dir) {
 			v.folders[dir] = true
 		}
 	}
@@ -195,15 +190,6 @@ func (v *volume) arrange() error {
 		}
 	}
 	return nil
-}
-
-// line returns the declared file of that path, nil where there is none.
-func (v *volume) line(name string) *declared {
-	i, found := slices.BinarySearchFunc(v.files, name, func(f declared, name string) int { return strings.Compare(f.Path, name) })
-	if !found {
-		return nil
-	}
-	return &v.files[i]
 }
 
 // walk looks at everything on the medium below the volume.
@@ -229,7 +215,7 @@ func (v *volume) walk(ctx context.Context) error {
 	}
 	for i := range v.files {
 		if f := &v.files[i]; !f.seen {
-			return v.refuse(CodeIncomplete, f.Path, "is missing", fs.ErrNotExist)
+			return v.refuse(CodeIncomplete, f.path(), "is missing", fs.ErrNotExist)
 		}
 	}
 	return nil
@@ -248,8 +234,8 @@ func (v *volume) meet(name string, info fs.FileInfo) error {
 	if f == nil {
 		return nil
 	}
-	if info.Size() != f.Size {
-		return v.refuse(CodeSize, name, fmt.Sprintf("has %d bytes, want %d", info.Size(), f.Size), nil)
+	if info.Size() != f.size {
+		return v.refuse(CodeSize, name, fmt.Sprintf("has %d bytes, want %d", info.Size(), f.size), nil)
 	}
 	f.seen = true
 	return nil
@@ -263,19 +249,28 @@ func printable(name string) string {
 	return strings.Trim(strconv.QuoteToASCII(clip(name)), `"`)
 }
 
-// Files returns the declared files of a volume in the order of their paths. It
+// Files yields the declared files of a volume in the order of their paths. It
 // is an error before the Census, and a *WaitingError where the volume is
 // absent.
-func (b *Bundle) Files(index int) ([]Line, error) {
+func (b *Bundle) Files(index int) (iter.Seq[Line], error) {
 	v, err := b.volumeAt(index)
 	if err != nil {
 		return nil, err
 	}
-	lines := make([]Line, 0, len(v.files))
-	for _, f := range v.files {
-		lines = append(lines, f.Line)
-	}
-	return lines, nil
+	return func(yield func(Line) bool) {
+		for i := range v.files {
+			if !yield(v.files[i].line()) {
+				return
+			}
+		}
+	}, nil
+}
+
+// Declares reports whether a volume that is here declares a file of that path.
+// None does before the Census.
+func (b *Bundle) Declares(index int, name string) bool {
+	v, err := b.volumeAt(index)
+	return err == nil && v.line(name) != nil
 }
 
 // volumeAt returns a volume whose files are known.

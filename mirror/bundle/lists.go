@@ -18,7 +18,7 @@ import (
 type lists struct {
 	doc, sig   []byte // of the generation
 	generation *layout.Generation
-	entries    []Entry // in the order of the list
+	entries    []Entry // without the paths of objects (slim); in the order of their digests after Load
 	requires   []layout.ObjectRef
 }
 
@@ -40,6 +40,7 @@ func (b *Bundle) Load(ctx context.Context) error {
 	h := b.header
 	err = b.readList(ctx, v, EntriesFile, h.Entries, maxEntryLine, func(line []byte) error {
 		e, err := parseEntry(line, len(h.Volumes))
+		e.slim()
 		l.entries = append(l.entries, e)
 		return err
 	})
@@ -60,7 +61,7 @@ func (b *Bundle) Load(ctx context.Context) error {
 	if err := l.close(h); err != nil {
 		return err
 	}
-	b.slim(l)
+	l.sort()
 	b.lists = l
 	return nil
 }
@@ -105,13 +106,13 @@ func (v *volume) bound(name string, want layout.ObjectRef) (Line, error) {
 	if line == nil {
 		return Line{}, v.refuse(CodeIncomplete, name, "is not in the list of the volume", nil)
 	}
-	if line.Size != want.Size {
-		return Line{}, v.refuse(CodeCount, name, fmt.Sprintf("has %d bytes in the list of the volume and %d elsewhere", line.Size, want.Size), nil)
+	if line.size != want.Size {
+		return Line{}, v.refuse(CodeCount, name, fmt.Sprintf("has %d bytes in the list of the volume and %d elsewhere", line.size, want.Size), nil)
 	}
-	if line.SHA256 != want.SHA256 {
+	if line.sha256 != want.SHA256 {
 		return Line{}, v.refuse(CodeDigest, name, "has one digest in the list of the volume and another elsewhere", nil)
 	}
-	return line.Line, nil
+	return line.line(), nil
 }
 
 func (v *volume) copyBound(ctx context.Context, name string, want layout.ObjectRef, w io.Writer) error {
@@ -233,9 +234,8 @@ func (b *Bundle) agree(l *lists) error {
 			continue
 		}
 		for _, f := range v.files {
-			folder, _, _ := strings.Cut(f.Path, "/")
-			if !f.named && slices.Contains([]string{"objects", "segments", "bulletins"}, folder) {
-				return v.refuse(CodeUndeclared, f.Path, "is in no entry", nil)
+			if !f.named && f.inEntry() {
+				return v.refuse(CodeUndeclared, f.path(), "is in no entry", nil)
 			}
 		}
 	}
@@ -261,7 +261,7 @@ type piece struct {
 func (e *Entry) pieces() iter.Seq[piece] {
 	return func(yield func(piece) bool) {
 		if len(e.Segments) == 0 {
-			yield(piece{e.Volume, Line{e.Path, e.Size, e.SHA256}})
+			yield(piece{e.Volume, Line{e.at(), e.Size, e.SHA256}})
 			return
 		}
 		for _, s := range e.Segments {
@@ -349,7 +349,13 @@ func (b *Bundle) Entries() iter.Seq[Entry] {
 	if b.lists == nil {
 		return func(func(Entry) bool) {}
 	}
-	return slices.Values(b.lists.entries)
+	return func(yield func(Entry) bool) {
+		for _, e := range b.lists.entries {
+			if e.Path = e.at(); !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // Requires yields the objects that the generation refers to and the bundle

@@ -7,21 +7,27 @@ import (
 	"patchferry/layout"
 )
 
-// slim sorts the entries, which are looked up by digest, and lets them share
-// the paths of the files that they name: a large bundle has hundreds of
-// thousands of either.
-func (b *Bundle) slim(l *lists) {
-	slices.SortFunc(l.entries, func(x, y Entry) int { return bytes.Compare(x.SHA256[:], y.SHA256[:]) })
-	for i := range l.entries {
-		e := &l.entries[i]
-		if len(e.Segments) > 0 || b.volumes[e.Volume-1] == nil {
-			continue
-		}
-		if f := b.volumes[e.Volume-1].line(e.Path); f != nil {
-			e.Path = f.Path
-		}
+// slim takes the path from an entry that is an object in one file: its digest
+// says it, and a large bundle has hundreds of thousands of them.
+func (e *Entry) slim() {
+	if e.Path == ObjectPath(e.SHA256) {
+		e.Path = ""
 	}
-	l.entries, l.requires = slices.Clip(l.entries), slices.Clip(l.requires)
+}
+
+// at returns the path of an entry that is in one file, "" for one in segments.
+func (e *Entry) at() string {
+	if e.Path != "" || len(e.Segments) > 0 {
+		return e.Path
+	}
+	return ObjectPath(e.SHA256)
+}
+
+// sort sorts the lists, which are looked up by digest, and keeps nothing of what
+// they grew by.
+func (l *lists) sort() {
+	l.entries, l.requires = slices.Clone(l.entries), slices.Clone(l.requires)
+	slices.SortFunc(l.entries, func(x, y Entry) int { return bytes.Compare(x.SHA256[:], y.SHA256[:]) })
 }
 
 // Entry returns where a shipped object stands, and false for one that is not
@@ -34,7 +40,9 @@ func (b *Bundle) Entry(d layout.Digest) (Entry, bool) {
 	if !found {
 		return Entry{}, false
 	}
-	return b.lists.entries[i], true
+	e := b.lists.entries[i]
+	e.Path = e.at()
+	return e, true
 }
 
 // Forget lets go of what Census and Load have read, which is most of what a

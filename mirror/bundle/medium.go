@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 
 	"patchferry/layout"
 )
@@ -23,6 +24,7 @@ type medium struct {
 	root    *os.Root
 	name    string // of the directory, as errors say it
 	folders folders
+	buffers sync.Pool // of *[copyBuffer]byte, for copy
 }
 
 // refuse makes the error of something on this medium.

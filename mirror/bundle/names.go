@@ -45,6 +45,9 @@ func (h *Header) Name() string {
 // from 1.
 func VolumeName(index, of int) string { return fmt.Sprintf("vol-%03d-of-%03d", index, of) }
 
+// objectsFolder begins the paths of whole objects.
+const objectsFolder = "objects/"
+
 // ObjectPath returns the path of a whole object in its volume.
 func ObjectPath(d layout.Digest) string { return sharded("objects", d) }
 

@@ -22,7 +22,7 @@ const copyBuffer = 256 << 10
 // that the volume of a segment is not here; an error of w comes back wrapped.
 func (b *Bundle) CopyObject(ctx context.Context, e Entry, w io.Writer) error {
 	if len(e.Segments) == 0 {
-		return b.copyPiece(ctx, piece{e.Volume, Line{e.Path, e.Size, e.SHA256}}, w)
+		return b.copyPiece(ctx, piece{e.Volume, Line{e.at(), e.Size, e.SHA256}}, w)
 	}
 	whole := sha256.New()
 	for p := range e.pieces() {
@@ -75,9 +75,13 @@ func (m *medium) copy(ctx context.Context, line Line, w io.Writer) error {
 		return err
 	}
 	defer f.close()
-	buf := make([]byte, min(copyBuffer, line.Size+1))
+	buf, ok := m.buffers.Get().(*[copyBuffer]byte)
+	if !ok {
+		buf = new([copyBuffer]byte)
+	}
+	defer m.buffers.Put(buf)
 	for {
-		n, err := f.Read(buf)
+		n, err := f.Read(buf[:])
 		if n > 0 {
 			if _, bad := w.Write(buf[:n]); bad != nil {
 				return fmt.Errorf("copy %s: %w", line.Path, bad)

@@ -194,7 +194,7 @@ func TestReadWithoutFirstVolume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
+	for f := range files {
 		if err := b.CopyFile(t.Context(), 2, f, new(bytes.Buffer)); err != nil {
 			t.Error(err)
 		}

@@ -56,8 +56,8 @@ func (v *volume) ignoredKeys(rotations int) []string {
 	}
 	var names []string
 	for _, f := range v.files {
-		if strings.HasPrefix(f.Path, "keys/") && !known[f.Path] {
-			names = append(names, f.Path)
+		if strings.HasPrefix(f.other, "keys/") && !known[f.other] {
+			names = append(names, f.other)
 		}
 	}
 	return names
@@ -92,11 +92,11 @@ func (b *Bundle) Verify(ctx context.Context) (*Report, error) {
 		}
 		for _, f := range v.files {
 			r.Files++
-			r.Bytes += f.Size
-			if joined[f.Path] {
+			r.Bytes += f.size
+			if joined[f.other] {
 				continue
 			}
-			if err := v.copy(ctx, f.Line, io.Discard); err != nil {
+			if err := v.copy(ctx, f.line(), io.Discard); err != nil {
 				return nil, err
 			}
 		}

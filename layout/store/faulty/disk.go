@@ -1,7 +1,6 @@
 package faulty
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -20,7 +19,8 @@ var ErrPowerLost = errors.New("faulty: the power is lost")
 // Disk is a store.FS that loses power. It works in a real folder, and keeps
 // beside it an account of what POSIX promises to survive: the bytes of a file
 // as they were at its last Sync, and the names in a folder as they were at its
-// last SyncDir. Whatever is younger may survive or not, each piece on its own.
+// last SyncDir, and both at the last Flush. Whatever is younger may survive or
+// not, each piece on its own.
 //
 // Files that others make in the folder, such as downloads in a stage, are taken
 // into the account when they are first synced, linked, renamed or removed, or
@@ -35,6 +35,8 @@ type Disk struct {
 	left int // operations until the power is lost; negative: it never is
 	ops  int
 	root *node
+
+	apart bool // see SyncApart
 }
 
 var _ store.FS = (*Disk)(nil)
@@ -361,32 +363,3 @@ func (d *Disk) SyncDir(name string) error {
 			return nil
 		})
 }
-
-// diskFile is a file that is being written.
-type diskFile struct {
-	disk *Disk
-	live store.File
-	node *node
-}
-
-func (f *diskFile) Write(p []byte) (n int, err error) {
-	err = f.disk.change(
-		func() (err error) { n, err = f.live.Write(p); return err },
-		func() error { f.node.data = append(f.node.data, p...); return nil })
-	return n, err
-}
-
-func (f *diskFile) Chmod(mode fs.FileMode) error {
-	nothing := func() error { return nil }
-	return f.disk.change(func() error { return f.live.Chmod(mode) }, nothing)
-}
-
-func (f *diskFile) Sync() error {
-	nothing := func() error { return nil }
-	return f.disk.change(nothing, func() error {
-		f.node.synced = bytes.Clone(f.node.data)
-		return nil
-	})
-}
-
-func (f *diskFile) Close() error { return f.live.Close() }

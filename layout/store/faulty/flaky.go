@@ -92,6 +92,11 @@ func (d *Flaky) Link(old, new string) error {
 	return d.do("link", new, func() error { return d.FS.Link(old, new) })
 }
 
+// LinkFile implements store.FS.
+func (d *Flaky) LinkFile(old *os.File, new string) error {
+	return d.do("link", new, func() error { return d.FS.LinkFile(old, new) })
+}
+
 // Rename implements store.FS.
 func (d *Flaky) Rename(old, new string) error {
 	return d.do("rename", new, func() error { return d.FS.Rename(old, new) })
@@ -113,6 +118,11 @@ func (d *Flaky) Mkdir(name string) error {
 // SyncDir implements store.FS.
 func (d *Flaky) SyncDir(name string) error {
 	return d.do("sync", name, func() error { return d.FS.SyncDir(name) })
+}
+
+// Flush implements store.FS.
+func (d *Flaky) Flush() error {
+	return d.do("sync", d.Path(), d.FS.Flush)
 }
 
 type flakyFile struct {

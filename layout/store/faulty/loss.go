@@ -13,14 +13,27 @@ import (
 // written since that was: whether it survived; where not all of the bytes did,
 // it is asked whether half of them did.
 func (d *Disk) Lose(to string, keep func() bool) error {
+	return d.lose(to, loss{keep: keep})
+}
+
+// LoseBytes is Lose where all names survived, and zeros stand for the bytes of
+// files that were written since their last sync: as a file system leaves that
+// allots room before it writes. Whoever gives a file its name too early is found
+// by it.
+func (d *Disk) LoseBytes(to string) error {
+	return d.lose(to, loss{keep: func() bool { return true }, zeros: true})
+}
+
+func (d *Disk) lose(to string, l loss) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := loss{keep: keep, bytes: make(map[*node][]byte)}
+	l.bytes = make(map[*node][]byte)
 	return l.write(d.root, to)
 }
 
 type loss struct {
 	keep  func() bool
+	zeros bool
 	bytes map[*node][]byte // the choice for each file, which may have many names
 }
 
@@ -60,7 +73,9 @@ func (l *loss) left(n *node) []byte {
 		return left
 	}
 	left := n.data
-	if !bytes.Equal(n.data, n.synced) && !l.keep() {
+	if !bytes.Equal(n.data, n.synced) && l.zeros {
+		left = make([]byte, len(n.data))
+	} else if !bytes.Equal(n.data, n.synced) && !l.keep() {
 		left = n.synced
 		if l.keep() {
 			left = n.data[:len(n.data)/2]
