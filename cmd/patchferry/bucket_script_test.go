@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,6 +32,7 @@ func runOnBucket(t *testing.T, dir string) {
 	engine := s3test.Start(t)
 	p := scripts()
 	p.Dir = dir
+	p.Cmds["large"], p.Cmds["volume"] = large, volume
 	p.Cmds["alter"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		n, err := engine.Alter(context.Background(), ts.Getenv("BUCKET"), args[0]+"/objects/")
 		ts.Check(err)
@@ -42,10 +47,44 @@ func runOnBucket(t *testing.T, dir string) {
 		env.Setenv("STORE", store)
 		env.Setenv("BUCKET", c.Bucket)
 		env.Setenv("AT", at)
-		env.Setenv("ENDPOINT", engine.Endpoint)
+		none := c
+		none.Bucket = "nobody-has-made-it"
+		env.Setenv("NOBUCKET", none.String())
 		return setup(env)
 	}
 	testscript.Run(t, p)
+}
+
+// large is "large FILE LIST": it makes a file of 900,000 bytes, adds it to a list
+// of what the publisher has, and sets LARGE to its digest.
+func large(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: large FILE LIST")
+	}
+	content := make([]byte, 900_000)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(content)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o644))
+	list, err := os.OpenFile(ts.MkAbs(args[1]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	digest := fmt.Sprintf("%x", sha256.Sum256(content))
+	_, err = fmt.Fprintf(list, "http://@PUB@/%s sha256=%s\n", filepath.Base(args[0]), digest)
+	ts.Check(errors.Join(err, list.Close()))
+	ts.Setenv("LARGE", digest)
+}
+
+// volume is "volume BUNDLE N DIR": it puts volume N of a bundle on a medium of its
+// own.
+func volume(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: volume BUNDLE N DIR")
+	}
+	names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "vol-00"+args[1]+"-of-*"))
+	ts.Check(err)
+	if len(names) != 1 {
+		ts.Fatalf("%s has %d volumes %s", args[0], len(names), args[1])
+	}
+	to := filepath.Join(ts.MkAbs(args[2]), filepath.Base(args[0]), filepath.Base(names[0]))
+	ts.Check(os.CopyFS(to, os.DirFS(names[0])))
 }
 
 // urlOf returns the URL of a store below a prefix in a bucket.

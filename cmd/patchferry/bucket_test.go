@@ -231,6 +231,34 @@ func diePruning(t *testing.T, dir, id string) error {
 	return err
 }
 
+// TestAWeakEngineIsRefused: an engine that writes over what is there is refused
+// when a server, or a job that writes, starts; what only reads works.
+func TestAWeakEngineIsRefused(t *testing.T) {
+	engine := s3test.Start(t)
+	a, _ := newMirror(t, sampleFiles(2))
+	c := engine.Bucket(t)
+	toBucket(t, a, c, "m")
+	c.Endpoint, c.Plain = engine.WeakServer(t, s3test.Weakness{CreateOnly: true}), true
+	setLine(t, a, `(?m)^store = .*$`, "store = "+strconv.Quote(urlOf(c, "m")))
+	for _, args := range [][]string{{"sync"}, {"serve", "--listen", "127.0.0.1:0"}} {
+		r := runIn(t.Context(), a, args...)
+		if r.code != exitFailed || !strings.Contains(r.stderr, "does not honour create-only writes") || !strings.Contains(r.stderr, "next: patchferry doctor") {
+			t.Errorf("%v exits %d: %s", args, r.code, r.stderr)
+		}
+	}
+	if out := does(t, a, "audit"); !strings.Contains(out, " 0 findings") {
+		t.Errorf("audit says %s", out)
+	}
+	r := runIn(t.Context(), a, "doctor")
+	if r.code != exitFailed || !regexp.MustCompile(`(?m)^fail +store create-only`).MatchString(r.stdout) || !strings.Contains(r.stdout, "nothing is written to it") {
+		t.Errorf("doctor exits %d: %s", r.code, r.stdout)
+	}
+	if r := runIn(t.Context(), t.TempDir(), "init", "near", "--dir", filepath.Join(t.TempDir(), "n"), "--no-passphrase", "--store", urlOf(c, "n")); r.code != exitFailed ||
+		!strings.Contains(r.stderr, "does not honour create-only writes") {
+		t.Errorf("init exits %d: %s", r.code, r.stderr)
+	}
+}
+
 // bucketKills is how often a command is killed on a bucket.
 func bucketKills() int {
 	switch {

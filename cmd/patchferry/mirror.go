@@ -61,7 +61,7 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		err = j.connect(c, show)
 	}
 	if err == nil && publishes {
-		err = a.sign(ctx, c, j)
+		err = errors.Join(proven(ctx, s.store), a.sign(ctx, c, j))
 	}
 	if err != nil {
 		if closed := s.Close(); closed != nil {

@@ -100,7 +100,7 @@ type service struct {
 // at once, and begins to listen.
 func (a *app) openService(ctx context.Context, c *config.Config, root string) (*service, error) {
 	log := a.logger(&c.Log)
-	site, behind, err := openServed(c, log, func() (keptStore, error) { return openStore(ctx, c) })
+	site, behind, err := openServed(c, log, func() (keptStore, error) { return openToRead(ctx, c) })
 	if err != nil {
 		return nil, err
 	}

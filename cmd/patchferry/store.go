@@ -91,6 +91,28 @@ func makeStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	return bucket, nil
 }
 
+// proven makes sure that the engine of a bucket keeps what is there already, on
+// which everything stands; a directory always does.
+func proven(ctx context.Context, kept keptStore) error {
+	bucket, ok := kept.(*s3.Bucket)
+	if !ok {
+		return nil
+	}
+	if err := bucket.Prove(ctx); err != nil {
+		return withHint(fmt.Errorf("open the store: %w", err), "patchferry doctor")
+	}
+	return nil
+}
+
+// provenToRead is proven for a server, which writes nothing: one whose
+// credentials may only read, or that cannot reach its store now, goes on.
+func provenToRead(ctx context.Context, kept keptStore) error {
+	if err := proven(ctx, kept); errors.Is(err, s3.ErrNotHonoured) {
+		return err
+	}
+	return nil
+}
+
 // reach gives a bucket its way to the engine.
 func reach(c *config.Config, at *s3.Config) (err error) {
 	at.Dial, err = storeDialer(c, *at)

@@ -167,6 +167,9 @@ func (a *app) printMigrate(r *migrateReport, whole bool) error {
 	for _, d := range r.Replaced {
 		a.note("object %s of TO was altered, and replaced", d)
 	}
+	if !whole && r.Objects == 0 && r.States == 0 {
+		return nil // it was refused
+	}
 	if a.json {
 		return a.printJSON(r)
 	}

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -268,4 +270,41 @@ func TestDial(t *testing.T) {
 	if count == 0 {
 		t.Error("the dialer was not asked")
 	}
+}
+
+// TestInstance: the machine that a store runs on is asked for keys only where
+// that is configured, over the store's own dialer, and the environment comes
+// first.
+func TestInstance(t *testing.T) {
+	e := s3test.Start(t)
+	c := e.Bucket(t)
+	create(t, c)
+	c.Credentials = ""
+	asked := 0
+	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprintf(w, `{"AccessKeyId":%q,"SecretAccessKey":%q,"Expiration":%q}`, e.AccessKey, e.SecretKey, time.Now().Add(time.Hour).Format(time.RFC3339))
+	}))
+	defer instance.Close()
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", instance.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	_, err := s3.Open(t.Context(), c)
+	wantSays(t, err, "no credentials")
+	if asked != 0 {
+		t.Error("the instance was asked though it is not configured")
+	}
+	c.Instance = true
+	var dialed []string
+	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed = append(dialed, address)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	b := opened(t, c, s3.Open)
+	work(t, b, 1)
+	if asked != 1 || !slices.Contains(dialed, strings.TrimPrefix(instance.URL, "http://")) {
+		t.Errorf("the instance was asked %d times, want once, over the store's dialer (%q)", asked, dialed)
+	}
+	instance.Close()
+	_, err = s3.Open(t.Context(), c)
+	wantSays(t, err, "connection refused")
 }

@@ -175,6 +175,11 @@ func (b *Bucket) checkEmpty(ctx context.Context) error {
 	return nil
 }
 
+// Prove makes sure, once, that the engine keeps what is there, as every method
+// does before it writes: else the error matches ErrNotHonoured. It takes one
+// request, which needs the right to write.
+func (b *Bucket) Prove(ctx context.Context) error { return b.prove(ctx) }
+
 // prove makes sure, once, that the engine keeps what is there: the format
 // document is written again, create-only, which has to be refused. Where it is
 // not, it was replaced by its equal, and nothing is lost.

@@ -25,7 +25,7 @@ const (
 // Put implements store.Store. Up to 64 MiB are one request, signed with the
 // object's digest, so that the engine refuses other bytes; more is sent in
 // parts, each signed with its own. What is there already is not sent again.
-// Nothing of f is held in memory but what is on its way: 128 KiB for each
+// Nothing of f is held in memory but what is on its way: some 130 KiB for each
 // connection, of which an upload uses at most four.
 func (b *Bucket) Put(ctx context.Context, d layout.Digest, size int64, f *os.File) error {
 	if err := b.put(ctx, d, size, f); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
 
 	"patchferry/layout"
 	"patchferry/layout/store"
@@ -137,6 +138,34 @@ func TestStrangers(t *testing.T) {
 	}
 	for bound, err := range b.Bindings(t.Context()) {
 		t.Errorf("bindings: got %v, %v", bound, err)
+	}
+}
+
+// TestLongLog: a log of more states than a page of a listing has is found whole,
+// with one listing, and then with one request.
+func TestLongLog(t *testing.T) {
+	const states = 1100
+	s := newSite(t, s3test.Start(t))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for n := uint64(2); n <= states; n++ {
+		group.Go(func() error {
+			_, err := s.engine.Client().PutObject(t.Context(), s.config.Bucket, store.StateKey(n), strings.NewReader("x"), 1, minio.PutObjectOptions{})
+			return err
+		})
+	}
+	check(t, group.Wait())
+	c := s.config
+	c.Transport = s.faults.Wrap
+	b := opened(t, c, s3.Open)
+	for _, requests := range []int{3, 1} { // two pages, and the number that comes next
+		s.faults.Log()
+		if n, err := b.Newest(t.Context()); n != states || err != nil {
+			t.Errorf("newest: got %d, %v, want %d", n, err, states)
+		}
+		if log := s.faults.Log(); len(log) != requests {
+			t.Errorf("requests: got %q, want %d", log, requests)
+		}
 	}
 }
 

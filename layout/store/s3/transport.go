@@ -23,8 +23,10 @@ const (
 	idleTimeout = 60 * time.Second
 	idlePerHost = 64 // connections kept
 
-	// ioBuffer is what a connection reads and writes at a time.
-	ioBuffer = 64 << 10
+	// writeBuffer is what a connection sends at a time. What it reads is not
+	// buffered further than Go does by itself: a reader with larger pieces reads
+	// past the buffer.
+	writeBuffer = 64 << 10
 
 	maxHeaders  = 64 << 10
 	maxFailure  = 64 << 10 // of an error document
@@ -53,8 +55,7 @@ func newTransport(c Config) (*http.Transport, error) {
 		IdleConnTimeout:        idleTimeout,
 		DisableCompression:     true, // lengths and digests are of the bytes as they are
 		MaxResponseHeaderBytes: maxHeaders,
-		ReadBufferSize:         ioBuffer,
-		WriteBufferSize:        ioBuffer,
+		WriteBufferSize:        writeBuffer,
 	}, nil
 }
 

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/iotest"
+
+	"golang.org/x/sync/errgroup"
 
 	"patchferry/layout"
 	"patchferry/layout/store"
@@ -34,6 +37,53 @@ func testPutStaged(t *testing.T, s store.Store) {
 		t.Fatalf("remove the staged file: %v", err)
 	}
 	wantObject(t, s, data)
+}
+
+// testPutFromStart: where a file was read to before does not matter.
+func testPutFromStart(t *testing.T, s store.Store) {
+	data := object(1, 300_000)
+	f := file(t, t.TempDir(), data)
+	_, err := f.Seek(1000, io.SeekStart)
+	wantNil(t, "seek", err)
+	wantNil(t, "put", s.Put(t.Context(), layout.DigestOf(data), int64(len(data)), f))
+	wantObject(t, s, data)
+}
+
+// testReadInPart: whoever has read enough closes, and others read on; a reader
+// that is passed small pieces, or written to a writer, gives the same bytes.
+func testReadInPart(t *testing.T, s store.Store) {
+	data := object(3, 2_000_000)
+	d := put(t, s, data)
+	for range 20 {
+		r, err := s.Open(t.Context(), d, 0, -1)
+		wantNil(t, "open", err)
+		head := make([]byte, 10)
+		_, err = io.ReadFull(r, head)
+		wantNil(t, "read", err)
+		wantNil(t, "close", r.Close())
+		if !bytes.Equal(head, data[:10]) {
+			t.Errorf("head: got %q, want %q", head, data[:10])
+		}
+	}
+	r, err := s.Open(t.Context(), d, 100, 5000)
+	wantNil(t, "open", err)
+	small, err := io.ReadAll(iotest.OneByteReader(r))
+	wantNil(t, "read", err)
+	wantNil(t, "close", r.Close())
+	if !bytes.Equal(small, data[100:5100]) {
+		t.Errorf("read byte by byte: got %d other bytes", len(small))
+	}
+	r, err = s.Open(t.Context(), d, 1000, -1)
+	wantNil(t, "open", err)
+	var written bytes.Buffer
+	_, err = io.CopyN(&written, r, 10)
+	wantNil(t, "copy", err)
+	_, err = io.Copy(&written, r)
+	wantNil(t, "copy", err)
+	wantNil(t, "close", r.Close())
+	if !bytes.Equal(written.Bytes(), data[1000:]) {
+		t.Errorf("copied: got %d other bytes, want %d", written.Len(), len(data)-1000)
+	}
 }
 
 func testPutAgain(t *testing.T, s store.Store) {
@@ -175,15 +225,18 @@ func testListMany(t *testing.T, s store.Store) { wantList(t, s, 2000) }
 
 func wantList(t *testing.T, s store.Store, count int) {
 	dir := t.TempDir()
-	var want []store.Info
-	for i := range count {
+	want := make([]store.Info, count)
+	var group errgroup.Group
+	group.SetLimit(8) // a store may be far away
+	for i := range want {
 		data := object(i, 10+i%7)
-		d := layout.DigestOf(data)
 		f := file(t, dir, data)
-		wantNil(t, "put", s.Put(t.Context(), d, int64(len(data)), f))
-		wantNil(t, "close", f.Close())
-		want = append(want, store.Info{Digest: d, Size: int64(len(data))})
+		want[i] = store.Info{Digest: layout.DigestOf(data), Size: int64(len(data))}
+		group.Go(func() error {
+			return errors.Join(s.Put(t.Context(), want[i].Digest, want[i].Size, f), f.Close())
+		})
 	}
+	wantNil(t, "put", group.Wait())
 	slices.SortFunc(want, func(a, b store.Info) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
 	if got := list(t, s, layout.Digest{}); !slices.Equal(got, want) {
 		t.Errorf("list: got %d objects, not the %d that were put in order", len(got), len(want))

@@ -27,11 +27,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}{
 		{"put", testPut},
 		{"put from the stage", testPutStaged},
+		{"put from the start", testPutFromStart},
 		{"put again", testPutAgain},
 		{"put at once", testPutAtOnce},
 		{"put the wrong size", testPutWrongSize},
 		{"empty object", testEmptyObject},
 		{"ranges", testRanges},
+		{"read in part", testReadInPart},
 		{"missing object", testMissingObject},
 		{"delete", testDelete},
 		{"list", testList},

@@ -5,5 +5,5 @@ package s3test
 // program first, and its environment.
 func (e *Engine) Elsewhere(address string) (args, env []string, err error) {
 	args, err = e.process.arguments(address)
-	return append([]string{e.process.name}, args...), e.process.env, err
+	return args, e.process.env, err
 }
