@@ -104,6 +104,19 @@ func proven(ctx context.Context, kept keptStore) error {
 	return nil
 }
 
+// openToRead is openStore for a server, which refuses an engine that others must
+// not write to either.
+func openToRead(ctx context.Context, c *config.Config) (keptStore, error) {
+	kept, err := openStore(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := provenToRead(ctx, kept); err != nil {
+		return nil, errors.Join(err, kept.Close())
+	}
+	return kept, nil
+}
+
 // provenToRead is proven for a server, which writes nothing: one whose
 // credentials may only read, or that cannot reach its store now, goes on.
 func provenToRead(ctx context.Context, kept keptStore) error {
