@@ -172,3 +172,68 @@ func TestADryRunMeetsAPrune(t *testing.T) {
 		t.Error("the prune removed nothing")
 	}
 }
+
+// TestADeadPruneOnABucket kills a machine in the middle of a prune on a bucket:
+// another one waits, takes it over when it counts as dead, and brings back what
+// was removed and is wanted again.
+func TestADeadPruneOnABucket(t *testing.T) {
+	s, plan, old := pruneSite(t)
+	bucket := emptyBucket(t)
+	if _, err := s.Migrate(t.Context(), bucket, mirror.MigrateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.use(bucket, t.TempDir()+"/mark")
+	other := s.second(bucket)
+	ctx, die := context.WithCancel(t.Context())
+	defer die()
+	s.Progress = func(e mirror.Event) {
+		if e.Kind == mirror.EventObject {
+			die()
+		}
+	}
+	if _, err := s.ApplyPrune(ctx, plan.ID); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it died", err)
+	}
+	if _, err := other.Sync(t.Context(), mirror.SyncOptions{}); !errors.Is(err, mirror.ErrLocked) {
+		t.Errorf("while it may be alive: got %v, want ErrLocked", err)
+	}
+	s.now = s.now.Add(61 * time.Minute)
+	if _, err := other.Sync(t.Context(), mirror.SyncOptions{}); err != nil {
+		t.Fatalf("once it counts as dead: %v", err)
+	}
+	if r, err := other.Audit(t.Context(), mirror.AuditOptions{}); err != nil {
+		t.Errorf("audit: %v: %+v", err, r)
+	}
+	if size, err := bucket.Stat(t.Context(), old); err != nil || size != 1000 {
+		t.Errorf("the file that came back: %d bytes, %v", size, err)
+	}
+	for _, d := range plan.Objects {
+		if _, err := bucket.Stat(t.Context(), d); err == nil && d != old {
+			t.Errorf("object %s is still there", d)
+		}
+	}
+}
+
+// TestALeaseOnABucket: what a lease asks for stays until its holder, who is dead,
+// is forgotten.
+func TestALeaseOnABucket(t *testing.T) {
+	s := newSite(t)
+	s.Keep, s.Grace = -1, -1
+	bucket := emptyBucket(t)
+	s.use(bucket, t.TempDir()+"/mark")
+	s.generations2(1, 2)
+	if _, err := s.Lease(t.Context(), "exporter", "export of main", 8*7*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	s.generations2(2, 8)
+	for _, want := range []int{7, 4} {
+		plan, err := s.PlanPrune(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(plan.Generations) != want {
+			t.Errorf("%d generations are kept, want %d", len(plan.Generations), want)
+		}
+		s.now = s.now.Add(3 * 7 * 24 * time.Hour) // past the end of the lease
+	}
+}

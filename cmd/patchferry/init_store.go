@@ -31,7 +31,7 @@ func (s *setup) config(dir string) (*config.Config, error) {
 		return c, nil
 	}
 	if !config.IsBucket(s.store) {
-		return nil, withHint(usageError("--store takes the URL of a bucket"), "without --store the store is a directory; another one: set store in the configuration, and move it there")
+		return nil, withHint(usageError("--store takes the URL of a bucket"), "without --store the store is a directory in DIR; patchferry store migrate FROM TO moves it elsewhere")
 	}
 	c, err := c.WithStore(s.store, dir)
 	if err != nil {

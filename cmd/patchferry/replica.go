@@ -80,8 +80,12 @@ func openReplica(c *config.Config, at s3.Config, log *slog.Logger) (*replica, er
 		if err != nil {
 			return nil, err // not bucket: an interface that holds nothing is not nil
 		}
+		if err := provenToRead(ctx, bucket); err != nil {
+			return nil, errors.Join(err, bucket.Close())
+		}
 		return bucket, nil
 	})
+	contact.Final = func(err error) bool { return errors.Is(err, s3.ErrNotHonoured) }
 	size, err := cacheSize(c)
 	if err != nil {
 		return nil, err

@@ -57,6 +57,11 @@ const (
 // A Contact may be used by any number of goroutines, but for the attempts: one at a
 // time, or the store may be opened twice.
 type Contact struct {
+	// Final, where it is set, says which errors of opening the store are answers
+	// besides ErrNoStore: nobody need wait for it to come back. It is set before the
+	// first use.
+	Final func(error) bool
+
 	open func(context.Context) (Store, error)
 
 	mu     sync.Mutex
@@ -71,7 +76,7 @@ var _ Store = (*Contact)(nil)
 
 // NewContact returns a store that is opened by open at the first attempt to reach
 // it, and again until that succeeds once. That there is no store (ErrNoStore) is an
-// answer; after any other error of open it is away.
+// answer, and what Final says; after any other error of open it is away.
 func NewContact(open func(context.Context) (Store, error)) *Contact {
 	return &Contact{open: open}
 }
@@ -129,7 +134,7 @@ func (c *Contact) reach(ctx context.Context, limit time.Duration, ask func(conte
 		err = context.Cause(attempt)
 	}
 	if !opened {
-		return c.note(nil, err, errors.Is(err, ErrNoStore))
+		return c.note(nil, err, errors.Is(err, ErrNoStore) || c.Final != nil && c.Final(err))
 	}
 	return c.note(behind, err, isAnswer(err))
 }

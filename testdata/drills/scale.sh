@@ -37,7 +37,7 @@ replica() {
 	cp near/keys/pins near/keys/*.asc "$1/keys/"
 	cat >"$1/patchferry.toml" <<-END
 		role   = "near"
-		store  = "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry-serve.credentials"
+		store  = "s3://updates?endpoint=$S3&credentials=$PWD/ferry-serve.credentials"
 		listen = "127.0.0.1:$2"
 		[log]
 		access = false
@@ -81,13 +81,13 @@ radosgw-admin user create --uid ferry-admin --display-name 'owns the bucket' --a
 radosgw-admin user create --uid ferry --display-name 'writes' --max-buckets -1 --access-key ferry --secret "$(openssl rand -hex 20)" >ferry.json
 radosgw-admin user create --uid ferry-serve --display-name 'reads' --max-buckets -1 --access-key ferry-serve --secret "$(openssl rand -hex 20)" >ferry-serve.json
 export AWS_ACCESS_KEY_ID=ferry-admin AWS_SECRET_ACCESS_KEY=$(jq -r '.keys[0].secret_key' ferry-admin.json)
-aws s3api create-bucket --bucket patchferry
-aws s3api put-bucket-policy --bucket patchferry --policy file://configs/ceph/policy.json
+aws s3api create-bucket --bucket updates
+aws s3api put-bucket-policy --bucket updates --policy file://configs/ceph/policy.json
 keys ferry "$(jq -r '.keys[0].secret_key' ferry.json)"
 keys ferry-serve "$(jq -r '.keys[0].secret_key' ferry-serve.json)"
 
 ## The near side.
-patchferry init near --dir near --no-passphrase --store "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials"
+patchferry init near --dir near --no-passphrase --store "s3://updates?endpoint=$S3&credentials=$PWD/ferry.credentials"
 patchferry --config near/patchferry.toml doctor
 drills publish -listen 127.0.0.1:8531 & echo $! >publisher.pid
 drills list -set first -small 400 -large 4 >list.txt
@@ -156,8 +156,8 @@ drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 changed=$(sed -n '1s/.*sha256=//p' list.txt)
 deleted=$(sed -n '2s/.*sha256=//p' list.txt)
 head -c 1048576 /dev/zero >zeroes
-aws s3api put-object --bucket patchferry --key "objects/sha256/${changed:0:2}/$changed" --body zeroes
-aws s3api delete-object --bucket patchferry --key "objects/sha256/${deleted:0:2}/$deleted"
+aws s3api put-object --bucket updates --key "objects/sha256/${changed:0:2}/$changed" --body zeroes
+aws s3api delete-object --bucket updates --key "objects/sha256/${deleted:0:2}/$deleted"
 replica three 8544
 serve three
 fails 22 curl -sf -o wrong "http://127.0.0.1:8544/objects/sha256/$changed"
@@ -168,17 +168,17 @@ patchferry --config near/patchferry.toml audit
 drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 
 ## Drill 7: the bucket is lost.
-patchferry --config near/patchferry.toml store migrate "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials" copy
+patchferry --config near/patchferry.toml store migrate "s3://updates?endpoint=$S3&credentials=$PWD/ferry.credentials" copy
 drills load -list some.txt -servers http://127.0.0.1:8541
 drills load -list some.txt -servers http://127.0.0.1:8542
-aws s3 rm --quiet --recursive s3://patchferry
+aws s3 rm --quiet --recursive s3://updates
 drills load -list some.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
-patchferry --config near/patchferry.toml store migrate copy "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials"
+patchferry --config near/patchferry.toml store migrate copy "s3://updates?endpoint=$S3&credentials=$PWD/ferry.credentials"
 patchferry --config near/patchferry.toml audit
 drills load -list list.txt -servers http://127.0.0.1:8541,http://127.0.0.1:8542
 
 ## Drill 8: back to a directory, with one line of the configuration.
-patchferry store migrate "s3://patchferry?endpoint=$S3&credentials=$PWD/ferry.credentials" near/store
+patchferry --config near/patchferry.toml store migrate "s3://updates?endpoint=$S3&credentials=$PWD/ferry.credentials" near/store
 sed -i 's|^store = .*|store = "store"|' near/patchferry.toml
 patchferry --config near/patchferry.toml audit
 patchferry --config near/patchferry.toml serve --listen 127.0.0.1:8543 >near.log 2>&1 & echo $! >near.pid

@@ -1,6 +1,6 @@
 // Command s3 measures a store in a bucket beside other ways to bring the same
 // files into the same bucket and back: minio-go's own FPutObject and FGetObject,
-// and rclone copy. It prints tables with the ratios to reach (docs/numbers.md).
+// which check nothing, also with a SHA-256 afterwards, and rclone copy. It prints tables with the ratios to reach (docs/numbers.md).
 //
 //	go run ./testdata/bench/s3 [-engine versitygw|minio|ceph] [-rounds 5] [-only NAME] [-at-once 4]
 //

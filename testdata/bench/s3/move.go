@@ -33,7 +33,9 @@ func (m *move) play(ctx context.Context, role string) error {
 	case "plain up":
 		return m.plainUp(ctx)
 	case "plain down":
-		return m.plainDown(ctx)
+		return m.plainDown(ctx, false)
+	case "hashed down":
+		return m.plainDown(ctx, true)
 	}
 	return fmt.Errorf("no role %q", role)
 }
@@ -133,7 +135,9 @@ func (m *move) plainUp(ctx context.Context) error {
 	})
 }
 
-func (m *move) plainDown(ctx context.Context) error {
+// plainDown reads every object into a file; where it is to be as sure of it as we
+// are, it reads the file again.
+func (m *move) plainDown(ctx context.Context, hashed bool) error {
 	c, err := client(m.endpoint)
 	if err != nil {
 		return err
@@ -146,8 +150,27 @@ func (m *move) plainDown(ctx context.Context) error {
 		}
 		jobs.Go(func() error {
 			to := filepath.Join(m.dir, strings.TrimPrefix(o.Key, m.prefix+"/"))
-			return c.FGetObject(ctx, bucket, o.Key, to, minio.GetObjectOptions{})
+			err := c.FGetObject(ctx, bucket, o.Key, to, minio.GetObjectOptions{})
+			if err != nil || !hashed {
+				return err
+			}
+			return rehash(to)
 		})
 	}
 	return jobs.Wait()
+}
+
+// rehash holds a file against its name.
+func rehash(name string) error {
+	d, err := layout.ParseDigest(filepath.Base(name))
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, layout.NewVerifyReader(f, -1, d), make([]byte, 256<<10))
+	return err
 }

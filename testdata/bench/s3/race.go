@@ -16,14 +16,15 @@ import (
 // contender is one way into the bucket and back.
 type contender struct {
 	name    string
-	program string // that must be installed; empty is this one
-	up      func(ctx context.Context, b *bench, dir, prefix string) *exec.Cmd
+	program string                                                            // that must be installed; empty is this one
+	up      func(ctx context.Context, b *bench, dir, prefix string) *exec.Cmd // nil: as the one before, and not measured
 	down    func(ctx context.Context, b *bench, dir, prefix string) *exec.Cmd
 }
 
 var contenders = [...]contender{
 	{"patchferry", "", self("ours up"), self("ours down")},
 	{"minio-go FPut, FGet", "", self("plain up"), self("plain down")},
+	{"the same, then SHA-256", "", nil, self("hashed down")},
 	{"rclone copy", "rclone",
 		func(ctx context.Context, b *bench, dir, prefix string) *exec.Cmd {
 			return rclone(ctx, b, dir, ":s3:"+bucket+"/"+prefix)
@@ -97,6 +98,9 @@ func (b *bench) thereAndBack(ctx context.Context, c contender, set string, up, d
 	if err != nil {
 		return err
 	}
+	if c.up == nil {
+		c.up, up = self("plain up"), &row{}
+	}
 	if err := up.measure(c.up(ctx, b, set, prefix)); err != nil {
 		return err
 	}
@@ -146,6 +150,9 @@ func below(dir string) (files int, bytes int64, err error) {
 func print(direction string, rows []row, size int64) {
 	fmt.Printf("%-24s %8s %8s %7s %6s %7s %8s\n", direction, "wall s", "MB/s", "ratio", "want", "CPU s", "RSS MiB")
 	for i, r := range rows {
+		if len(r.elapsed) == 0 {
+			continue
+		}
 		want := ""
 		if i == 0 {
 			want = ">=1.0"

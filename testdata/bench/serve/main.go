@@ -7,7 +7,7 @@
 // With -replica it measures a server over a warm cache beside one over a directory,
 // and two servers on a core each beside one.
 //
-// It needs Linux and nginx; wrk drives the small files where it is installed.
+// It needs Linux, nginx, wrk and taskset.
 // The servers listen on free ports of 127.0.0.1 and end with the program.
 package main
 
@@ -45,6 +45,9 @@ func main() {
 		err = compare(ctx, *rounds, time.Duration(*seconds*float64(time.Second)), *only)
 		if err == nil && *only == "" {
 			err = measureView(ctx)
+		}
+		if err == nil && *only == "" {
+			err = compareReplicas(ctx, *rounds, time.Duration(*seconds*float64(time.Second)), *only)
 		}
 	}
 	if err != nil {

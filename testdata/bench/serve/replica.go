@@ -17,11 +17,11 @@ import (
 
 // replicaJobs are those of a server over a warm cache beside one over a directory.
 var replicaJobs = [...]job{
-	{name: "1 MiB files", connections: 32, load: loadFiles, file: "1m", throughput: 1},
-	{name: "1 MiB ranges", connections: 32, load: loadFiles, file: "300m", ranges: true, throughput: 1},
-	{name: "300 MB files", connections: 6, load: loadFiles, file: "300m", throughput: 1},
-	{name: "4 KiB files", connections: 32, load: loadSmall, file: "4k", throughput: 1},
-	{name: "304", connections: 32, load: load304, file: "4k", throughput: 1},
+	{name: "1 MiB files", connections: 32, load: loadFiles, file: "1m"},
+	{name: "1 MiB ranges", connections: 32, load: loadFiles, file: "300m", ranges: true},
+	{name: "300 MB files", connections: 6, load: loadFiles, file: "300m"},
+	{name: "4 KiB files", connections: 32, load: loadSmall, file: "4k"},
+	{name: "304", connections: 32, load: load304, file: "4k"},
 }
 
 // compareReplicas measures a server over a warm cache beside one over the directory
@@ -49,11 +49,31 @@ func compareReplicas(ctx context.Context, rounds int, length time.Duration, only
 		if !selected(j, only) {
 			continue
 		}
-		if err := compareJob(ctx, j, servers[0], servers[1], rounds, length); err != nil {
+		if err := comparePairs(ctx, j, servers, rounds, length); err != nil {
 			return err
 		}
 	}
 	return scale(ctx, dir, rounds, length, only)
+}
+
+// comparePairs measures two servers by turns. The ratio is the median of those of the
+// rounds, so that what else the machine does counts for both.
+func comparePairs(ctx context.Context, j job, servers []*process, rounds int, length time.Duration) error {
+	var rows [2]row
+	var rates, cpu []float64
+	for i := range rounds {
+		for k := range rows { // each is first every other time
+			k = (k + i) % len(rows)
+			if err := rows[k].measure(servers[k], j, length); err != nil {
+				return fmt.Errorf("%s on %s: %w", j.name, servers[k].name, err)
+			}
+		}
+		rates = append(rates, rows[0].rate[i]/rows[1].rate[i])
+		cpu = append(cpu, rows[0].cpu[i]/rows[1].cpu[i])
+	}
+	fmt.Printf("%-24s %12.0f %12.0f %6.2fx %7s   %10.3f %10.3f %6.2fx %7s\n", j.name, median(rows[0].rate), median(rows[1].rate), median(rates), ">=1.0",
+		median(rows[0].cpu), median(rows[1].cpu), median(cpu), "<=1.0")
+	return ctx.Err()
 }
 
 // scale measures one server with its clients on one core, by turns on the first and
@@ -69,56 +89,58 @@ func scale(ctx context.Context, dir string, rounds int, length time.Duration, on
 		defer p.stop()
 		servers = append(servers, p)
 	}
-	fmt.Printf("\n%-24s %12s %12s %7s %7s\n", "job", "two, 2 cores", "one, 1 core", "ratio", "want")
+	fmt.Printf("\n%-24s %12s %12s %7s %7s   %12s %12s\n", "job", "two, 2 cores", "one, 1 core", "ratio", "want", "a CPU s: two", "one")
 	for _, j := range replicaJobs {
 		if j.ranges || j.file == "300m" || !selected(j, only) {
 			continue
 		}
-		var one, two []float64
-		for range rounds {
-			for _, cores := range [...][]int{{0}, {0, 1}, {1}, {0, 1}} {
-				rate, err := loadPinned(ctx, servers, cores, j, length)
-				if err != nil {
-					return err
-				}
-				if len(cores) == 1 {
-					one = append(one, rate)
-				} else {
-					two = append(two, rate)
-				}
+		var one, two pinned
+		var ratios []float64
+		for i := range rounds {
+			if err := errors.Join(one.measure(servers, []int{i % 2}, j, length), two.measure(servers, []int{0, 1}, j, length), ctx.Err()); err != nil {
+				return err
 			}
+			ratios = append(ratios, two.rate[i]/one.rate[i])
 		}
-		a, b := median(two), median(one)
-		fmt.Printf("%-24s %12.0f %12.0f %6.2fx %7s\n", j.name, a, b, a/b, ">=1.8")
+		fmt.Printf("%-24s %12.0f %12.0f %6.2fx %7s   %12.0f %12.0f\n", j.name, median(two.rate), median(one.rate), median(ratios), ">=1.8", median(two.perCPU), median(one.perCPU))
 	}
 	return nil
 }
 
-// loadPinned loads the servers of these cores at once, each with clients on its own
-// core, and returns their requests a second together.
-func loadPinned(ctx context.Context, servers []*process, cores []int, j job, length time.Duration) (float64, error) {
-	rates, errs := make([]float64, len(servers)), make([]error, len(servers))
+// pinned collects the rounds of servers that each have a core.
+type pinned struct {
+	rate   []float64 // requests a second, of all servers
+	perCPU []float64 // requests for each second of processor time of the servers
+}
+
+// measure loads the servers of these cores at once, each with clients on its own
+// core.
+func (p *pinned) measure(servers []*process, cores []int, j job, length time.Duration) error {
 	var args []string
 	if j.name == "304" {
 		args = notModified()
 	}
+	var mu sync.Mutex
 	var wg sync.WaitGroup
+	var rate, requests, cpu float64
+	var failed error
 	for _, core := range cores {
 		wg.Go(func() {
-			res, err := runWrkOn(core, servers[core].addr, j, length, args...)
-			if err != nil {
-				errs[core] = err
-				return
+			before, err := servers[core].cpuSeconds()
+			res, err2 := runWrkOn(core, servers[core].addr, j, length, args...)
+			after, err3 := servers[core].cpuSeconds()
+			mu.Lock()
+			defer mu.Unlock()
+			if failed = errors.Join(failed, err, err2, err3); failed == nil {
+				rate += float64(res.requests) / res.elapsed.Seconds()
+				requests += float64(res.requests)
+				cpu += after - before
 			}
-			rates[core] = float64(res.requests) / res.elapsed.Seconds()
 		})
 	}
 	wg.Wait()
-	sum := 0.0
-	for _, r := range rates {
-		sum += r
-	}
-	return sum, errors.Join(append(errs, ctx.Err())...)
+	p.rate, p.perCPU = append(p.rate, rate), append(p.perCPU, requests/cpu)
+	return failed
 }
 
 // makeStore makes a store of the files.
