@@ -86,6 +86,9 @@ func TestCredentials(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "other region" && !e.Ours() {
+				t.Skip("SKIP: MinIO and Ceph that have no region take any")
+			}
 			t.Setenv("AWS_ACCESS_KEY_ID", "")
 			t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 			c := base

@@ -101,7 +101,7 @@ func TestPassingFaults(t *testing.T) {
 			c := s.config
 			c.Transport = s.faults.Wrap
 			if tt.fault.Hang || tt.fault.Stall > 0 {
-				c.Stall, c.Retries = 100*time.Millisecond, 20
+				c.Stall, c.Retries = shortStall(e), 20
 			}
 			s.store = opened(t, c, s3.Open)
 			for _, method := range []string{"PUT", "GET", "HEAD", "DELETE"} {
@@ -167,7 +167,7 @@ func TestLastingFaults(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, e)
 			c := s.config
-			c.Transport, c.Stall, c.Retries = s.faults.Wrap, 100*time.Millisecond, 1
+			c.Transport, c.Stall, c.Retries = s.faults.Wrap, shortStall(e), 1
 			s.store = opened(t, c, s3.Open)
 			data := randomBytes(1, 1000)
 			d := layout.DigestOf(data)

@@ -38,6 +38,15 @@ func create(t testing.TB, c s3.Config) *s3.Bucket {
 	return opened(t, c, s3.Create)
 }
 
+// shortStall is how long a request may stall in a test in which one does: an
+// engine of others may be slow by itself.
+func shortStall(e *s3test.Engine) time.Duration {
+	if e.Ours() {
+		return 100 * time.Millisecond
+	}
+	return 3 * time.Second
+}
+
 // openFunc is Create or Open.
 type openFunc func(context.Context, s3.Config) (*s3.Bucket, error)
 

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func main() {
 	flag.StringVar(&m.dir, "dir", "", "for a role: the folder of the files")
 	flag.StringVar(&m.prefix, "prefix", "", "for a role: the prefix in the bucket")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // the engine is to be stopped
 	defer stop()
 	var err error
 	if *role == "" {
