@@ -18,7 +18,8 @@ import (
 type lists struct {
 	doc, sig   []byte // of the generation
 	generation *layout.Generation
-	entries    []Entry // without the paths of objects (slim); in the order of their digests after Load
+	entries    []shipped // in the order of their digests after Load
+	others     []Entry   // those that a shipped does not say all of
 	requires   []layout.ObjectRef
 }
 
@@ -40,8 +41,7 @@ func (b *Bundle) Load(ctx context.Context) error {
 	h := b.header
 	err = b.readList(ctx, v, EntriesFile, h.Entries, maxEntryLine, func(line []byte) error {
 		e, err := parseEntry(line, len(h.Volumes))
-		e.slim()
-		l.entries = append(l.entries, e)
+		l.add(e)
 		return err
 	})
 	if err != nil {
@@ -222,7 +222,8 @@ func parseRequired(line []byte) (layout.ObjectRef, error) {
 
 // agree holds the entries to the volumes that are here, both ways.
 func (b *Bundle) agree(l *lists) error {
-	for _, e := range l.entries {
+	for _, s := range l.entries {
+		e := l.entry(s)
 		for p := range e.pieces() {
 			if err := b.name(p); err != nil {
 				return err
@@ -261,7 +262,7 @@ type piece struct {
 func (e *Entry) pieces() iter.Seq[piece] {
 	return func(yield func(piece) bool) {
 		if len(e.Segments) == 0 {
-			yield(piece{e.Volume, Line{e.at(), e.Size, e.SHA256}})
+			yield(piece{e.Volume, Line{e.Path, e.Size, e.SHA256}})
 			return
 		}
 		for _, s := range e.Segments {
@@ -293,8 +294,8 @@ func (b *Bundle) name(p piece) error {
 // header says of the generation.
 func (l *lists) close(h *Header) error {
 	all := make([]layout.ObjectRef, 0, len(l.entries)+len(l.requires))
-	for _, e := range l.entries {
-		all = append(all, layout.ObjectRef{SHA256: e.SHA256, Size: e.Size})
+	for _, s := range l.entries {
+		all = append(all, layout.ObjectRef{SHA256: s.sha256, Size: s.size})
 	}
 	if shipped, ok := total(all); !ok || shipped != h.Entries.Bytes {
 		return &Error{Code: CodeCount, Where: EntriesFile, Reason: fmt.Sprintf("has %d bytes; the header says %d", shipped, h.Entries.Bytes)}
@@ -350,8 +351,8 @@ func (b *Bundle) Entries() iter.Seq[Entry] {
 		return func(func(Entry) bool) {}
 	}
 	return func(yield func(Entry) bool) {
-		for _, e := range b.lists.entries {
-			if e.Path = e.at(); !yield(e) {
+		for _, s := range b.lists.entries {
+			if !yield(b.lists.entry(s)) {
 				return
 			}
 		}

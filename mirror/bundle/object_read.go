@@ -22,7 +22,7 @@ const copyBuffer = 256 << 10
 // that the volume of a segment is not here; an error of w comes back wrapped.
 func (b *Bundle) CopyObject(ctx context.Context, e Entry, w io.Writer) error {
 	if len(e.Segments) == 0 {
-		return b.copyPiece(ctx, piece{e.Volume, Line{e.at(), e.Size, e.SHA256}}, w)
+		return b.copyPiece(ctx, piece{e.Volume, Line{e.Path, e.Size, e.SHA256}}, w)
 	}
 	whole := sha256.New()
 	for p := range e.pieces() {

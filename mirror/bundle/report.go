@@ -107,7 +107,7 @@ func (b *Bundle) Verify(ctx context.Context) (*Report, error) {
 // verifyObjects joins the objects that are in segments, and counts all that
 // are here whole. Those in one file are hashed with the other files.
 func (b *Bundle) verifyObjects(ctx context.Context, r *Report, joined map[string]bool) error {
-	for _, e := range b.lists.entries {
+	for e := range b.Entries() {
 		here := true
 		for p := range e.pieces() {
 			here = here && b.volumes[p.volume-1] != nil
