@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // AuditOptions says how much to check.
@@ -101,11 +102,17 @@ func (m *Mirror) Audit(ctx context.Context, opt AuditOptions) (*AuditReport, err
 	return report, a.verdict()
 }
 
+// mostUnreadable is how many objects in a row may be unreadable in a store that is
+// not on this machine: it is away, and every further one would take as long.
+const mostUnreadable = 8
+
 type audit struct {
-	m      *Mirror
-	opt    AuditOptions
-	mu     sync.Mutex
-	report *AuditReport
+	m   *Mirror
+	opt AuditOptions
+
+	mu         sync.Mutex
+	report     *AuditReport
+	unreadable int // in a row
 }
 
 func (a *audit) found(f Finding) {
@@ -121,7 +128,9 @@ func (a *audit) objects(ctx context.Context, refs references) error {
 	seen := map[layout.Digest]bool{}
 	for o, err := range a.m.Store.List(ctx, layout.Digest{}) {
 		if err != nil {
-			_ = jobs.Wait()
+			if failed := jobs.Wait(); failed != nil {
+				return failed // which ended the listing
+			}
 			return fmt.Errorf("list objects: %w", err)
 		}
 		ref, ok := refs[o.Digest]
@@ -163,19 +172,38 @@ func (a *audit) read(ctx context.Context, d layout.Digest, size int64, ref refer
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	a.mu.Lock()
-	a.report.Read++
-	a.report.Bytes += size
-	a.mu.Unlock()
 	a.m.report(Event{Kind: EventObject, Bytes: size, Text: "audited", Err: err})
-	var mismatch *layout.MismatchError
+	_, mismatch := errors.AsType[*layout.MismatchError](err)
+	unreadable := err != nil && !mismatch && !isMissing(err)
+	if row := a.count(size, unreadable); row >= mostUnreadable && !a.local() {
+		return fmt.Errorf("the store did not give any of the last %d objects, and nothing is said of the rest: %w", row, err)
+	}
 	switch {
-	case errors.As(err, &mismatch):
+	case mismatch:
 		a.bad(ctx, d, ref, "digest", err.Error())
 	case err != nil:
 		a.found(Finding{Object: d, What: "unreadable", Detail: err.Error(), Update: ref.update, File: ref.file})
 	}
 	return nil
+}
+
+// count counts an object, and returns how many were unreadable in a row.
+func (a *audit) count(size int64, unreadable bool) (row int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.report.Read++
+	a.report.Bytes += size
+	if a.unreadable++; !unreadable {
+		a.unreadable = 0
+	}
+	return a.unreadable
+}
+
+// local reports whether the store is on this machine, where an object that cannot
+// be read says nothing of the next one.
+func (a *audit) local() bool {
+	_, files := a.m.Store.(store.Filer)
+	return files
 }
 
 // bad notes an object with wrong bytes, and removes it if asked to.
