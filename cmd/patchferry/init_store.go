@@ -95,12 +95,16 @@ func lacksOf(ctx context.Context, bucket *s3.Bucket) ([]lack, error) {
 }
 
 // checkOwn makes sure that a store which was there already is one of these keys.
+// One without a state is nobody's; if this machine saw more before, the jobs say so.
 func checkOwn(ctx context.Context, c *config.Config) error {
 	s, err := openSite(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer s.Close() // it was only read
+	if n, err := s.store.Newest(ctx); err != nil || n == 0 {
+		return err
+	}
 	if _, err := s.reader.Newest(ctx); err != nil {
 		return withHint(fmt.Errorf("%s is the store of another mirror: %w", c.StoreName(), err),
 			"an empty bucket or prefix; for one more machine on that store copy patchferry.toml and keys from the one that made it")

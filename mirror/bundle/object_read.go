@@ -10,8 +10,12 @@ import (
 	"patchferry/layout"
 )
 
-// copyBuffer is how many bytes are read, hashed and written at a time.
-const copyBuffer = 256 << 10
+const (
+	// copyBuffer is how many bytes are read, hashed and written at a time.
+	copyBuffer = 256 << 10
+	// smallCopy is up to how many bytes a file gets a buffer of its own size.
+	smallCopy = 16 << 10
+)
 
 // CopyObject copies a shipped object to w, hashing it in the same pass: each
 // file is what its volume and the entry say, and the whole is the object. A
@@ -75,13 +79,20 @@ func (m *medium) copy(ctx context.Context, line Line, w io.Writer) error {
 		return err
 	}
 	defer f.close()
+	if line.Size < smallCopy {
+		return m.copyWith(make([]byte, line.Size+1), f, line, w)
+	}
 	buf, ok := m.buffers.Get().(*[copyBuffer]byte)
 	if !ok {
 		buf = new([copyBuffer]byte)
 	}
 	defer m.buffers.Put(buf)
+	return m.copyWith(buf[:], f, line, w)
+}
+
+func (m *medium) copyWith(buf []byte, f *file, line Line, w io.Writer) error {
 	for {
-		n, err := f.Read(buf[:])
+		n, err := f.Read(buf)
 		if n > 0 {
 			if _, bad := w.Write(buf[:n]); bad != nil {
 				return fmt.Errorf("copy %s: %w", line.Path, bad)
