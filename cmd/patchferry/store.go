@@ -73,7 +73,7 @@ func makeStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	if !ok {
 		dir, err := store.CreateDir(c.StorePath())
 		if err != nil {
-			return nil, fmt.Errorf("make the store: %w", err)
+			return nil, err // not dir: an interface that holds nothing is not nil
 		}
 		return dir, nil
 	}
@@ -83,10 +83,10 @@ func makeStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	}
 	bucket, err := s3.Create(ctx, at)
 	if isNoPlace(c, err) {
-		return nil, withHint(fmt.Errorf("make the store: %w", err), "make the bucket with the tools of the storage, then the same command again")
+		return nil, withHint(err, "make the bucket with the tools of the storage, then the same command again")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make the store: %w", err)
+		return nil, err // likewise
 	}
 	return bucket, nil
 }
