@@ -24,7 +24,6 @@ func openStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	if err == nil {
 		return kept, nil
 	}
-	err = fmt.Errorf("open the store: %w", err)
 	_, inBucket := c.Bucket()
 	switch {
 	case inBucket && isNoPlace(c, err):
@@ -57,7 +56,7 @@ func openKept(ctx context.Context, c *config.Config) (keptStore, error) {
 	}
 	err := reach(c, &at)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	bucket, err := s3.Open(ctx, at)
 	if err != nil {
