@@ -19,7 +19,7 @@ import (
 const (
 	DefaultConnections   = 16
 	DefaultPerHost       = 8
-	DefaultFills         = 32
+	DefaultFills         = 64
 	DefaultStall         = time.Minute
 	DefaultFillStall     = 10 * time.Second
 	DefaultRetries       = 5

@@ -132,7 +132,7 @@ func Default() Config {
 		Fetch: Fetch{
 			Connections: 16,
 			PerHost:     8,
-			Fills:       32,
+			Fills:       64,
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},
