@@ -239,23 +239,23 @@ func TestOriginsFor(t *testing.T) {
 		want int // -1: nobody
 		is   string
 	}{
-		{"a.example", 0, "a.example"},
-		{"A.Example.", 0, "a.example"},
-		{"a.example:80", 0, "a.example"},
-		{"a.example:443", 0, "a.example:443"},
+		{"a.example", 0, "http://a.example/"},
+		{"A.Example.", 0, "http://a.example/"},
+		{"a.example:80", 0, "http://a.example/"},
+		{"a.example:443", 0, "https://a.example/"},
 		{"a.example:8080", -1, ""},
 		{"b.example", -1, ""},
-		{"b.example:8080", 1, "b.example:8080"},
-		{"x.b.example", 1, "x.b.example"},
-		{"7.au.DL.example.net", 2, "7.au.dl.example.net"},
+		{"b.example:8080", 1, "http://b.example:8080/"},
+		{"x.b.example", 1, "http://x.b.example/"},
+		{"7.au.DL.example.net", 2, "http://7.au.dl.example.net/"},
 		{"dl.example.net", -1, ""},
 		{"evildl.example.net", -1, ""},
 		{"*.dl.example.net", -1, ""},
 		{"*.x.dl.example.net", -1, ""},
-		{"10.1.2.3:8080", 0, "10.1.2.3:8080"},
+		{"10.1.2.3:8080", 0, "http://10.1.2.3:8080/"},
 		{"10.1.2.3", -1, ""},
-		{"[::ffff:10.1.2.3]:8080", 0, "10.1.2.3:8080"},
-		{"[2001:DB8::1]:8443", 0, "[2001:db8::1]:8443"},
+		{"[::ffff:10.1.2.3]:8080", 0, "http://10.1.2.3:8080/"},
+		{"[2001:DB8::1]:8443", 0, "http://[2001:db8::1]:8443/"},
 		{"[2001:db8::1%25eth0]:8443", -1, ""},
 		{"0x0a010203:8080", -1, ""},
 		{"10.66051:8080", -1, ""},
@@ -277,12 +277,16 @@ func TestOriginsFor(t *testing.T) {
 		{"a.example:99999", -1, ""},
 	}
 	for _, tt := range tests {
-		o, canonical, ok := all.For(tt.host)
-		if ok != (tt.want >= 0) || canonical != tt.is {
-			t.Errorf("%q: got %q, %v, want %q", tt.host, canonical, ok, tt.is)
+		o, u := all.For(tt.host)
+		got := ""
+		if u != nil {
+			got = u.String()
+		}
+		if (o != nil) != (tt.want >= 0) || got != tt.is {
+			t.Errorf("%q: got %q of %v, want %q", tt.host, got, o, tt.is)
 			continue
 		}
-		if ok && o != all[tt.want] {
+		if o != nil && o != all[tt.want] {
 			t.Errorf("%q: got source %q, want number %d", tt.host, o.Source(), tt.want)
 		}
 	}
@@ -299,15 +303,19 @@ func FuzzOriginsFor(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
-		_, canonical, ok := upstream.Origins{o}.For(host)
-		if !ok {
+		_, u := upstream.Origins{o}.For(host)
+		if u == nil {
 			return
 		}
-		if _, again, ok := (upstream.Origins{o}).For(canonical); !ok || again != canonical {
-			t.Errorf("%q is %q, and then %q, %v", host, canonical, again, ok)
+		port := ""
+		if u.Scheme == "https" {
+			port = ":443"
 		}
-		if u := mustURL(t, "http://"+canonical+"/"); u.Host != canonical || u.Path != "/" || u.User != nil {
-			t.Errorf("%q is %q, which is %+v in a URL", host, canonical, u)
+		if _, again := (upstream.Origins{o}).For(u.Host + port); again == nil || *again != *u {
+			t.Errorf("%q is %v, and then %v", host, u, again)
+		}
+		if read := mustURL(t, u.String()); *read != *u || read.Path != "/" || read.User != nil {
+			t.Errorf("%q is %+v, which is read as %+v", host, u, read)
 		}
 	})
 }

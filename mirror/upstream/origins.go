@@ -11,24 +11,24 @@ import (
 // no catalog lists.
 type Origins []*Origin
 
-// For returns the first Origin that may talk to host, and the host in its one form:
-// in lower case, with its port unless that is 80. host is as it came from a host
-// of the LAN, in a Host header or in a query, and is not to be trusted: where
-// nothing allows it, which is what anything but a name or an address with or
-// without a port gets, ok is false.
+// For returns the first Origin that may talk to host, and the URL of that host with
+// the path "/": in lower case, by https on port 443 and by http elsewhere, without
+// the port 80. host is as it came from a host of the LAN, in a Host header or in a
+// query, and is not to be trusted: where nothing allows it, which is what anything
+// gets but a name or an address with or without a port, both are nil.
 //
 // What it leads to is asked of again when a connection is made.
-func (l Origins) For(host string) (o *Origin, canonical string, ok bool) {
+func (l Origins) For(host string) (*Origin, *url.URL) {
 	u, ok := serverURL(host)
 	if !ok {
-		return nil, "", false
+		return nil, nil
 	}
 	for _, o := range l {
 		if o.Allows(u) == nil {
-			return o, u.Host, true
+			return o, u
 		}
 	}
-	return nil, "", false
+	return nil, nil
 }
 
 // serverURL returns the URL of a server that is called host: by http, but on the
@@ -45,7 +45,7 @@ func serverURL(host string) (*url.URL, bool) {
 	switch port {
 	case "", "80":
 	case "443":
-		u.Scheme, u.Host = "https", u.Host+":443"
+		u.Scheme = "https"
 	default:
 		u.Host += ":" + port
 	}
