@@ -73,7 +73,8 @@ type Select struct {
 type Fetch struct {
 	Connections int      `toml:"connections"`
 	PerHost     int      `toml:"per_host"`
-	Rate        Rate     `toml:"rate"`
+	Fills       int      `toml:"fills"`
+	Rate        Rates    `toml:"rate"`
 	Windows     Windows  `toml:"windows"`
 	Proxy       string   `toml:"proxy"`
 	CA          string   `toml:"ca"`
@@ -93,7 +94,7 @@ type Source struct {
 	Profile Profile  `toml:"profile"`
 	Trust   Trust    `toml:"trust"`
 	Hosts   []string `toml:"hosts"`
-	Rate    Rate     `toml:"rate"`
+	Rate    Rates    `toml:"rate"`
 	Enabled *bool    `toml:"enabled"`
 	Select  Select   `toml:"select"`
 }
@@ -131,6 +132,7 @@ func Default() Config {
 		Fetch: Fetch{
 			Connections: 16,
 			PerHost:     8,
+			Fills:       64,
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},
