@@ -208,12 +208,8 @@ type Start struct {
 // Stale returns the streams that are overdue, for the page.
 func (s Start) Stale() []Stream { return s.stale }
 
-// serveStart answers / and nothing below it: an empty segment is no folder.
+// serveStart answers /.
 func (s *Server) serveStart(a *answer, v *View) {
-	if path := a.r.URL.Path; path != "/" && path != "" {
-		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
-		return
-	}
 	list := v.list(place{path: "/", folder: &v.folders[0]}, "", false)
 	supply := s.supply()
 	start := Start{

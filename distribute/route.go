@@ -28,6 +28,9 @@ func (s *Server) routeOwn(path string) (class, func(*answer)) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "":
+		if len(path) > 1 {
+			return classPublisher, s.withView(func(a *answer, v *View) { s.serveElse(a, v, noSuchPath) })
+		}
 		return classPage, s.serveRoot
 	case "healthz":
 		return classProbe, s.serveAlive
