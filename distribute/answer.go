@@ -19,6 +19,7 @@ type answer struct {
 	began  time.Time
 	status int   // 0 until the header is sent
 	sent   int64 // bytes of the body
+	file   bool  // the body is a file's
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request, stall time.Duration) *answer {

@@ -188,6 +188,7 @@ func (s *Server) serveBytes(a *answer, c content, ranges []byteRange) {
 		h["Content-Range"] = []string{plan.contentRange}
 	}
 	a.begin(plan.status)
+	a.file = true
 	if err := plan.send(ctx, a, body); err != nil {
 		// The length that was announced is not reached, so that net/http
 		// closes the connection: the client sees that it has a part.

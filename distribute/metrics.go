@@ -104,7 +104,7 @@ var viewGauges = [...]struct {
 func (m *metrics) count(kind class, a *answer) {
 	m.requests.WithLabelValues(string(kind), strconv.Itoa(a.status)).Inc()
 	m.bytes.WithLabelValues(string(kind)).Add(float64(a.sent))
-	if kind.isFile() {
+	if a.file {
 		m.lan.Add(a.sent)
 	}
 }

@@ -79,11 +79,6 @@ func (s *Server) serveStatus(a *answer) {
 	a.html(statusPage, s.traffic())
 }
 
-// isFile reports whether paths of that class are files for hosts.
-func (c class) isFile() bool {
-	return c == classTree || c == classObject || c == classContent || c == classPublisher
-}
-
 // trafficMetrics collects what was sent and fetched when it is asked.
 type trafficMetrics struct{ server *Server }
 
