@@ -138,13 +138,15 @@ func (l *link) receive(p []byte) (n int, err error) {
 		n, _, err = syscall.Recvfrom(int(fd), p, syscall.MSG_TRUNC|syscall.MSG_DONTWAIT)
 		return !errors.Is(err, syscall.EAGAIN)
 	})
-	if n < 0 {
-		n = 0
+	switch {
+	case waited != nil:
+		return 0, waited
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.ErrUnexpectedEOF
 	}
-	if err = errors.Join(waited, err); err == nil && n == 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
+	return n, nil
 }
 
 // readAny reads a body whose length nobody stated.

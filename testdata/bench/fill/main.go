@@ -68,6 +68,9 @@ func main() {
 	}
 }
 
+// longest is how long a scene may take.
+const longest = 3 * time.Minute
+
 // job is what the process of the clients is told.
 type job struct {
 	Scene, Addr, Path, Control, Origin string
@@ -83,7 +86,7 @@ func runHosts(ctx context.Context, c *content, text string) error {
 	if i < 0 {
 		return fmt.Errorf("no scene %q", j.Scene)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done within %s", longest))
 	defer cancel()
 	h := &hosts{addr: j.Addr, path: j.Path, content: c, control: j.Control, origin: j.Origin}
 	all, err := scenes[i].play(ctx, h)

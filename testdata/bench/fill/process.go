@@ -19,13 +19,12 @@ import (
 
 // process is a program that runs beside this one, with all that it started.
 type process struct {
-	name   string
-	addr   string
-	cmd    *exec.Cmd
-	log    string // where it writes; empty: the terminal
-	ended  chan struct{}
-	most   usage // as far as it was watched
-	unseen chan struct{}
+	name  string
+	addr  string
+	cmd   *exec.Cmd
+	log   string // where it writes; empty: the terminal
+	ended chan struct{}
+	most  usage // as far as it was watched
 }
 
 // usage is what a server and its children take.
@@ -97,7 +96,8 @@ func (p *process) complain(what string) error {
 
 // watch notes what the process takes until ctx ends.
 func (p *process) watch(ctx context.Context) {
-	for sleep(ctx, 50*time.Millisecond) == nil {
+	for more := true; more; {
+		more = sleep(ctx, 50*time.Millisecond) == nil // what it has at the end counts, too
 		now := p.usage()
 		p.most.resident = max(p.most.resident, now.resident)
 		p.most.anonymous = max(p.most.anonymous, now.anonymous)

@@ -72,7 +72,11 @@ func (h *hosts) fetch(ctx context.Context, s *seen, a ask, compare bool) error {
 			l.close()
 		}
 	}()
-	return l.get(a, s)
+	err = l.get(a, s)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // together runs n clients at once, which ask for so many bytes each.
