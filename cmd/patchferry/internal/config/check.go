@@ -90,6 +90,7 @@ func (c *checker) limits() {
 	}{
 		{"fetch.connections", c.l.Fetch.Connections, 1, 256},
 		{"fetch.per_host", c.l.Fetch.PerHost, 1, 256},
+		{"fetch.fills", c.l.Fetch.Fills, 1, 256},
 		{"fetch.retries", c.l.Fetch.Retries, 0, 100},
 		{"serve.max_requests", c.l.Serve.MaxRequests, 1, 1_000_000},
 	} {

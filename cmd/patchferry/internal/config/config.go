@@ -76,7 +76,8 @@ type Select struct {
 type Fetch struct {
 	Connections int      `toml:"connections"`
 	PerHost     int      `toml:"per_host"`
-	Rate        Rate     `toml:"rate"`
+	Fills       int      `toml:"fills"`
+	Rate        Rates    `toml:"rate"`
 	Windows     Windows  `toml:"windows"`
 	Proxy       string   `toml:"proxy"`
 	CA          string   `toml:"ca"`
@@ -97,7 +98,7 @@ type Source struct {
 	Trust   Trust    `toml:"trust"`
 	Fill    Fill     `toml:"fill"`
 	Hosts   []string `toml:"hosts"`
-	Rate    Rate     `toml:"rate"`
+	Rate    Rates    `toml:"rate"`
 	Enabled *bool    `toml:"enabled"`
 	Select  Select   `toml:"select"`
 }
@@ -135,6 +136,7 @@ func Default() Config {
 		Fetch: Fetch{
 			Connections: 16,
 			PerHost:     8,
+			Fills:       64,
 			Stall:       Duration(time.Minute),
 			Retries:     5,
 		},

@@ -79,8 +79,9 @@ func (c *Config) fields() []field {
 	fields = append(fields,
 		field{"fetch.connections", &c.Fetch.Connections, "Files fetched at the same time."},
 		field{"fetch.per_host", &c.Fetch.PerHost, "Of these, from one host."},
-		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit."},
-		field{"fetch.windows", &c.Fetch.Windows, `When files are fetched, in local time, for example ["22:00-06:00"]; empty is always.`},
+		field{"fetch.fills", &c.Fetch.Fills, "Parts of files that hosts wait for, fetched from one host at the same time, beside connections."},
+		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit. It may depend on the time of day, in local time: \"20MB/s, 06:00-18:00 1MB/s\"; of several spans the first that is open counts."},
+		field{"fetch.windows", &c.Fetch.Windows, `When files are fetched, in local time, for example ["22:00-06:00"]; empty is always. What hosts wait for is fetched at any time, at the rate of that time.`},
 		field{"fetch.proxy", &c.Fetch.Proxy, "An http proxy for publishers, http://host:port. The proxy variables of the environment are not read."},
 		field{"fetch.ca", &c.Fetch.CA, "A PEM file of certificates that publishers may have besides those the system trusts."},
 		field{"fetch.stall", &c.Fetch.Stall, "A connection on which no byte came for so long is given up and the file resumed."},
@@ -126,7 +127,7 @@ func (s *Source) fields() []field {
 		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
 		{"fill", &s.Fill, "When files come: all (the default) with sync; on-demand when a host first asks serve for one, while sync brings the list and what [[prefetch]] selects."},
 		{"hosts", &s.Hosts, "Hosts, host:port or *.domain, that files may come from besides the list's own. A list's content never extends this."},
-		{"rate", &s.Rate, "Bytes a second from this source; 0 is no limit of its own."},
+		{"rate", &s.Rate, "Bytes a second from this source, as fetch.rate; 0 is no limit of its own."},
 		{"enabled", &s.Enabled, "Whether sync visits the source; true unless false is written."},
 	}, s.Select.fields("select.")...)
 }
