@@ -105,12 +105,6 @@ func whole(t *testing.T, f *mirror.Filler, l layout.Listed) (content []byte, tol
 	return content, [2]string{got.ETag(), got.Modified().UTC().Format(time.RFC3339)}, nil
 }
 
-// bound waits until what a fill brought is bound, for readers have it before.
-func (s *site) bound(n int) {
-	s.t.Helper()
-	s.until(func() bool { return s.bindings() >= n })
-}
-
 // until waits for what comes after readers have all of a file.
 func (s *site) until(come func() bool) {
 	s.t.Helper()
@@ -123,10 +117,10 @@ func (s *site) until(come func() bool) {
 	}
 }
 
-// rest waits until nothing is fetched any more.
+// rest waits until all that came was admitted, or refused.
 func (s *site) rest(f *mirror.Filler) {
 	s.t.Helper()
-	s.until(func() bool { return f.Pool.Stats().Running == 0 })
+	s.until(func() bool { return f.Pool.Stats().PartBytes == 0 })
 }
 
 func TestFillBringsAFileOnceAndTheSyncFoldsIt(t *testing.T) {
@@ -145,7 +139,7 @@ func TestFillBringsAFileOnceAndTheSyncFoldsIt(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.bound(1)
+	s.rest(f)
 	requests := s.pub.Requests("")
 	_, later, err := whole(t, &mirror.Filler{Mirror: s.Mirror}, l) // one that has only the store
 	if err != nil || s.pub.Requests("") != requests {
@@ -232,7 +226,7 @@ func TestFillPinsWhatCameFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.bound(1)
+	s.rest(f)
 	if err := s.dir.Delete(t.Context(), layout.DigestOf(content)); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +260,7 @@ func TestPinsOfOtherMachinesAreNotFolded(t *testing.T) {
 	if _, _, err := whole(t, f, l); err != nil {
 		t.Fatal(err)
 	}
-	s.bound(1)
+	s.rest(f)
 	f.Pool.Close()
 	key := filepath.Join(s.Work, "binding.key")
 	secret, err := os.ReadFile(key)
