@@ -3,12 +3,14 @@ package distribute_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +69,9 @@ func TestFillingWithoutADigest(t *testing.T) {
 	g.whole(t)
 	srv := serveCold(t, &distribute.Server{}, content, g)
 	res, body := srv.do(t, http.MethodGet, coldPath, "Range", "bytes=0-9,100000-100009")
+	if strings.Contains(res.Header.Get("Content-Type"), layout.Digest{}.String()[:32]) {
+		t.Errorf("the boundary is known beforehand: %s", res.Header.Get("Content-Type"))
+	}
 	if res.Header.Get("Digest") != "" || res.Header.Get("Repr-Digest") != "" || res.Header.Get("Etag") != g.etag {
 		t.Errorf("header %v", res.Header)
 	}
@@ -80,22 +85,59 @@ func TestBytesLeaveAtOnce(t *testing.T) {
 	content := randomBytes(23, 5*blockSize+99)
 	g := newGrowing(t, content)
 	srv := serveCold(t, &distribute.Server{}, content, g)
+	readAsItComes(t, srv, srv.url(coldPath), g)
+}
+
+// readAsItComes reads a file from the last bytes of its first block on, each block
+// before the next one comes.
+func readAsItComes(t *testing.T, srv *running, url string, g *growing) {
+	t.Helper()
 	g.come(t, 0)
-	res, err := srv.client.Get(srv.url(coldPath))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := blockSize - 6
+	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", at))
+	res, err := srv.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	for n := range g.here {
 		g.come(t, n)
-		at := n * blockSize
-		if got := readN(t, res.Body, min(blockSize, len(content)-at)); !bytes.Equal(got, content[at:at+len(got)]) {
+		end := min((n+1)*blockSize, len(g.want))
+		if got := readN(t, res.Body, end-at); !bytes.Equal(got, g.want[at:end]) {
 			t.Fatalf("block %d is another", n)
 		}
+		at = end
 	}
 	if n, err := res.Body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("after the last byte: %d, %v", n, err)
 	}
+}
+
+// TestBytesLeaveAtOnceOverTLS does the same where the kernel cannot send the file.
+func TestBytesLeaveAtOnceOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert := &distribute.Certificate{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	writePair(t, cert, 1)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := cert.Listen(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := randomBytes(33, 2*blockSize+99)
+	g := newGrowing(t, content)
+	fx := coldFixture(t, content)
+	s := &distribute.Server{Source: fx.memory(), Filler: new(filler).hands(g)}
+	s.Swap(fx.view(t))
+	srv := startOn(t, s, l)
+	srv.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	readAsItComes(t, srv, "https://"+srv.addr+coldPath, g)
 }
 
 // TestPartsOfAGrowingFile sends several ranges as they come, in the order in which they
@@ -276,6 +318,35 @@ func TestSlowOriginIsNotTheClientsFault(t *testing.T) {
 	srv := serveCold(t, &distribute.Server{StallTimeout: 30 * time.Millisecond}, content, g)
 	g.come(t, 0)
 	res, err := srv.client.Get(srv.url(coldPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	readN(t, res.Body, blockSize)
+	time.Sleep(300 * time.Millisecond) // ten stall times in which the client could be let go
+	g.whole(t)
+	if got, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(got, content[blockSize:]) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestSlowOriginWhereNobodyAcknowledges has only its own count of bytes to go by.
+func TestSlowOriginWhereNobodyAcknowledges(t *testing.T) {
+	content := randomBytes(34, 3*blockSize)
+	g := newGrowing(t, content)
+	fx := coldFixture(t, content)
+	s := &distribute.Server{Source: fx.memory(), Filler: new(filler).hands(g), StallTimeout: 30 * time.Millisecond}
+	s.Swap(fx.view(t))
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := startOn(t, s, l)
+	srv.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", srv.addr)
+	}
+	g.come(t, 0)
+	res, err := srv.client.Get("http://ferry" + coldPath)
 	if err != nil {
 		t.Fatal(err)
 	}

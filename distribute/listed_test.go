@@ -144,3 +144,21 @@ func TestManyOrigins(t *testing.T) {
 		t.Errorf("asked for %+v", f.asked)
 	}
 }
+
+// TestTagOfSeveral keeps the tag under which hosts began, where another update has the
+// same file without one.
+func TestTagOfSeveral(t *testing.T) {
+	fx := coldFixture(t, []byte("cold"))
+	fx.fold([]byte("cold"), &growing{etag: `"0123-1"`, modified: fixtureTime.Time()})
+	fx.add("/Software/older/other.msu", []byte("cold"))
+	older := &fx.updates[len(fx.updates)-1].Files[0]
+	sha1, _ := layout.ParseSHA1(coldSHA1)
+	older.SHA1, older.URL, older.Modified = sha1, coldURL, layout.At(fixtureTime.Time().AddDate(-1, 0, 0))
+	s := &distribute.Server{Source: fx.memory()}
+	s.Swap(fx.view(t))
+	for _, path := range []string{layout.ContentPath(sha1, "msu"), coldURL[len("http://"+msHost):]} {
+		if got := ask(s.Handler(), path, nil).Header().Get("Etag"); got != `"0123-1"` {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
