@@ -444,3 +444,43 @@ func readSome(t *testing.T, srv *running, content []byte, n int) {
 	send(t, conn, "GET "+coldPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
 	_, _ = io.CopyN(io.Discard, conn, 1000)
 }
+
+// TestBytesWantedFirst are told to whoever asks the origin, as far as they are known.
+func TestBytesWantedFirst(t *testing.T) {
+	content := randomBytes(35, 100_000)
+	g := newGrowing(t, content)
+	g.whole(t)
+	for _, tc := range []struct {
+		header                string
+		start, end            int64 // of the listed file, whose size is known
+		unknownStart, unknown int64 // of an unlisted one
+	}{
+		{"", 0, 0, 0, 0},
+		{"bytes=5000-5999", 5000, 6000, 5000, 6000},
+		{"bytes=7-8,0-1", 7, 9, 7, 9},
+		{"bytes=99990-200000", 99990, 100_000, 99990, 200_001},
+		{"bytes=50000-", 50000, 100_000, 0, 0},
+		{"bytes=-10", 99990, 100_000, 0, 0},
+		{"bytes=200000-200001", 0, 0, 200_000, 200_002},
+		{"bytes=0--1", 0, 0, 0, 0},
+		{"bytes=0-99999999999999999999", 0, 100_000, 0, 0},
+	} {
+		fx := coldFixture(t, content)
+		f := new(filler).hands(g)
+		s := &distribute.Server{Source: fx.memory(), Filler: f, Origins: func(string) bool { return true }}
+		s.Swap(fx.view(t))
+		header := http.Header{}
+		if tc.header != "" {
+			header.Set("Range", tc.header)
+		}
+		ask(s.Handler(), "/objects/x?cacheHostOrigin="+doHost, header)
+		s.Origins = nil
+		ask(s.Handler(), coldPath, header)
+		if len(f.asked) != 1 || f.asked[0].Start != tc.start || f.asked[0].End != tc.end {
+			t.Errorf("%q: a listed file: %+v", tc.header, f.asked)
+		}
+		if len(f.paths) != 1 || f.paths[0].Start != tc.unknownStart || f.paths[0].End != tc.unknown {
+			t.Errorf("%q: an unlisted file: %+v", tc.header, f.paths)
+		}
+	}
+}
