@@ -162,3 +162,27 @@ func TestTagOfSeveral(t *testing.T) {
 		}
 	}
 }
+
+// TestReadViewUnsound refuses an index whose checksum is right and whose records lead
+// nowhere.
+func TestReadViewUnsound(t *testing.T) {
+	fx := coldFixture(t, []byte("cold"))
+	index := writeIndex(t, fx.view(t))
+	sha1, _ := layout.ParseSHA1(coldSHA1)
+	at := bytes.Index(index, append(sha1[:], 1, 0, 0, 0)) // where the record says which extra is its own
+	if at < 67 {
+		t.Fatal("the record is not found")
+	}
+	record := at - 67
+	for name, offset := range map[string]int{"nothing": -1, "name": 3, "URL": 9, "update": 15, "origin": 17, "size": 26, "extra": 90} {
+		damaged := bytes.Clone(index[:len(index)-32])
+		if offset >= 0 {
+			damaged[record+offset] = 0xff
+		}
+		sum := layout.DigestOf(damaged)
+		_, err := distribute.ReadView(bytes.NewReader(append(damaged, sum[:]...)), fx.meta.Key())
+		if (err == nil) != (offset < 0) || err != nil && !errors.Is(err, distribute.ErrIndex) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
