@@ -37,10 +37,34 @@ func (s *Server) serveListed(a *answer, v *View, f *file) {
 		return
 	}
 	listed := v.listed(f)
+	listed.Start, listed.End = a.wantedFirst(f.size)
 	s.serveFilling(a, v, order{
 		name: listed.File.Name, why: why, miss: miss,
 		fill: func(ctx context.Context) (layout.Filling, error) { return s.Filler.Fill(ctx, listed) },
 	})
+}
+
+// wantedFirst returns which bytes a request is for, as far as that can be told of a file
+// of size bytes, 0 where that is unknown: what is asked of the origin first is then what
+// somebody waits for.
+func (a *answer) wantedFirst(size int64) (start, end int64) {
+	const unknown = 1 << 62
+	lines := a.r.Header["Range"]
+	if len(lines) != 1 || a.r.Method != http.MethodGet {
+		return 0, 0
+	}
+	if size <= 0 {
+		size = unknown
+	}
+	ranges, verdict := parseRange(lines[0], size)
+	if verdict != rangeSatisfiable {
+		return 0, 0
+	}
+	start, end = ranges[0].start, ranges[0].start+ranges[0].length
+	if end == unknown { // it has no end, or begins from one
+		return 0, 0
+	}
+	return start, end
 }
 
 // serveFilling answers with a file that is fetched, or was since the view was made.

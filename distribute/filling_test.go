@@ -3,14 +3,15 @@ package distribute_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,9 @@ func TestFillingWithoutADigest(t *testing.T) {
 	g.whole(t)
 	srv := serveCold(t, &distribute.Server{}, content, g)
 	res, body := srv.do(t, http.MethodGet, coldPath, "Range", "bytes=0-9,100000-100009")
+	if strings.Contains(res.Header.Get("Content-Type"), layout.Digest{}.String()[:32]) {
+		t.Errorf("the boundary is known beforehand: %s", res.Header.Get("Content-Type"))
+	}
 	if res.Header.Get("Digest") != "" || res.Header.Get("Repr-Digest") != "" || res.Header.Get("Etag") != g.etag {
 		t.Errorf("header %v", res.Header)
 	}
@@ -80,22 +84,59 @@ func TestBytesLeaveAtOnce(t *testing.T) {
 	content := randomBytes(23, 5*blockSize+99)
 	g := newGrowing(t, content)
 	srv := serveCold(t, &distribute.Server{}, content, g)
+	readAsItComes(t, srv, srv.url(coldPath), g)
+}
+
+// readAsItComes reads a file from the last bytes of its first block on, each block
+// before the next one comes.
+func readAsItComes(t *testing.T, srv *running, url string, g *growing) {
+	t.Helper()
 	g.come(t, 0)
-	res, err := srv.client.Get(srv.url(coldPath))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := blockSize - 6
+	req.Header.Set("Range", fmt.Sprintf("bytes=%d-", at))
+	res, err := srv.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	for n := range g.here {
 		g.come(t, n)
-		at := n * blockSize
-		if got := readN(t, res.Body, min(blockSize, len(content)-at)); !bytes.Equal(got, content[at:at+len(got)]) {
+		end := min((n+1)*blockSize, len(g.want))
+		if got := readN(t, res.Body, end-at); !bytes.Equal(got, g.want[at:end]) {
 			t.Fatalf("block %d is another", n)
 		}
+		at = end
 	}
 	if n, err := res.Body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("after the last byte: %d, %v", n, err)
 	}
+}
+
+// TestBytesLeaveAtOnceOverTLS does the same where the kernel cannot send the file.
+func TestBytesLeaveAtOnceOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert := &distribute.Certificate{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	writePair(t, cert, 1)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := cert.Listen(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := randomBytes(33, 2*blockSize+99)
+	g := newGrowing(t, content)
+	fx := coldFixture(t, content)
+	s := &distribute.Server{Source: fx.memory(), Filler: new(filler).hands(g)}
+	s.Swap(fx.view(t))
+	srv := startOn(t, s, l)
+	srv.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	readAsItComes(t, srv, "https://"+srv.addr+coldPath, g)
 }
 
 // TestPartsOfAGrowingFile sends several ranges as they come, in the order in which they
@@ -269,107 +310,42 @@ func TestFillThatBeginsAnew(t *testing.T) {
 	}
 }
 
-// TestSlowOriginIsNotTheClientsFault waits for several stall times, and goes on.
-func TestSlowOriginIsNotTheClientsFault(t *testing.T) {
-	content := randomBytes(29, 3*blockSize)
+// TestBytesWantedFirst are told to whoever asks the origin, as far as they are known.
+func TestBytesWantedFirst(t *testing.T) {
+	content := randomBytes(35, 100_000)
 	g := newGrowing(t, content)
-	srv := serveCold(t, &distribute.Server{StallTimeout: 30 * time.Millisecond}, content, g)
-	g.come(t, 0)
-	res, err := srv.client.Get(srv.url(coldPath))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	readN(t, res.Body, blockSize)
-	time.Sleep(300 * time.Millisecond) // ten stall times in which the client could be let go
 	g.whole(t)
-	if got, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(got, content[blockSize:]) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-}
-
-// TestClientThatStallsWhileTheOriginDoes is let go, though nothing is written that would
-// find that it is gone.
-func TestClientThatStallsWhileTheOriginDoes(t *testing.T) {
-	content := randomBytes(32, 9*blockSize)
-	g := newGrowing(t, content)
-	g.come(t, 0, 1, 2, 3, 4, 5, 6, 7)
-	ended := make(chan struct{})
-	srv := serveCold(t, &distribute.Server{StallTimeout: 50 * time.Millisecond, Access: onRecord(func() { close(ended) })}, content, g)
-	conn := dial(t, srv.addr)
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // what comes stays with the server
-		t.Fatal(err)
-	}
-	send(t, conn, "GET "+coldPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	if at := <-g.waiting; at != 8*blockSize {
-		t.Fatalf("waits for %d", at)
-	}
-	select {
-	case <-ended:
-	case <-time.After(30 * time.Second):
-		t.Fatal("the answer never ends")
-	}
-}
-
-// TestClientLeaves ends what waits for it, and nothing else.
-func TestClientLeaves(t *testing.T) {
-	content := randomBytes(30, 2*blockSize)
-	g := newGrowing(t, content)
-	ended := make(chan struct{}, 2)
-	srv := serveCold(t, &distribute.Server{Access: onRecord(func() { ended <- struct{}{} })}, content, g)
-	g.come(t, 0)
-	conn := dial(t, srv.addr)
-	send(t, conn, "GET "+coldPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	if at := <-g.waiting; at != blockSize {
-		t.Fatalf("waits for %d", at)
-	}
-	_ = conn.Close()
-	<-ended
-	g.come(t, 1)
-	if _, body := srv.do(t, http.MethodGet, coldPath); !bytes.Equal(body, content) {
-		t.Error("the next one gets another file")
-	}
-}
-
-// TestManyReaders reads one growing file, whole, in ranges and not to the end, with one
-// descriptor for each reader.
-func TestManyReaders(t *testing.T) {
-	content := randomBytes(31, 40*blockSize+1)
-	g := newGrowing(t, content)
-	srv := serveCold(t, &distribute.Server{}, content, g)
-	const readers = 200
-	var wg sync.WaitGroup
-	for n := range readers {
-		wg.Go(func() { readSome(t, srv, content, n) })
-	}
-	for range readers {
-		<-g.waiting
-	}
-	for n := range g.here {
-		g.come(t, (n*7)%len(g.here)) // 7 and 41 have no common factor
-	}
-	wg.Wait()
-	if most := g.most.Load(); most > readers {
-		t.Errorf("%d descriptors for %d readers", most, readers)
-	}
-}
-
-func readSome(t *testing.T, srv *running, content []byte, n int) {
-	start := 0
-	var headers []string
-	if n%3 > 0 {
-		start = n * len(content) / 250
-		headers = []string{"Range", fmt.Sprintf("bytes=%d-", start)}
-	}
-	if n%5 > 0 {
-		_, body := srv.do(t, http.MethodGet, coldPath, headers...)
-		if !bytes.Equal(body, content[start:]) {
-			t.Errorf("reader %d gets another file, of %d bytes", n, len(body))
+	for _, tc := range []struct {
+		header                string
+		start, end            int64 // of the listed file, whose size is known
+		unknownStart, unknown int64 // of an unlisted one
+	}{
+		{"", 0, 0, 0, 0},
+		{"bytes=5000-5999", 5000, 6000, 5000, 6000},
+		{"bytes=7-8,0-1", 7, 9, 7, 9},
+		{"bytes=99990-200000", 99990, 100_000, 99990, 200_001},
+		{"bytes=50000-", 50000, 100_000, 0, 0},
+		{"bytes=-10", 99990, 100_000, 0, 0},
+		{"bytes=200000-200001", 0, 0, 200_000, 200_002},
+		{"bytes=0--1", 0, 0, 0, 0},
+		{"bytes=0-99999999999999999999", 0, 100_000, 0, 0},
+	} {
+		fx := coldFixture(t, content)
+		f := new(filler).hands(g)
+		s := &distribute.Server{Source: fx.memory(), Filler: f, Origins: func(string) bool { return true }}
+		s.Swap(fx.view(t))
+		header := http.Header{}
+		if tc.header != "" {
+			header.Set("Range", tc.header)
 		}
-		return
+		ask(s.Handler(), "/objects/x?cacheHostOrigin="+doHost, header)
+		s.Origins = nil
+		ask(s.Handler(), coldPath, header)
+		if len(f.asked) != 1 || f.asked[0].Start != tc.start || f.asked[0].End != tc.end {
+			t.Errorf("%q: a listed file: %+v", tc.header, f.asked)
+		}
+		if len(f.paths) != 1 || f.paths[0].Start != tc.unknownStart || f.paths[0].End != tc.unknown {
+			t.Errorf("%q: an unlisted file: %+v", tc.header, f.paths)
+		}
 	}
-	conn := dial(t, srv.addr) // reads a little, slowly, and leaves
-	defer conn.Close()
-	send(t, conn, "GET "+coldPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	_, _ = io.CopyN(io.Discard, conn, 1000)
 }

@@ -144,3 +144,45 @@ func TestManyOrigins(t *testing.T) {
 		t.Errorf("asked for %+v", f.asked)
 	}
 }
+
+// TestTagOfSeveral keeps the tag under which hosts began, where another update has the
+// same file without one.
+func TestTagOfSeveral(t *testing.T) {
+	fx := coldFixture(t, []byte("cold"))
+	fx.fold([]byte("cold"), &growing{etag: `"0123-1"`, modified: fixtureTime.Time()})
+	fx.add("/Software/older/other.msu", []byte("cold"))
+	older := &fx.updates[len(fx.updates)-1].Files[0]
+	sha1, _ := layout.ParseSHA1(coldSHA1)
+	older.SHA1, older.URL, older.Modified = sha1, coldURL, layout.At(fixtureTime.Time().AddDate(-1, 0, 0))
+	s := &distribute.Server{Source: fx.memory()}
+	s.Swap(fx.view(t))
+	for _, path := range []string{layout.ContentPath(sha1, "msu"), coldURL[len("http://"+msHost):]} {
+		if got := ask(s.Handler(), path, nil).Header().Get("Etag"); got != `"0123-1"` {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+// TestReadViewUnsound refuses an index whose checksum is right and whose records lead
+// nowhere.
+func TestReadViewUnsound(t *testing.T) {
+	fx := coldFixture(t, []byte("cold"))
+	index := writeIndex(t, fx.view(t))
+	sha1, _ := layout.ParseSHA1(coldSHA1)
+	at := bytes.Index(index, append(sha1[:], 1, 0, 0, 0)) // where the record says which extra is its own
+	if at < 67 {
+		t.Fatal("the record is not found")
+	}
+	record := at - 67
+	for name, offset := range map[string]int{"nothing": -1, "name": 3, "URL": 9, "update": 15, "origin": 17, "size": 26, "extra": 90} {
+		damaged := bytes.Clone(index[:len(index)-32])
+		if offset >= 0 {
+			damaged[record+offset] = 0xff
+		}
+		sum := layout.DigestOf(damaged)
+		_, err := distribute.ReadView(bytes.NewReader(append(damaged, sum[:]...)), fx.meta.Key())
+		if (err == nil) != (offset < 0) || err != nil && !errors.Is(err, distribute.ErrIndex) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -139,6 +139,7 @@ func (s *Server) serveUnlisted(a *answer, v *View, w wish, why string) {
 	}
 	q := layout.PathRequest{Origin: w.origin, Path: w.path, Query: w.query}
 	q.SHA1, _, _ = sumInName(w.path)
+	q.Start, q.End = a.wantedFirst(0)
 	s.serveFilling(a, v, order{
 		name: w.path[strings.LastIndexByte(w.path, '/')+1:],
 		why:  why,

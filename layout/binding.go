@@ -26,9 +26,10 @@ type Binding struct {
 	Validators Validators `json:"validators,omitzero"` // of the origin's answer
 	SHA256     Digest     `json:"sha256"`
 	SHA1       SHA1       `json:"sha1"`
-	Size       int64      `json:"size"`              // bytes
-	Tag        string     `json:"tag,omitempty"`     // as File.Tag
-	Modified   Time       `json:"modified,omitzero"` // as hosts were told
+	Size       int64      `json:"size"`               // bytes
+	Tag        string     `json:"tag,omitempty"`      // as File.Tag
+	Modified   Time       `json:"modified,omitzero"`  // as hosts were told
+	Restarted  Time       `json:"restarted,omitzero"` // as Filling.Restarted
 	Evidence   Evidence   `json:"evidence"`
 	At         Time       `json:"at"`
 	// Proof is an HMAC-SHA256 over the binding without it, by a key of the machine that

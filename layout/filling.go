@@ -15,6 +15,9 @@ type Listed struct {
 	// File is as it is listed: name, URL, and size and digests as far as they are
 	// stated.
 	File File
+	// Start and End tell the bytes [Start, End) that are wanted first: a hint, which may
+	// lie beyond the file. Zero: the beginning.
+	Start, End int64
 }
 
 // Filling is a file that is here, or on its way here, for one who asked for it.
@@ -66,6 +69,8 @@ type PathRequest struct {
 	// and names nothing: it expires, and may be a secret.
 	Query string
 	SHA1  SHA1 // of the content, where the file name states one; zero: none
+	// Start and End tell the bytes that are wanted first, as in Listed.
+	Start, End int64
 }
 
 // ErrNoFill says that a file is not here and that nothing may be fetched for it.

@@ -41,6 +41,9 @@ func decides(err error) bool {
 func foldAs(f layout.File, b *layout.Binding, ev layout.Evidence) layout.File {
 	held := holdAs(f, gotOf(b, &f), ev, b.At)
 	held.Tag = b.Tag
+	if !b.Modified.IsZero() {
+		held.Modified = b.Modified // hosts were told so
+	}
 	return held
 }
 
