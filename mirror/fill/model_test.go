@@ -87,7 +87,6 @@ func FuzzPlan(f *testing.F) {
 		for range 300 {
 			m.step()
 		}
-		m.faults = false
 		m.wants = nil
 		for range 100_000 {
 			if p.here.reach(0) == p.size {
@@ -106,7 +105,6 @@ type planModel struct {
 	rnd    *rand.Rand
 	wants  []*want
 	flying []span
-	faults bool
 }
 
 func (m *planModel) step() {
