@@ -204,14 +204,32 @@ func TestSpoiledOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		data.Close()
-		f, err = open(t, dir).Fill(t.Context(), jobOf(p, &a))
+		pool = open(t, dir)
+		f, err = pool.Fill(t.Context(), jobOf(p, &a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tag := f.ETag()
+		time.Sleep(time.Second)
+		_, err = f.Read(0, 10)
+		if _, ok := errors.AsType[*layout.MismatchError](err); !ok || a.count() != 0 {
+			t.Errorf("got error %v, admitted %d times", err, a.count())
+		}
+		f.Close()
+		// Nobody read this time, but somebody did before.
+		_, err = pool.Fill(t.Context(), jobOf(p, &a))
+		later, ok := errors.AsType[*layout.LaterError](err)
+		if !ok {
+			t.Fatalf("at once: got error %v", err)
+		}
+		time.Sleep(later.After)
+		f, err = pool.Fill(t.Context(), jobOf(p, &a))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		_, err = readPart(t.Context(), f, 0, f.Size())
-		if _, ok := errors.AsType[*layout.MismatchError](err); !ok || a.count() != 0 {
-			t.Errorf("got error %v, admitted %d times", err, a.count())
+		if f.Restarted().IsZero() || f.ETag() == tag {
+			t.Errorf("afterwards: ETag %s, restarted %v", f.ETag(), f.Restarted())
 		}
 	})
 }

@@ -331,11 +331,7 @@ func (a *attempt) next() (span, bool) {
 		a.plan.here, a.plan.covered, a.plan.coming = nil, nil, 0
 		return a.probe(), true
 	}
-	wants := make([]*want, 0, len(a.readers))
-	for _, r := range a.readers {
-		wants = append(wants, &r.want)
-	}
-	return a.plan.next(wants)
+	return a.plan.next(a.wants)
 }
 
 // probe is the first request for a file.

@@ -2,9 +2,12 @@ package fill
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"patchferry/layout"
 )
 
 // naive is a set of bytes, one by one.
@@ -257,6 +260,27 @@ func TestPlanTurns(t *testing.T) {
 		wants[0].at = s.End
 	}
 	t.Error("one was never helped while others came")
+}
+
+// TestStated: all that is stated must be right.
+func TestStated(t *testing.T) {
+	got := layout.Got{Size: 5, SHA256: layout.Digest{1}, SHA1: layout.SHA1{2}, MD5: layout.MD5{3}}
+	for name, s := range map[string]stated{
+		"size":   {Size: 6},
+		"sha256": {Size: 5, SHA256: layout.Digest{2}, SHA1: got.SHA1, MD5: got.MD5},
+		"sha1":   {SHA256: got.SHA256, SHA1: layout.SHA1{3}},
+		"md5":    {MD5: layout.MD5{4}},
+	} {
+		wrong, ok := errors.AsType[*layout.MismatchError](s.check(got))
+		if !ok || wrong.What != name {
+			t.Errorf("another %s: got %v", name, s.check(got))
+		}
+	}
+	for _, s := range []stated{{}, {Size: 5, SHA256: got.SHA256, SHA1: got.SHA1, MD5: got.MD5}} {
+		if err := s.check(got); err != nil {
+			t.Errorf("%+v: got %v", s, err)
+		}
+	}
 }
 
 func FuzzJournal(f *testing.F) {

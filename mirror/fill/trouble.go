@@ -132,6 +132,7 @@ func (a *attempt) pause(after time.Duration) {
 		wait += wait / 2
 	}
 	t.failures++
+	a.plan.pace.spread.forget(now)
 	t.came = 0
 	t.until = now.Add(max(min(wait, longestPause), after))
 }
