@@ -52,6 +52,22 @@ type FillReader interface {
 	io.Closer
 }
 
+// PathRequest asks for a file by its publisher's own path, where no catalog lists it.
+// Whoever sent it chose all of it; what may be asked of an origin is for others to
+// decide.
+type PathRequest struct {
+	// Origin is the publisher's host in lower case, with a port where one was written;
+	// empty: nobody said.
+	Origin string
+	// Path is decoded and begins with a slash. It has no empty, "." or ".." segment, no
+	// backslash and no control character.
+	Path string
+	// Query is as it was sent, but for what named the origin. It is for the fetch alone
+	// and names nothing: it expires, and may be a secret.
+	Query string
+	SHA1  SHA1 // of the content, where the file name states one; zero: none
+}
+
 // ErrNoFill says that a file is not here and that nothing may be fetched for it.
 var ErrNoFill = errors.New("not here, and not to be fetched")
 

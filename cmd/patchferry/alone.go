@@ -97,7 +97,7 @@ func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {
 		Log:         log,
 		Connections: c.Fetch.Connections,
 		PerHost:     c.Fetch.PerHost,
-		Rate:        int64(c.Fetch.Rate),
+		Fills:       c.Fetch.Fills,
 		Stall:       time.Duration(c.Fetch.Stall),
 		Retries:     c.Fetch.Retries,
 		UserAgent:   "patchferry/" + currentBuild().Version,
@@ -105,11 +105,9 @@ func newClient(c *config.Config, log *slog.Logger) (*upstream.Client, error) {
 	if cl.Retries == 0 {
 		cl.Retries = -1 // 0 would be the default
 	}
+	cl.Rate, cl.Rates = c.Fetch.Rate.Upstream()
 	for _, w := range c.Fetch.Windows {
-		cl.Windows = append(cl.Windows, upstream.Window{
-			From: time.Duration(w.From) * time.Minute,
-			To:   time.Duration(w.To) * time.Minute,
-		})
+		cl.Windows = append(cl.Windows, w.Upstream())
 	}
 	if c.Fetch.Proxy != "" {
 		cl.Proxy, _ = url.Parse(c.Fetch.Proxy) // config has checked it

@@ -68,7 +68,7 @@ func announcer(c *config.Config, s *config.Source, client *upstream.Client) (mir
 	if err != nil {
 		return nil, err
 	}
-	origin.Rate = int64(s.Rate)
+	origin.Rate, origin.Rates = s.Rate.Upstream()
 	publisher := &upstream.Publisher{Client: client, Origin: origin}
 	if s.Kind == config.KindCSAF {
 		return &csaf.Provider{Publisher: publisher, URL: s.URL, Unsigned: !s.IsSigned()}, nil

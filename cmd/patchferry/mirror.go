@@ -150,7 +150,7 @@ func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror
 	if err != nil {
 		return mirror.Source{}, withCode(exitUsage, err)
 	}
-	origin.Rate = int64(s.Rate)
+	origin.Rate, origin.Rates = s.Rate.Upstream()
 	formats := map[config.Kind]parse{"links": links.Parse, "metalink": metalink.Parse, "updates": updates.Parse}
 	list := upstream.NewList(s.Name, at, s.Path)
 	sel := c.Selection(s)
@@ -165,6 +165,8 @@ func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror
 		Path:     c.Path(s.Path),
 		Trust:    mirror.Trust(s.Trust),
 		Select:   &sel,
+		OnDemand: s.Fill == config.OnDemand,
+		Prefetch: c.PrefetchOf(s),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -124,4 +125,41 @@ func serve(b *testing.B, h http.Handler) string {
 	go s.Serve(l)
 	b.Cleanup(func() { s.Close() })
 	return "http://" + l.Addr().String()
+}
+
+// BenchmarkPart reads a file of 64 MiB in parts of several lengths, one after the
+// other, by reads of several lengths.
+func BenchmarkPart(b *testing.B) {
+	file := content(1, 64<<20)
+	o := serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "a.exe", time.Unix(1e9, 0), bytes.NewReader(file))
+	}))
+	c := &upstream.Client{}
+	defer c.Close()
+	p := &upstream.Publisher{Client: c, Origin: origin(b, o)}
+	for _, part := range []int64{256 << 10, 1 << 20, 16 << 20} {
+		for _, size := range []int{32 << 10, 128 << 10, 512 << 10} {
+			b.Run(fmt.Sprintf("part=%dKiB/read=%dKiB", part>>10, size>>10), func(b *testing.B) {
+				buf := make([]byte, size)
+				b.SetBytes(int64(len(file)))
+				b.ReportAllocs()
+				for b.Loop() {
+					for at := int64(0); at < int64(len(file)); at += part {
+						readPart(b, p, layout.PartRequest{URL: o + "/a.exe", Start: at, End: at + part}, buf)
+					}
+				}
+			})
+		}
+	}
+}
+
+func readPart(b *testing.B, p *upstream.Publisher, r layout.PartRequest, buf []byte) {
+	got, err := p.Part(b.Context(), r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer got.Body.Close()
+	if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, got.Body, buf); err != nil || n != r.End-r.Start {
+		b.Fatalf("%d bytes, %v", n, err)
+	}
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"time"
@@ -24,6 +25,34 @@ func (e *StatusError) Error() string {
 		text += fmt.Sprintf(" and asks to wait %v, longer than %v; try again later", e.RetryAfter, e.Limit)
 	}
 	return text
+}
+
+// Temporary reports whether the same request may be answered otherwise soon.
+func (e *StatusError) Temporary() bool { return passes(e.Code) }
+
+// passes reports whether a status is one of the moment, and not of the file.
+func passes(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return code >= 500
+}
+
+// RangeError is the answer that a file ends before the part that was asked for.
+type RangeError struct {
+	URL   string
+	Start int64 // what was asked for
+	Total int64 // length of the file in bytes; -1 where the server did not say
+}
+
+func (e *RangeError) Error() string {
+	if e.Total < 0 {
+		return fmt.Sprintf("%s: the server says that the file ends before byte %d", e.URL, e.Start)
+	}
+	return fmt.Sprintf("%s: byte %d is asked for, and the server says that the file has %d bytes", e.URL, e.Start, e.Total)
 }
 
 // HostError is a URL on a host that the operator did not name for the source.
@@ -73,7 +102,8 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("%s: redirect to %s refused: %s", e.From, e.To, e.Why)
 }
 
-// StallError is a server that sent nothing for the time of Client.Stall.
+// StallError is a server that sent nothing for the time of Client.Stall, or
+// FillStall.
 type StallError struct {
 	URL   string
 	After time.Duration
@@ -82,6 +112,9 @@ type StallError struct {
 func (e *StallError) Error() string {
 	return fmt.Sprintf("%s: no byte came for %v", e.URL, e.After)
 }
+
+// Temporary is true: another connection may do better.
+func (e *StallError) Temporary() bool { return true }
 
 // CutError is a body that kept ending before its time.
 type CutError struct {

@@ -52,3 +52,6 @@ type transportError struct{ err error }
 
 func (e *transportError) Error() string { return e.err.Error() }
 func (e *transportError) Unwrap() error { return e.err }
+
+// Temporary is true: what would come again is no transportError (see final).
+func (e *transportError) Temporary() bool { return true }

@@ -3,30 +3,16 @@ package upstream
 import (
 	"context"
 	"sync"
-
-	"golang.org/x/time/rate"
 )
 
 // chunk is how much is read at once: large enough that a fast line costs few
 // system calls, small enough for a smooth rate.
 const chunk = 128 << 10
 
-// newLimiter returns a limiter for so many bytes a second, nil for none. Its
-// burst is a chunk, the most that is taken from it at once.
-func newLimiter(bytes int64) *rate.Limiter {
-	if bytes <= 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(bytes), chunk)
-}
-
-// spend waits until n bytes, at most a chunk, may have been received.
-func spend(ctx context.Context, n int, limits ...*rate.Limiter) error {
+// spend waits until the limits allow for n bytes that came.
+func spend(ctx context.Context, n int, limits ...*limiter) error {
 	for _, l := range limits {
-		if l == nil {
-			continue
-		}
-		if err := l.WaitN(ctx, n); err != nil {
+		if err := l.wait(ctx, n); err != nil {
 			return err
 		}
 	}

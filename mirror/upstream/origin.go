@@ -9,22 +9,22 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"golang.org/x/time/rate"
 )
 
 // Origin is what one source may talk to: the host of its own URL and the
 // hosts that the operator wrote beside it. Nothing that a publisher sends
-// adds to it. It is safe for concurrent use once Rate is set.
+// adds to it. It is safe for concurrent use once Rate and Rates are set.
 type Origin struct {
-	Rate int64 // bytes a second for this source; 0 is no limit of its own
+	Rate  int64       // bytes a second for this source; 0 is no limit of its own
+	Rates []TimedRate // what holds in place of Rate at times of day, the first that is open
 
 	source string
 	hosts  map[string]bool     // "host:port"; a host of "*.example.net" is all below it
 	names  map[string]bool     // host, without port; never such a pattern
 	addrs  map[netip.Addr]bool // hosts that are addresses
 	once   sync.Once
-	limit  *rate.Limiter
+	limit  *limiter
+	came   counter
 }
 
 // NewOrigin returns the Origin of the source of that name. list is the URL of
@@ -69,7 +69,7 @@ func (o *Origin) Allows(u *url.URL) error {
 	if p := explicitPort(u); p != "" {
 		host = net.JoinHostPort(host, p)
 	}
-	return &HostError{Source: o.source, URL: u.Redacted(), Host: host}
+	return &HostError{Source: o.source, URL: shown(u), Host: host}
 }
 
 // allowsBelow reports whether a pattern covers host.
@@ -103,7 +103,7 @@ func (o *Origin) checkForm(u *url.URL) error {
 	default:
 		return nil
 	}
-	return &URLError{Source: o.source, URL: u.Redacted(), Why: why}
+	return &URLError{Source: o.source, URL: shown(u), Why: why}
 }
 
 func (o *Origin) add(host, port string) {
@@ -141,8 +141,8 @@ func (o *Origin) checkAddress(host string, a netip.Addr) error {
 	return &AddressError{Source: o.source, Host: host, Address: a, Class: string(class)}
 }
 
-func (o *Origin) limiter() *rate.Limiter {
-	o.once.Do(func() { o.limit = newLimiter(o.Rate) })
+func (o *Origin) limiter() *limiter {
+	o.once.Do(func() { o.limit = newLimiter(o.Rate, o.Rates) })
 	return o.limit
 }
 

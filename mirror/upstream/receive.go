@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -106,7 +107,7 @@ func (t *transfer) begin(resp *http.Response) error {
 // join takes the headers of the rest of a body that is partly here, which must
 // begin where that ends and be of the same file.
 func (t *transfer) join(resp *http.Response) error {
-	start, total, err := contentRange(resp.Header.Get("Content-Range"))
+	start, _, total, err := contentRange(resp.Header.Get("Content-Range"))
 	if err != nil {
 		return &ContentError{URL: t.url, Why: err.Error()}
 	}
@@ -289,6 +290,15 @@ func (t *transfer) notTheFile(resp *http.Response, head []byte) string {
 	if u, err := url.Parse(t.w.URL); err == nil && name == "" {
 		name = u.Path
 	}
+	if t.list {
+		return pageInPlace(name, nil, head, true)
+	}
+	return pageInPlace(name, resp.Header, head, t.stated())
+}
+
+// pageInPlace is notTheFile for a file of that name; judged says that something
+// else will tell a wrong file from the right one.
+func pageInPlace(name string, h http.Header, head []byte, judged bool) string {
 	if slices.Contains(pages, strings.ToLower(path.Ext(name))) {
 		return ""
 	}
@@ -296,42 +306,39 @@ func (t *transfer) notTheFile(resp *http.Response, head []byte) string {
 	if looks == "text/html" {
 		return "is an HTML page and not the file"
 	}
-	if t.list {
-		return ""
-	}
-	says, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	says, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	if says != "text/html" && says != "application/xhtml+xml" {
 		return ""
 	}
-	if strings.HasPrefix(looks, "text/") || !t.stated() {
+	if strings.HasPrefix(looks, "text/") || !judged {
 		return "is called an HTML page (Content-Type " + says + ") and is not the file"
 	}
 	return ""
 }
 
-// contentRange reads "bytes 5-9/10"; total is -1 for "*".
-func contentRange(s string) (start, total int64, err error) {
-	bad := fmt.Errorf("has no usable Content-Range: %q", s)
+// contentRange reads "bytes 5-9/10" as [5, 10) of 10; total is -1 for "*".
+func contentRange(s string) (start, end, total int64, err error) {
+	bad := fmt.Errorf("has no usable Content-Range: %.80q", s)
 	rest, ok := strings.CutPrefix(s, "bytes ")
 	if !ok {
-		return 0, 0, bad
+		return 0, 0, 0, bad
 	}
 	span, size, ok := strings.Cut(rest, "/")
 	from, to, dash := strings.Cut(span, "-")
 	if !ok || !dash {
-		return 0, 0, bad
+		return 0, 0, 0, bad
 	}
 	start, err1 := strconv.ParseInt(from, 10, 64)
-	end, err2 := strconv.ParseInt(to, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
 	total = -1
 	var err3 error
 	if size != "*" {
 		total, err3 = strconv.ParseInt(size, 10, 64)
 	}
-	if errors.Join(err1, err2, err3) != nil || start < 0 || end < start || size != "*" && end >= total {
-		return 0, 0, bad
+	if errors.Join(err1, err2, err3) != nil || start < 0 || last < start || last == math.MaxInt64 || size != "*" && last >= total {
+		return 0, 0, 0, bad
 	}
-	return start, total, nil
+	return start, last + 1, total, nil
 }
 
 // strong reports whether an ETag promises equal bytes.

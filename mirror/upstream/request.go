@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -31,12 +32,7 @@ func (c *Client) get(ctx context.Context, o *Origin, asked string, header http.H
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
-	req.Header.Set("User-Agent", orDefault(c.UserAgent, DefaultUserAgent))
-	req.Header.Set("Accept", "*/*")
-	req.Header.Set("Accept-Encoding", "identity")
+	c.dress(req.Header, header)
 	client := c.requests
 	if c.health.down(hostPort(req.URL)) {
 		client = c.single
@@ -56,6 +52,15 @@ func (c *Client) get(ctx context.Context, o *Origin, asked string, header http.H
 		err = &transportError{err}
 	}
 	return nil, named(asked, err)
+}
+
+// dress adds what every request carries to what this one asks for.
+func (c *Client) dress(h, asks http.Header) {
+	maps.Copy(h, asks)
+	h.Set("User-Agent", orDefault(c.UserAgent, DefaultUserAgent))
+	h.Set("Accept", "*/*")
+	h.Set("Accept-Encoding", "identity")
+	h.Set("Via", "1.1 "+c.pseudonym)
 }
 
 // bare takes net/http's wrapping off an error.
@@ -80,7 +85,7 @@ func named(asked string, err error) error {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	from := via[len(via)-1].URL
 	refuse := func(why string) error {
-		return &RedirectError{From: from.Redacted(), To: req.URL.Redacted(), Why: why}
+		return &RedirectError{From: shown(from), To: shown(req.URL), Why: why}
 	}
 	if len(via) > maxRedirects {
 		return refuse(fmt.Sprintf("more than %d in a row", maxRedirects))
@@ -103,16 +108,7 @@ func (c *Client) checkRetry(ctx context.Context, resp *http.Response, err error)
 	if err != nil {
 		return !final(err), nil
 	}
-	switch resp.StatusCode {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-	case http.StatusNotImplemented:
-		return false, nil
-	default:
-		if resp.StatusCode < 500 {
-			return false, nil
-		}
-	}
-	return retryAfter(resp) <= c.maxRetryAfter(), nil
+	return passes(resp.StatusCode) && retryAfter(resp) <= c.maxRetryAfter(), nil
 }
 
 // final reports whether err would come again.

@@ -12,15 +12,18 @@ import (
 
 // watch ends requests and bodies that stay silent for too long. Only waiting
 // for the server counts, neither connecting (which has time-outs of its own)
-// nor the time that the reader of a body takes between two reads.
+// nor the time that the reader of a body takes between two reads. It also counts
+// what comes.
 type watch struct {
 	next  http.RoundTripper
 	stall time.Duration
+	fill  bool // somebody waits for what is asked
+	came  *counter
 }
 
 func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	silent := &StallError{URL: req.URL.Redacted(), After: w.stall}
+	silent := &StallError{URL: shown(req.URL), After: w.stall}
 	a := newAlarm(w.stall, func() { cancel(silent) })
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { a.set() }}
 	resp, err := w.next.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
@@ -37,8 +40,19 @@ func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	body := newAlarm(w.stall, func() { cancel(silent) })
-	resp.Body = &watchedBody{body: resp.Body, alarm: body, ended: ended, cancel: func() { cancel(nil) }}
+	resp.Body = &watchedBody{body: resp.Body, alarm: body, ended: ended, cancel: func() { cancel(nil) }, came: w.counted(req)}
 	return resp, nil
+}
+
+// counted returns what counts the bytes of the answer to req.
+func (w *watch) counted(req *http.Request) func(n int) {
+	o := originOf(req.Context())
+	return func(n int) {
+		w.came.add(n, w.fill)
+		if o != nil {
+			o.came.add(n, w.fill)
+		}
+	}
 }
 
 // watchedBody is a body whose reads sound an alarm when they take too long.
@@ -47,12 +61,14 @@ type watchedBody struct {
 	alarm  *alarm
 	ended  func(error) error // names the stall where it was the reason
 	cancel func()
+	came   func(n int)
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	b.alarm.set()
 	n, err := b.body.Read(p)
 	b.alarm.stop()
+	b.came(n)
 	if err != nil && err != io.EOF {
 		err = b.ended(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,7 +35,17 @@ type answer struct {
 	bare     bool
 	noLength bool
 	close    bool
+	grow     int64 // of the range that is answered
+	total    int64 // of the file, added in Content-Range
+	label    string
+	coding   string
+	filler   int // bytes of a header more
+	hold     <-chan struct{}
+	holdAt   int64
+	fall     <-chan struct{} // closed when the publisher goes down
 }
+
+func (a *answer) fallen() bool { return closed(a.fall) }
 
 func (a *answer) error(code int, text string) {
 	a.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
@@ -63,7 +74,7 @@ func (a *answer) serve() {
 		return
 	}
 	if a.stall && a.stallAt < 0 {
-		<-a.r.Context().Done()
+		a.idle(nil)
 		panic(http.ErrAbortHandler)
 	}
 	a.headers()
@@ -80,15 +91,47 @@ func (a *answer) serve() {
 			a.error(http.StatusRequestedRangeNotSatisfiable, "")
 			return
 		}
-		from, to = min(f+a.shift, size-1), t
+		from = min(f+a.shift, size-1)
+		to = min(max(t+a.grow, from+1), size)
 		a.status = http.StatusPartialContent
-		a.w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, size+a.lie))
+		a.w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, size+a.lie+a.total))
+		a.relabel()
 	}
+	a.p.mu.Lock()
+	a.seen.From = from
+	a.p.mu.Unlock()
 	a.send(a.body[from:to])
+}
+
+// relabel puts what RangeTotal says in place of the right header.
+func (a *answer) relabel() {
+	switch a.label {
+	case "":
+	case "-":
+		a.w.Header().Del("Content-Range")
+	default:
+		a.w.Header().Set("Content-Range", a.label)
+	}
+}
+
+// idle waits until the channel is closed, the client leaves or the publisher goes
+// down.
+func (a *answer) idle(until <-chan struct{}) {
+	select {
+	case <-until:
+	case <-a.r.Context().Done():
+	case <-a.fall:
+	}
 }
 
 func (a *answer) headers() {
 	h := a.w.Header()
+	if a.coding != "" {
+		h.Set("Content-Encoding", a.coding)
+	}
+	if a.filler > 0 {
+		h.Set("X-Filler", strings.Repeat("x", a.filler))
+	}
 	h.Set("Content-Type", "application/octet-stream")
 	if !a.bare {
 		h.Set("ETag", a.etag)
@@ -150,8 +193,13 @@ func (a *answer) send(b []byte) {
 	case a.stall && a.stallAt < int64(len(b)):
 		a.write(b[:a.stallAt])
 		a.flush()
-		<-a.r.Context().Done()
+		a.idle(nil)
 		panic(http.ErrAbortHandler)
+	case a.hold != nil && a.holdAt < int64(len(b)):
+		a.write(b[:a.holdAt])
+		a.flush()
+		a.idle(a.hold)
+		a.write(b[a.holdAt:])
 	case a.lie < 0:
 		a.write(b[:stated])
 	case a.lie > 0:
@@ -165,6 +213,9 @@ func (a *answer) send(b []byte) {
 func (a *answer) write(b []byte) {
 	piece := or(a.chunk, 64<<10)
 	for len(b) > 0 {
+		if a.fallen() {
+			panic(http.ErrAbortHandler)
+		}
 		n, err := a.w.Write(b[:min(piece, len(b))])
 		a.wrote(n)
 		if err != nil {
@@ -173,7 +224,7 @@ func (a *answer) write(b []byte) {
 		b = b[n:]
 		if a.pause > 0 && len(b) > 0 {
 			a.flush()
-			pause(a.r, a.pause)
+			a.nap()
 		}
 	}
 }
@@ -187,6 +238,17 @@ func (a *answer) abort() {
 func (a *answer) flush() {
 	if f, ok := a.w.(http.Flusher); ok {
 		f.Flush()
+	}
+}
+
+// nap is the pause between two pieces.
+func (a *answer) nap() {
+	t := time.NewTimer(a.pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-a.r.Context().Done():
+	case <-a.fall:
 	}
 }
 

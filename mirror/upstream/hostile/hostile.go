@@ -38,13 +38,17 @@ type Publisher struct {
 	mu     sync.Mutex
 	files  map[string]*file
 	seen   []*Request
+	fall   chan struct{} // closed while the publisher is down
 }
 
 // Request is one request and its answer.
 type Request struct {
 	Path    string
+	Query   string
+	Host    string
 	Header  http.Header // as received
 	Status  int         // 0 where the connection was closed without an answer
+	From    int64       // offset in the file of the first byte of the body
 	Written int64       // bytes of the body that were handed to the connection
 }
 
@@ -53,6 +57,7 @@ type file struct {
 	etag     string // strong, of body
 	modified time.Time
 	faults   []*armed
+	tags     int // that NewETag has given out
 }
 
 type armed struct {
@@ -190,7 +195,11 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Hook(r)
 	}
 	pause(r, p.Delay)
-	a := &answer{w: w, r: r, p: p, seen: &Request{Path: r.URL.Path, Header: r.Header.Clone()}}
+	a := &answer{w: w, r: r, p: p, seen: &Request{Path: r.URL.Path, Query: r.URL.RawQuery, Host: r.Host, Header: r.Header.Clone()}}
+	a.fall = p.falls()
+	if a.fallen() {
+		panic(http.ErrAbortHandler)
+	}
 	if !p.prepare(a) {
 		a.error(http.StatusNotFound, "no such file\n")
 		return
@@ -234,4 +243,14 @@ func (p *Publisher) prepare(a *answer) bool {
 func etagOf(body []byte) string {
 	sum := sha256.Sum256(body)
 	return strconv.Quote(hex.EncodeToString(sum[:8]))
+}
+
+// ETag returns the strong ETag of a file, empty where there is none.
+func (p *Publisher) ETag(path string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.files[path]; f != nil {
+		return f.etag
+	}
+	return ""
 }

@@ -36,6 +36,7 @@ func (l *Loaded) check() error {
 	for i := range l.Sources {
 		c.source(i, names)
 	}
+	c.prefetch()
 	return errors.Join(c.problems...)
 }
 
@@ -89,6 +90,7 @@ func (c *checker) limits() {
 	}{
 		{"fetch.connections", c.l.Fetch.Connections, 1, 256},
 		{"fetch.per_host", c.l.Fetch.PerHost, 1, 256},
+		{"fetch.fills", c.l.Fetch.Fills, 1, 256},
 		{"fetch.retries", c.l.Fetch.Retries, 0, 100},
 		{"serve.max_requests", c.l.Serve.MaxRequests, 1, 1_000_000},
 	} {
@@ -108,7 +110,7 @@ func (c *checker) selection(key string, s *Select) {
 	for _, list := range []struct {
 		key      string
 		patterns []string
-	}{{"include", s.Include}, {"exclude", s.Exclude}} {
+	}{{"include", s.Include}, {"exclude", s.Exclude}, {"products", s.Products}} {
 		for _, pattern := range list.patterns {
 			if err := layout.CheckPattern(pattern); err != nil {
 				c.fail(key+"."+list.key, strconv.Quote(pattern), "%v", err)

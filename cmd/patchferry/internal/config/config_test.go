@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,8 @@ import (
 func TestValues(t *testing.T) {
 	size := func(s string) (any, error) { return parse[config.Size](s) }
 	rate := func(s string) (any, error) { return parse[config.Rate](s) }
+	rates := func(s string) (any, error) { return parse[config.Rates](s) }
+	day, night := config.Window{From: 360, To: 1080}, config.Window{From: 1320, To: 390}
 	span := func(s string) (any, error) { return parse[config.Duration](s) }
 	window := func(s string) (any, error) { return parse[config.Window](s) }
 	date := func(s string) (any, error) { return parse[config.Date](s) }
@@ -45,6 +48,15 @@ func TestValues(t *testing.T) {
 		{"rate", rate, "512KiB/s", config.Rate(512 << 10)},
 		{"no limit", rate, "0", config.Rate(0)},
 		{"rate without time", rate, "10MB", nil},
+		{"one rate", rates, "10MB/s", config.Rates{Always: 10_000_000}},
+		{"no rates", rates, "", config.Rates{}},
+		{"rates", rates, "20MB/s, 06:00-18:00 1MB/s,22:00-06:30 0", config.Rates{Always: 20_000_000, Times: []config.TimedRate{{day, 1_000_000}, {night, 0}}}},
+		{"rate by day", rates, " 06:00-18:00  1MB/s ", config.Rates{Times: []config.TimedRate{{day, 1_000_000}}}},
+		{"two rates", rates, "20MB/s, 1MB/s", nil},
+		{"rates with a gap", rates, "20MB/s,, 06:00-18:00 1MB/s", nil},
+		{"rate before its time", rates, "1MB/s 06:00-18:00", nil},
+		{"rate of no time", rates, "06:00-06:00 1MB/s", nil},
+		{"time without a rate", rates, "06:00-18:00", nil},
 		{"Go span", span, "90s", config.Duration(90 * time.Second)},
 		{"days", span, "30d", config.Duration(30 * 24 * time.Hour)},
 		{"weeks", span, "2w", config.Duration(14 * 24 * time.Hour)},
@@ -78,6 +90,19 @@ func TestValues(t *testing.T) {
 				t.Errorf("%q (-want +got):\n%s", tt.text, diff)
 			}
 		})
+	}
+}
+
+// TestRatesAreReadBack holds what is printed to what is read.
+func TestRatesAreReadBack(t *testing.T) {
+	for _, text := range []string{"0", "20MB/s", "20MB/s, 06:00-18:00 1MB/s", "06:00-18:00 1MB/s, 18:00-06:00 0", "1KiB/s, 22:00-06:00 0, 12:00-13:00 5kB/s"} {
+		v, err := parse[config.Rates](text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.(config.Rates).String(); got != text {
+			t.Errorf("%q is printed as %q", text, got)
+		}
 	}
 }
 
@@ -118,10 +143,14 @@ func leaves(typ reflect.Type, prefix string, names *[]string) {
 	for f := range typ.Fields() {
 		name := f.Tag.Get("toml")
 		switch {
+		case f.Anonymous:
+			leaves(f.Type, prefix, names)
 		case name == "":
+		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+			*names = append(*names, prefix+name)
 		case f.Type.Kind() == reflect.Struct:
 			leaves(f.Type, prefix+name+".", names)
-		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem().NumField() > 2:
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && isTable(f.Type.Elem()):
 			leaves(f.Type.Elem(), prefix+name+".", names)
 		default:
 			*names = append(*names, prefix+name)
@@ -129,12 +158,22 @@ func leaves(typ reflect.Type, prefix string, names *[]string) {
 	}
 }
 
+// isTable reports whether a type has keys of its own.
+func isTable(typ reflect.Type) bool {
+	for f := range typ.Fields() {
+		if f.Tag.Get("toml") != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // TestDefaultsAreWhatAnEmptyFileGives reads every default back from the form
 // in which config show prints it.
 func TestDefaultsAreWhatAnEmptyFileGives(t *testing.T) {
 	var file strings.Builder
 	for _, k := range config.Keys() {
-		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") {
+		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") && !strings.HasPrefix(k.Name, "prefetch.") {
 			file.WriteString(k.Name + " = " + k.Default + "\n")
 		}
 	}
@@ -159,6 +198,32 @@ func load(t *testing.T, content string) *config.Loaded {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func TestPrefetchOfASource(t *testing.T) {
+	const source = "[[source]]\nkind = \"links\"\npath = \"x.txt\"\nname = "
+	l := load(t, source+"\"all\"\n"+source+"\"some\"\nfill = \"on-demand\"\n"+source+"\"other\"\nfill = \"on-demand\"\n"+`
+[[prefetch]]
+severities = ["critical", "wichtig"]
+[[prefetch]]
+sources = ["some"]
+products = ["windows 11"]
+classifications = ["service_pack"]
+`)
+	critical := layout.Selection{Severities: []layout.Severity{layout.Critical, layout.Important}}
+	packs := layout.Selection{Products: []string{"windows 11"}, Classifications: []layout.Classification{layout.ServicePack}}
+	for name, want := range map[string][]layout.Selection{"all": nil, "some": {critical, packs}, "other": {critical}} {
+		s, _ := l.Source(name)
+		if diff := cmp.Diff(want, l.PrefetchOf(s)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	s := l.Settings()
+	if !slices.ContainsFunc(s, func(s config.Setting) bool {
+		return s.Key == "prefetch.2.products" && s.Value == `["windows 11"]` && s.Origin.Line > 0
+	}) {
+		t.Errorf("the settings do not name the rules: %+v", s)
+	}
 }
 
 func TestSelectionOfASource(t *testing.T) {

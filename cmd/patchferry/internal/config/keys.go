@@ -10,8 +10,8 @@ import (
 
 // Key is one key of the configuration as it is documented.
 type Key struct {
-	Name    string // "fetch.per_host"; keys of a source are "source.url", of a stream "stream.mode"
-	Env     string // the variable that sets it; NAME stands for the name of the source or stream
+	Name    string // "fetch.per_host"; keys of a source are "source.url", of a stream "stream.mode", of a rule "prefetch.os"
+	Env     string // the variable that sets it; NAME stands for the name of the source or stream, NUMBER for the place of the rule, from 1 on
 	Default string // as it would be written in the file
 	Doc     string
 }
@@ -35,6 +35,14 @@ func Keys() []Key {
 		keys = append(keys, Key{
 			Name:    "stream." + f.name,
 			Env:     "PATCHFERRY_STREAM_NAME_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
+			Default: literal(f.ptr),
+			Doc:     f.doc,
+		})
+	}
+	for _, f := range new(Prefetch).fields() {
+		keys = append(keys, Key{
+			Name:    "prefetch." + f.name,
+			Env:     "PATCHFERRY_PREFETCH_NUMBER_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
 			Default: literal(f.ptr),
 			Doc:     f.doc,
 		})
@@ -71,8 +79,9 @@ func (c *Config) fields() []field {
 	fields = append(fields,
 		field{"fetch.connections", &c.Fetch.Connections, "Files fetched at the same time."},
 		field{"fetch.per_host", &c.Fetch.PerHost, "Of these, from one host."},
-		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit."},
-		field{"fetch.windows", &c.Fetch.Windows, `When files are fetched, in local time, for example ["22:00-06:00"]; empty is always.`},
+		field{"fetch.fills", &c.Fetch.Fills, "Parts of files that hosts wait for, fetched from one host at the same time, beside connections."},
+		field{"fetch.rate", &c.Fetch.Rate, "Bytes a second in all, for example 10MB/s; 0 is no limit. It may depend on the time of day, in local time: \"20MB/s, 06:00-18:00 1MB/s\"; of several spans the first that is open counts."},
+		field{"fetch.windows", &c.Fetch.Windows, `When files are fetched, in local time, for example ["22:00-06:00"]; empty is always. What hosts wait for is fetched at any time, at the rate of that time.`},
 		field{"fetch.proxy", &c.Fetch.Proxy, "An http proxy for publishers, http://host:port. The proxy variables of the environment are not read."},
 		field{"fetch.ca", &c.Fetch.CA, "A PEM file of certificates that publishers may have besides those the system trusts."},
 		field{"fetch.stall", &c.Fetch.Stall, "A connection on which no byte came for so long is given up and the file resumed."},
@@ -97,6 +106,8 @@ func (s *Select) fields(prefix string) []field {
 		{prefix + "os", &s.OS, "Operating systems, families or releases: [\"windowsxp\", \"windows11-24h2\"]."},
 		{prefix + "arch", &s.Arch, "Architectures: [\"x86\", \"x64\"]."},
 		{prefix + "classifications", &s.Classifications, "Classifications: [\"security_update\", \"service_pack\"]."},
+		{prefix + "severities", &s.Severities, "Severities, of updates that state one: [\"Critical\", \"Important\"]."},
+		{prefix + "products", &s.Products, "Products in the source's own words, by patterns as in include: [\"windows 11\", \"Office 20*\"]."},
 		{prefix + "since", &s.Since, "Released on this day or later, YYYY-MM-DD."},
 		{prefix + "until", &s.Until, "Released on this day or earlier, YYYY-MM-DD."},
 		{prefix + "include", &s.Include, "Only what matches one of these patterns over id, KB, title and file names."},
@@ -114,8 +125,9 @@ func (s *Source) fields() []field {
 		{"signed", &s.Signed, "Whether bulletins must be signed. false is for a publisher that signs nothing: what it announces is shown as unsigned and is never trusted."},
 		{"profile", &s.Profile, "How strictly the signatures of bulletins are judged: csaf or historical; by default as the kind asks for: csaf for csaf, historical for bulletins."},
 		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
+		{"fill", &s.Fill, "When files come: all (the default) with sync; on-demand when a host first asks serve for one, while sync brings the list and what [[prefetch]] selects."},
 		{"hosts", &s.Hosts, "Hosts, host:port or *.domain, that files may come from besides the list's own. A list's content never extends this."},
-		{"rate", &s.Rate, "Bytes a second from this source; 0 is no limit of its own."},
+		{"rate", &s.Rate, "Bytes a second from this source, as fetch.rate; 0 is no limit of its own."},
 		{"enabled", &s.Enabled, "Whether sync visits the source; true unless false is written."},
 	}, s.Select.fields("select.")...)
 }
