@@ -120,7 +120,7 @@ func recorded(t *testing.T, dir string, what string) (n int64) {
 // all that was recorded, and nothing but the right file is admitted, whether a digest is
 // stated or not.
 func TestCrash(t *testing.T) {
-	const size = 40_000_000
+	const size = 12_000_000
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(1, seed))
@@ -146,7 +146,7 @@ func TestCrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			time.Sleep(time.Duration(rnd.Int64N(int64(120 * time.Second))))
+			time.Sleep(time.Duration(rnd.Int64N(int64(90 * time.Second))))
 			synctest.Wait()
 			d.crash(t, dir, next, power)
 			what := "here"

@@ -85,10 +85,11 @@ func TestVerified(t *testing.T) {
 // wanted it for a while, and goes on where it was when somebody does.
 func TestLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPublisher(100_000_000)
+		p := newPublisher(30_000_000)
 		slowly(p)
 		var a admitted
 		pool := open(t, t.TempDir())
+		pool.Idle = 2 * time.Minute
 		job := jobOf(p, &a)
 		f, err := pool.Fill(t.Context(), job)
 		if err != nil {
@@ -104,7 +105,7 @@ func TestLeaving(t *testing.T) {
 		if got := p.bytes(); got < 5_000_000 {
 			t.Errorf("a minute later: %d bytes came", got)
 		}
-		time.Sleep(fill.DefaultIdle + time.Minute)
+		time.Sleep(2 * time.Minute)
 		stopped := p.bytes()
 		time.Sleep(time.Hour)
 		if got := p.bytes(); got != stopped || pool.Stats().Running != 0 || pool.Stats().Partial != 1 {
