@@ -40,6 +40,7 @@ type attempt struct {
 	wants    []*want // of the readers that are open
 	waiting  []*reader
 	handed   bool
+	blunt    bool  // the first request is for the beginning, whatever is wanted first
 	loose    bool  // only the digest decides whether the file changed
 	hashedTo int64 // up to where the hasher knows of bytes
 	saving   bool

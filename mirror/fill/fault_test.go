@@ -122,7 +122,10 @@ func TestOriginRefuses(t *testing.T) {
 		}, "status 410"},
 		"lies about the offset": {func(_ int, _ layout.PartRequest, part *layout.Part) error { part.Start++; return nil }, "has bytes 1 to"},
 		"another length":        {func(_ int, _ layout.PartRequest, part *layout.Part) error { part.Total++; return nil }, "size is 8000001, want 8000000"},
-		"unknown error":         {func(int, layout.PartRequest, *layout.Part) error { return errors.New("what is this") }, "what is this"},
+		"asks to wait for long": {func(int, layout.PartRequest, *layout.Part) error {
+			return &layout.LaterError{After: time.Hour, Err: errors.New("busy")}
+		}, "again in 1h"},
+		"unknown error": {func(int, layout.PartRequest, *layout.Part) error { return errors.New("what is this") }, "what is this"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,17 +133,37 @@ func TestOriginRefuses(t *testing.T) {
 				p := newPublisher(8_000_000)
 				p.answer = test.answer
 				var a admitted
+				began := time.Now()
 				f, err := open(t, t.TempDir()).Fill(t.Context(), jobOf(p, &a))
 				if err == nil {
 					_, err = readPart(t.Context(), f, 0, f.Size())
 					f.Close()
 				}
-				if err == nil || !strings.Contains(err.Error(), test.want) {
+				if err == nil || !strings.Contains(err.Error(), test.want) || time.Since(began) > 10*time.Second {
 					t.Errorf("got error %v, want %s", err, test.want)
 				}
 			})
 		})
 	}
+}
+
+// TestBehindTheEnd: what is wanted first may be asked for behind the end of a file whose
+// size nobody has told.
+func TestBehindTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher(300_000)
+		p.answer = func(_ int, r layout.PartRequest, _ *layout.Part) error {
+			if r.Start >= 300_000 {
+				return &status{416, false}
+			}
+			return nil
+		}
+		var a admitted
+		job := jobOf(p, &a)
+		job.File = layout.File{Name: "file"}
+		job.Start, job.End = 400_000, 500_000
+		wantWhole(t, open(t, t.TempDir()), job, p.data)
+	})
 }
 
 // TestOriginAway: readers wait while an origin is away, and no longer than their

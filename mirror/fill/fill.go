@@ -301,6 +301,9 @@ func (a *attempt) ending(now time.Time, url string) error {
 	if t.fatal != nil && t.url != url && t.url != "" {
 		t.fatal = nil // what is asked for now may be had
 	}
+	if t.fatal != nil && !a.begun && !a.blunt && a.job.Start > 0 && a.job.File.Size == 0 {
+		a.blunt, t.fatal = true, nil // what was wanted first may lie behind the end
+	}
 	if t.fatal != nil {
 		return t.fatal
 	}
@@ -338,7 +341,7 @@ func (a *attempt) next() (span, bool) {
 func (a *attempt) probe() span {
 	size := a.job.File.Size
 	s := span{a.job.Start, a.job.End}
-	if s.Start < 0 || size > 0 && s.Start >= size || a.trouble.failures > 0 && size == 0 {
+	if s.Start < 0 || size > 0 && s.Start >= size || a.blunt {
 		s.Start = 0
 	}
 	if s.End <= s.Start || s.End > s.Start+firstRequest {
