@@ -16,12 +16,14 @@ type answer struct {
 	root   string // what stands before path: "", or "/rings/test"
 	path   string // of the request, in the view that answers
 	watch  watch
+	began  time.Time
 	status int   // 0 until the header is sent
 	sent   int64 // bytes of the body
+	file   bool  // the body is a file's
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request, stall time.Duration) *answer {
-	a := &answer{w: w, ctl: http.NewResponseController(w), r: r, path: r.URL.Path}
+	a := &answer{w: w, ctl: http.NewResponseController(w), r: r, path: r.URL.Path, began: time.Now()}
 	a.watch.stall, a.watch.conn, a.watch.cut = stall, connOf(r.Context()), a.cut
 	a.watch.start()
 	return a

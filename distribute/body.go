@@ -2,6 +2,7 @@ package distribute
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,6 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-
-	"patchferry/layout"
 )
 
 // pieceSize is how many bytes the kernel is handed at once. One sendfile of a
@@ -60,8 +59,8 @@ type part struct {
 
 // planBody lays out the body. The boundary of a multipart body is taken from
 // the file's digest, which the file cannot contain, and so is the same on
-// every replica.
-func planBody(f *file, ranges []byteRange) bodyPlan {
+// every replica; where nobody knows that yet, from nowhere.
+func planBody(f *content, ranges []byteRange) bodyPlan {
 	switch len(ranges) {
 	case 0:
 		return bodyPlan{status: http.StatusOK, contentType: octets, length: f.size,
@@ -71,6 +70,9 @@ func planBody(f *file, ranges []byteRange) bodyPlan {
 			contentRange: ranges[0].contentRange(f.size), parts: []part{{byteRange: ranges[0]}}}
 	}
 	boundary := f.sha256.String()[:32]
+	if f.sha256.IsZero() {
+		boundary = rand.Text()
+	}
 	plan := bodyPlan{
 		status:      http.StatusPartialContent,
 		contentType: "multipart/byteranges; boundary=" + boundary,
@@ -88,97 +90,22 @@ func planBody(f *file, ranges []byteRange) bodyPlan {
 	return plan
 }
 
-// body is an opened object: as a file, or as a source to open at each part.
-type body struct {
-	server *Server
-	digest layout.Digest
-	file   *os.File
-	first  io.ReadCloser // the first part, opened before the header is sent
-}
-
-// openBody opens the object and checks its length, so that what is announced
-// in the header can be kept.
-func (s *Server) openBody(ctx context.Context, f *file, plan bodyPlan) (*body, error) {
-	b := &body{server: s, digest: f.sha256}
-	if src, ok := s.Source.(filer); ok {
-		file, err := src.File(ctx, f.sha256)
-		if err == nil {
-			b.file = file
-			return b, b.checkFile(f.size)
-		}
-		if !errors.Is(err, errors.ErrUnsupported) {
-			return nil, err
-		}
-	}
-	size, err := s.Source.Stat(ctx, f.sha256)
-	if err != nil {
-		return nil, err
-	}
-	if size != f.size {
-		return nil, &lengthError{got: size, want: f.size}
-	}
-	p := plan.parts[0]
-	b.first, err = s.Source.Open(ctx, f.sha256, p.start, p.length)
-	return b, err
-}
-
-func (b *body) checkFile(want int64) error {
-	info, err := b.file.Stat()
-	if err == nil && info.Size() != want {
-		err = &lengthError{got: info.Size(), want: want}
-	}
-	if err != nil {
-		b.close()
-	}
-	return err
-}
-
-func (b *body) close() {
-	if b.file != nil {
-		_ = b.file.Close() // it was only read
-	}
-	if b.first != nil {
-		_ = b.first.Close()
-	}
-}
-
-func (b *body) send(ctx context.Context, a *answer, plan bodyPlan) error {
-	for i, p := range plan.parts {
-		if p.preface != "" {
-			if err := a.write([]byte(p.preface)); err != nil {
+// send sends the whole body.
+func (p *bodyPlan) send(ctx context.Context, a *answer, b body) error {
+	for i, part := range p.parts {
+		if part.preface != "" {
+			if err := a.write([]byte(part.preface)); err != nil {
 				return err
 			}
 		}
-		if err := b.sendPart(ctx, a, i, p.byteRange); err != nil {
+		if err := b.sendPart(ctx, a, i, part.byteRange); err != nil {
 			return err
 		}
 	}
-	if plan.trailer == "" {
+	if p.trailer == "" {
 		return nil
 	}
-	return a.write([]byte(plan.trailer))
-}
-
-func (b *body) sendPart(ctx context.Context, a *answer, i int, r byteRange) error {
-	if b.file != nil {
-		if _, err := b.file.Seek(r.start, io.SeekStart); err != nil {
-			return &sourceError{err}
-		}
-		if a.r.TLS == nil {
-			return a.sendFile(b.file, r.length)
-		}
-		return b.copyTo(a, b.file, r.length)
-	}
-	src := b.first
-	if i > 0 {
-		var err error
-		src, err = b.server.Source.Open(ctx, b.digest, r.start, r.length)
-		if err != nil {
-			return &sourceError{err}
-		}
-		defer src.Close()
-	}
-	return b.copyTo(a, src, r.length)
+	return a.write([]byte(p.trailer))
 }
 
 // sendFile has the kernel send n bytes of the file from where it stands. The
@@ -196,7 +123,11 @@ func (a *answer) sendFile(f *os.File, n int64) error {
 	if err := a.ctl.Flush(); err != nil {
 		return err
 	}
-	piece := &io.LimitedReader{R: f}
+	return a.sendPieces(dst, &io.LimitedReader{R: f}, n)
+}
+
+// sendPieces sends n bytes of the file that piece reads, in pieces.
+func (a *answer) sendPieces(dst io.ReaderFrom, piece *io.LimitedReader, n int64) error {
 	for n > 0 {
 		want := min(n, pieceSize)
 		piece.N = want
@@ -216,9 +147,9 @@ func (a *answer) sendFile(f *os.File, n int64) error {
 	return nil
 }
 
-func (b *body) copyTo(a *answer, src io.Reader, n int64) error {
-	buf := b.server.buffers.Get().(*[copySize]byte)
-	defer b.server.buffers.Put(buf)
+func (s *Server) copyTo(a *answer, src io.Reader, n int64) error {
+	buf := s.buffers.Get().(*[copySize]byte)
+	defer s.buffers.Put(buf)
 	return a.copyFrom(src, n, buf[:])
 }
 

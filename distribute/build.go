@@ -1,7 +1,6 @@
 package distribute
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"iter"
@@ -25,7 +24,9 @@ func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error], folders 
 	b := &viewBuilder{
 		view:  &View{meta: meta},
 		inner: map[string]uint32{},
+		known: map[string]uint16{"": 0},
 	}
+	b.view.origins = []span{{}}
 	b.view.meta.Revoked = slices.Clone(meta.Revoked)
 	b.view.meta.Absent = slices.Clone(meta.Absent)
 	slices.SortFunc(b.view.meta.Absent, compareDigests)
@@ -66,7 +67,7 @@ func (b *viewBuilder) addExtra(f Folder) error {
 	}
 	b.view.updates = append(b.view.updates, owner)
 	b.view.counts.Owners++
-	files, _, err := b.addFiles(&layout.Update{Files: f.Files})
+	files, err := b.addFiles(&layout.Update{Files: f.Files})
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ type viewBuilder struct {
 	text    textWriter
 	folders []draftFolder     // in the order in which they were met
 	inner   map[string]uint32 // folded path of a folder that has folders, to its place
+	known   map[string]uint16 // origins of URLs, to their places
 }
 
 // draftFolder is a folder before its final place is known.
@@ -106,56 +108,22 @@ func (b *viewBuilder) add(u *layout.Update) error {
 		return err
 	}
 	v.updates = append(v.updates, id)
-	files, missing, err := b.addFiles(u)
+	files, err := b.addFiles(u)
 	if err != nil {
 		return err
 	}
-	v.counts.Missing += int(missing)
 	if u.Folder == "" || len(u.Files) == 0 {
 		return nil
 	}
-	if err := b.addFolder(u.Folder, folder{files: files, missing: missing}, ownFolder); err != nil {
+	if err := b.addFolder(u.Folder, folder{files: files}, ownFolder); err != nil {
 		return err
 	}
 	for _, alias := range layout.AliasFolders(u) {
-		if err := b.addFolder(alias, folder{files: files, missing: missing}, aliasFolder); err != nil {
+		if err := b.addFolder(alias, folder{files: files}, aliasFolder); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (b *viewBuilder) addFiles(u *layout.Update) (run, uint32, error) {
-	v := b.view
-	first := len(v.files)
-	var missing uint32
-	for i := range u.Files {
-		f := &u.Files[i]
-		if !f.Held {
-			missing++
-			continue
-		}
-		name, err := b.text.add(f.Entry())
-		if err != nil {
-			return run{}, 0, err
-		}
-		rec := file{
-			name: name, update: uint32(len(v.updates) - 1),
-			size: f.Size, sha256: f.SHA256, sha1: f.SHA1, revoked: v.isRevoked(f.SHA256),
-		}
-		if !f.Modified.IsZero() {
-			rec.modified = f.Modified.Time().Unix()
-		}
-		v.files = append(v.files, rec)
-	}
-	added := v.files[first:]
-	slices.SortStableFunc(added, func(x, y file) int { return compareNames(b.text.get(x.name), b.text.get(y.name)) })
-	for i := 1; i < len(added); i++ {
-		if name := b.text.get(added[i].name); compareNames(name, b.text.get(added[i-1].name)) == 0 {
-			return run{}, 0, fmt.Errorf("two files are called %q", name)
-		}
-	}
-	return run{first: uint32(first), n: uint32(len(added))}, missing, nil
 }
 
 func (b *viewBuilder) addFolder(path string, f folder, role folderRole) error {
@@ -246,43 +214,12 @@ func (b *viewBuilder) placeFolders() error {
 // unite gives the files of d to a folder of the same path that was placed
 // before it.
 func (v *View) unite(f *folder, d *draftFolder) error {
-	if f.files.n == 0 && f.missing == 0 {
-		f.files, f.missing = d.files, d.missing
+	if f.files.n == 0 {
+		f.files = d.files
 		return nil
 	}
 	if d.role == aliasFolder {
 		return nil
 	}
 	return fmt.Errorf("two updates have the folder %s", v.text.get(d.name))
-}
-
-// index makes the tables by digest and the sums.
-func (v *View) index() {
-	v.bySHA256 = make([]uint32, len(v.files))
-	for i := range v.files {
-		v.bySHA256[i] = uint32(i)
-		if !v.files[i].sha1.IsZero() {
-			v.bySHA1 = append(v.bySHA1, uint32(i))
-		}
-	}
-	byAge := func(x, y *file, nx, ny uint32) int {
-		return cmp.Or(cmp.Compare(x.modified, y.modified), cmp.Compare(nx, ny))
-	}
-	slices.SortFunc(v.bySHA256, func(nx, ny uint32) int {
-		x, y := &v.files[nx], &v.files[ny]
-		return cmp.Or(bytes.Compare(x.sha256[:], y.sha256[:]), byAge(x, y, nx, ny))
-	})
-	slices.SortFunc(v.bySHA1, func(nx, ny uint32) int {
-		x, y := &v.files[nx], &v.files[ny]
-		return cmp.Or(bytes.Compare(x.sha1[:], y.sha1[:]), byAge(x, y, nx, ny))
-	})
-	v.counts.Updates = len(v.updates) - v.counts.Owners
-	v.counts.Files = len(v.files)
-	for i, n := range v.bySHA256 {
-		if i > 0 && v.files[v.bySHA256[i-1]].sha256 == v.files[n].sha256 {
-			continue
-		}
-		v.counts.Objects++
-		v.counts.Bytes += v.files[n].size
-	}
 }

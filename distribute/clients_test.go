@@ -1,7 +1,6 @@
 package distribute_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -11,30 +10,23 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
-	"io"
 	"math/big"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"patchferry/distribute"
+	"patchferry/distribute/hosttest"
 	"patchferry/layout"
 )
 
-const mebibyte = 1 << 20
-
-// TestBITS downloads as the Background Intelligent Transfer Service does: HEAD
-// for the size, single ranges of one mebibyte on condition that the file has
-// not changed, and validators compared on every answer. In the middle the
-// server is replaced by another over the same catalog.
+// TestBITS downloads as the Background Intelligent Transfer Service does. In the
+// middle the server is replaced by another over the same catalog.
 func TestBITS(t *testing.T) {
 	fx := newFixture()
 	src := fx.folder(t)
@@ -44,97 +36,32 @@ func TestBITS(t *testing.T) {
 		return start(t, s)
 	}
 	srv := serve()
-	head, _ := srv.do(t, http.MethodHead, w2kPath)
-	size := head.ContentLength
-	if head.StatusCode != http.StatusOK || size != int64(len(fx.contents[w2kPath])) || head.Header.Get("Accept-Ranges") != "bytes" {
-		t.Fatalf("HEAD: %s, %d bytes, Accept-Ranges %q", head.Status, size, head.Header.Get("Accept-Ranges"))
+	job := &hosttest.BITS{URL: srv.url(w2kPath), Client: srv.client}
+	if err := job.Pieces(t.Context(), 1); err != nil {
+		t.Fatal(err)
 	}
-	var got bytes.Buffer
-	for offset := int64(0); offset < size; offset += mebibyte {
-		if offset == mebibyte {
-			srv = serve()
-		}
-		last := min(offset+mebibyte, size) - 1
-		res, body := srv.do(t, http.MethodGet, w2kPath,
-			"Range", fmt.Sprintf("bytes=%d-%d", offset, last),
-			"If-Unmodified-Since", head.Header.Get("Last-Modified"),
-			"User-Agent", "Microsoft BITS/7.8", "Accept-Encoding", "identity")
-		checkSlice(t, res, offset, last, size)
-		for _, name := range [...]string{"Etag", "Last-Modified"} {
-			if got, want := res.Header.Get(name), head.Header.Get(name); got != want {
-				t.Fatalf("%s changes from %s to %s", name, want, got)
-			}
-		}
-		got.Write(body)
+	srv = serve()
+	job.URL, job.Client = srv.url(w2kPath), srv.client
+	if err := job.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if !bytes.Equal(got.Bytes(), fx.contents[w2kPath]) {
+	if !bytes.Equal(job.Content(), fx.contents[w2kPath]) {
 		t.Error("the file is another")
 	}
 }
 
-func checkSlice(t *testing.T, res *http.Response, first, last, size int64) {
-	t.Helper()
-	if res.StatusCode != http.StatusPartialContent || res.ContentLength != last-first+1 || len(res.TransferEncoding) > 0 {
-		t.Errorf("bytes %d-%d: %s, %d bytes, %v", first, last, res.Status, res.ContentLength, res.TransferEncoding)
-	}
-	if got, want := res.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/%d", first, last, size); got != want {
-		t.Errorf("Content-Range is %q, want %q", got, want)
-	}
-}
-
-// TestDeliveryOptimization downloads as that service does: closed slices of
-// one mebibyte in random order over seven connections, with a Content-Length
-// of 0 and nothing that asks for a condition.
+// TestDeliveryOptimization downloads as that service does.
 func TestDeliveryOptimization(t *testing.T) {
 	fx, srv := serveFixture(t)
 	want := fx.contents[w2kPath]
-	got := make([]byte, len(want))
-	size := int64(len(want))
-	slices := mathrand.Perm(int((size + mebibyte - 1) / mebibyte))
-	work := make(chan int, len(slices))
-	for _, n := range slices {
-		work <- n
+	d := &hosttest.DeliveryOptimization{
+		Addr: srv.addr, Host: "ferry.lan", Path: w2kPath, Size: int64(len(want)), Pieces: hosttest.PiecesOf(want),
+		Query: func(int) string { return "cacheHostOrigin=dl.delivery.mp.microsoft.com" },
 	}
-	close(work)
-	var wg sync.WaitGroup
-	for range 7 {
-		conn := dial(t, srv.addr)
-		wg.Go(func() {
-			r := bufio.NewReader(conn)
-			for n := range work {
-				first := int64(n) * mebibyte
-				last := min(first+mebibyte, size) - 1
-				if err := slice(conn, r, got, first, last); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+	got, err := d.Fetch(t.Context())
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the file is another, or %v", err)
 	}
-	wg.Wait()
-	if !bytes.Equal(got, want) {
-		t.Error("the file is another")
-	}
-}
-
-// slice asks for a slice in the very words of Delivery Optimization, which no
-// HTTP library would send, and copies it to its place.
-func slice(conn net.Conn, r *bufio.Reader, file []byte, first, last int64) error {
-	_, err := fmt.Fprintf(conn, "GET %s?cacheHostOrigin=dl.delivery.mp.microsoft.com HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\n"+
-		"Range: bytes=%d-%d\r\nUser-Agent: Microsoft-Delivery-Optimization/10.1\r\nMS-CV: x.1.0\r\nContent-Length: 0\r\nHost: ferry.lan\r\n\r\n",
-		w2kPath, first, last)
-	if err != nil {
-		return err
-	}
-	res, err := http.ReadResponse(r, nil)
-	if err != nil {
-		return err
-	}
-	if got, want := res.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/%d", first, last, len(file)); res.StatusCode != http.StatusPartialContent || got != want {
-		return fmt.Errorf("%s with Content-Range %q, want %q", res.Status, got, want)
-	}
-	_, err = io.ReadFull(res.Body, file[first:last+1])
-	return err
 }
 
 // need skips a test where a program is not installed, unless PATCHFERRY_REQUIRE

@@ -20,7 +20,7 @@ var ErrIndex = errors.New("local index cannot be used")
 
 // indexMagic begins an index file; its number changes with the format, and
 // whenever BuildView would make another view of the same catalog.
-const indexMagic = "patchferry view 1\n"
+const indexMagic = "patchferry view 2\n"
 
 // The limits of an index file. Tables are read in steps, so that a damaged
 // count costs no memory that the file does not fill.
@@ -34,19 +34,24 @@ const (
 const (
 	spanLength   = 6
 	runLength    = 8
-	folderLength = spanLength + 2*runLength + 4
-	fileLength   = spanLength + 4 + 1 + 8 + 8 + 32 + 20
+	folderLength = spanLength + 2*runLength
+	fileLength   = 2*spanLength + 4 + 2 + 1 + 8 + 8 + 32 + 20 + 4
+	extraLength  = spanLength + 16
 )
 
 // indexMeta is the JSON document in front of the tables.
 type indexMeta struct {
-	Meta     ViewMeta   `json:"meta"`
-	Counts   ViewCounts `json:"counts"`
-	Chunks   int        `json:"chunks"`
-	Updates  int        `json:"updates"`
-	Folders  int        `json:"folders"`
-	Files    int        `json:"files"`
-	WithSHA1 int        `json:"with_sha1"`
+	Meta       ViewMeta   `json:"meta"`
+	Counts     ViewCounts `json:"counts"`
+	Chunks     int        `json:"chunks"`
+	Updates    int        `json:"updates"`
+	Origins    int        `json:"origins"`
+	Folders    int        `json:"folders"`
+	Files      int        `json:"files"`
+	Extras     int        `json:"extras"`
+	WithSHA256 int        `json:"with_sha256"`
+	WithSHA1   int        `json:"with_sha1"`
+	WithPath   int        `json:"with_path"`
 }
 
 // WriteTo writes the view as an index file, for ReadView: a line of magic, the
@@ -83,8 +88,9 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 // the first.
 func (v *View) writeTables(w *bufio.Writer) error {
 	doc, err := json.Marshal(indexMeta{
-		Meta: v.meta, Counts: v.counts, Chunks: len(v.text.chunks), Updates: len(v.updates),
-		Folders: len(v.folders), Files: len(v.files), WithSHA1: len(v.bySHA1),
+		Meta: v.meta, Counts: v.counts, Chunks: len(v.text.chunks), Updates: len(v.updates), Origins: len(v.origins),
+		Folders: len(v.folders), Files: len(v.files), Extras: len(v.extras),
+		WithSHA256: len(v.bySHA256), WithSHA1: len(v.bySHA1), WithPath: len(v.byPath),
 	})
 	if err != nil {
 		return err
@@ -96,8 +102,10 @@ func (v *View) writeTables(w *bufio.Writer) error {
 		_, _ = w.Write(binary.LittleEndian.AppendUint32(b[:0], uint32(len(chunk))))
 		_, _ = w.WriteString(chunk)
 	}
-	for _, id := range v.updates {
-		_, _ = w.Write(id.append(b[:0]))
+	for _, table := range [...][]span{v.updates, v.origins} {
+		for _, s := range table {
+			_, _ = w.Write(s.append(b[:0]))
+		}
 	}
 	for i := range v.folders {
 		_, _ = w.Write(v.folders[i].append(b[:0]))
@@ -105,7 +113,10 @@ func (v *View) writeTables(w *bufio.Writer) error {
 	for i := range v.files {
 		_, _ = w.Write(v.files[i].append(b[:0]))
 	}
-	for _, table := range [...][]uint32{v.bySHA256, v.bySHA1} {
+	for _, e := range v.extras {
+		_, _ = w.Write(append(e.tag.append(b[:0]), e.md5[:]...))
+	}
+	for _, table := range [...][]uint32{v.bySHA256, v.bySHA1, v.byPath} {
 		for _, n := range table {
 			_, _ = w.Write(binary.LittleEndian.AppendUint32(b[:0], n))
 		}
@@ -157,10 +168,13 @@ func (d *indexReader) view(key Key) (*View, error) {
 		}
 	}
 	v.updates = table(d, m.Updates, spanLength, decodeSpan)
+	v.origins = table(d, m.Origins, spanLength, decodeSpan)
 	v.folders = table(d, m.Folders, folderLength, decodeFolder)
 	v.files = table(d, m.Files, fileLength, decodeFile)
-	v.bySHA256 = table(d, m.Files, 4, binary.LittleEndian.Uint32)
+	v.extras = table(d, m.Extras, extraLength, decodeExtra)
+	v.bySHA256 = table(d, m.WithSHA256, 4, binary.LittleEndian.Uint32)
 	v.bySHA1 = table(d, m.WithSHA1, 4, binary.LittleEndian.Uint32)
+	v.byPath = table(d, m.WithPath, 4, binary.LittleEndian.Uint32)
 	want := d.sum.Sum(nil)
 	if got := d.next(len(want)); !bytes.Equal(got, want) {
 		return nil, d.fail("its checksum is wrong")

@@ -5,15 +5,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"patchferry/layout"
-	"patchferry/layout/store"
 )
 
 // contentHeaders are those that describe a file; an answer that carries no
@@ -23,23 +22,70 @@ var contentHeaders = [...]string{
 	"Digest", "Etag", "Last-Modified", "Repr-Digest",
 }
 
-// retryStore is what a host is told to wait when the store does not answer.
-const retryStore = 30 * time.Second
+const takenBack = "This file was taken back."
 
-// serveContent answers with a file, whole or in ranges.
+// content is a file that is handed out, whole or in ranges.
+type content struct {
+	name   string
+	size   int64         // bytes
+	sha256 layout.Digest // zero: nobody knows it yet
+	valid  validators
+	bytes  supplier
+}
+
+// supplier has the bytes of a content.
+type supplier interface {
+	// check says what keeps the bytes from being handed out, as far as that is known
+	// without reading.
+	check(ctx context.Context) error
+	// open makes the first byte of the plan ready to be sent.
+	open(ctx context.Context, plan bodyPlan) (body, error)
+	// fail answers instead, where check or open return an error.
+	fail(a *answer, err error)
+	// broken records that an answer ended before its body did. A client that goes away
+	// is no fault of ours.
+	broken(a *answer, err error)
+}
+
+// body sends the parts of a plan, in their order.
+type body interface {
+	sendPart(ctx context.Context, a *answer, i int, r byteRange) error
+	close()
+}
+
+// serveFile answers with a file of the catalog.
+func (s *Server) serveFile(a *answer, v *View, f *file) {
+	if f.revoked() {
+		a.fail(http.StatusGone, takenBack)
+		return
+	}
+	name := v.text.get(f.name)
+	if f.held() {
+		s.serveHeld(a, name, f, v.tag(f))
+		return
+	}
+	if twin := v.object(f.sha256); twin != nil && twin.held() { // another update has the same content
+		s.serveHeld(a, name, twin, twin.sha256.String())
+		return
+	}
+	s.serveListed(a, v, f)
+}
+
+// serveHeld answers with a file that the store has.
+func (s *Server) serveHeld(a *answer, name string, f *file, tag string) {
+	s.metrics.hits.Inc()
+	s.serveContent(a, content{name: name, size: f.size, sha256: f.sha256, valid: s.validators(f, tag), bytes: heldBytes{s, f}})
+}
+
+// serveContent answers with a content.
 //
 // It is not http.ServeContent, which answers 416 to a malformed Range and 206
 // to a HEAD with one, needs the file open to say 304, and copies several ranges
 // through a pipe in a goroutine that may outlive the request. A test holds it
 // to the answers of http.ServeContent everywhere else.
-func (s *Server) serveContent(a *answer, v *View, f *file) {
-	if f.revoked {
-		a.fail(http.StatusGone, "This file was taken back.")
-		return
-	}
-	valid := s.validators(f)
-	describe(a.header(), v.text.get(f.name), f, valid)
-	switch valid.precondition(a.r.Header) {
+func (s *Server) serveContent(a *answer, c content) {
+	c.describe(a.header())
+	switch c.valid.precondition(a.r.Header) {
 	case http.StatusNotModified:
 		a.begin(http.StatusNotModified)
 		return
@@ -47,24 +93,24 @@ func (s *Server) serveContent(a *answer, v *View, f *file) {
 		a.fail(http.StatusPreconditionFailed, "The file is not the one that the request is about.")
 		return
 	}
-	ranges, verdict := a.wantedRanges(f.size, valid)
+	ranges, verdict := a.wantedRanges(c.size, c.valid)
 	if verdict == rangeUnsatisfiable {
-		a.header().Set("Content-Range", "bytes */"+strconv.FormatInt(f.size, 10))
+		a.header().Set("Content-Range", "bytes */"+strconv.FormatInt(c.size, 10))
 		a.fail(http.StatusRequestedRangeNotSatisfiable, "The file has no bytes there.")
 		return
 	}
 	if a.r.Method == http.MethodHead {
-		s.serveHead(a, f)
+		c.serveHead(a)
 		return
 	}
-	s.serveBytes(a, f, ranges)
+	s.serveBytes(a, c, ranges)
 }
 
 // validators returns what identifies the content: the same on every replica and
 // after every restart. But where bytes left this server that were not the file's,
 // it is another for a day, so that no download goes on which began with them.
-func (s *Server) validators(f *file) validators {
-	valid := validators{etag: `"` + f.sha256.String() + `"`, modified: f.modifiedTime()}
+func (s *Server) validators(f *file, tag string) validators {
+	valid := validators{etag: `"` + tag + `"`, modified: f.modifiedTime()}
 	src, ok := s.Source.(spoiler)
 	if !ok {
 		return valid
@@ -81,17 +127,19 @@ func (s *Server) validators(f *file) validators {
 
 // describe sets the headers that are the same for the whole file, a part of it
 // and a 304.
-func describe(h http.Header, name string, f *file, valid validators) {
-	digest := base64.StdEncoding.EncodeToString(f.sha256[:])
+func (c *content) describe(h http.Header) {
 	h["Accept-Ranges"] = []string{"bytes"}
-	h["Content-Disposition"] = []string{disposition(name)}
+	h["Content-Disposition"] = []string{disposition(c.name)}
 	h["Content-Security-Policy"] = []string{"sandbox"}
-	h["Digest"] = []string{"SHA-256=" + digest}             // RFC 3230: aria2 checks it
-	h["Repr-Digest"] = []string{"sha-256=:" + digest + ":"} // RFC 9530
-	h["Etag"] = []string{valid.etag}
+	h["Etag"] = []string{c.valid.etag}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
-	if !valid.modified.IsZero() {
-		h["Last-Modified"] = []string{valid.modified.Format(http.TimeFormat)}
+	if !c.sha256.IsZero() {
+		digest := base64.StdEncoding.EncodeToString(c.sha256[:])
+		h["Digest"] = []string{"SHA-256=" + digest}             // RFC 3230: aria2 checks it
+		h["Repr-Digest"] = []string{"sha-256=:" + digest + ":"} // RFC 9530
+	}
+	if !c.valid.modified.IsZero() {
+		h["Last-Modified"] = []string{c.valid.modified.UTC().Format(http.TimeFormat)}
 	}
 }
 
@@ -105,20 +153,16 @@ func (a *answer) wantedRanges(size int64, valid validators) ([]byteRange, rangeV
 	return parseRange(lines[0], size)
 }
 
-// serveHead answers with the header of the whole file, if its object is there:
+// serveHead answers with the header of the whole file, if its bytes can be had:
 // BITS decides by it whether to begin.
-func (s *Server) serveHead(a *answer, f *file) {
-	size, err := s.Source.Stat(a.r.Context(), f.sha256)
-	if err == nil && size != f.size {
-		err = &lengthError{got: size, want: f.size}
-	}
-	if err != nil {
-		s.failSource(a, f, err)
+func (c *content) serveHead(a *answer) {
+	if err := c.bytes.check(a.r.Context()); err != nil {
+		c.bytes.fail(a, err)
 		return
 	}
 	h := a.header()
 	h["Content-Type"] = []string{octets}
-	h["Content-Length"] = []string{strconv.FormatInt(f.size, 10)}
+	h["Content-Length"] = []string{strconv.FormatInt(c.size, 10)}
 	a.begin(http.StatusOK)
 }
 
@@ -126,13 +170,14 @@ const octets = "application/octet-stream"
 
 // serveBytes sends the whole file where there are no ranges, the range where
 // there is one, and multipart/byteranges else.
-func (s *Server) serveBytes(a *answer, f *file, ranges []byteRange) {
-	plan := planBody(f, ranges)
+func (s *Server) serveBytes(a *answer, c content, ranges []byteRange) {
+	plan := planBody(&c, ranges)
 	ctx, cancel := context.WithCancelCause(a.r.Context())
 	defer cancel(nil)
-	body, err := s.beginBody(ctx, cancel, f, plan)
+	a.watch.also(func() { cancel(os.ErrDeadlineExceeded) })
+	body, err := s.beginBody(ctx, cancel, a, c, plan)
 	if err != nil {
-		s.failSource(a, f, err)
+		c.bytes.fail(a, err)
 		return
 	}
 	defer body.close()
@@ -143,20 +188,21 @@ func (s *Server) serveBytes(a *answer, f *file, ranges []byteRange) {
 		h["Content-Range"] = []string{plan.contentRange}
 	}
 	a.begin(plan.status)
-	if err := body.send(ctx, a, plan); err != nil {
+	a.file = true
+	if err := plan.send(ctx, a, body); err != nil {
 		// The length that was announced is not reached, so that net/http
 		// closes the connection: the client sees that it has a part.
-		s.logBroken(a, f, err)
+		c.bytes.broken(a, err)
 	}
 }
 
 // errNotYet says that a file is on its way here and its bytes were not to be had in time.
 var errNotYet = errors.New("the file is being fetched")
 
-// beginBody opens the object, within the time that a client waits for the first byte.
-func (s *Server) beginBody(ctx context.Context, cancel context.CancelCauseFunc, f *file, plan bodyPlan) (*body, error) {
-	late := time.AfterFunc(orElse(s.BeginTimeout, defaultBeginTimeout), func() { cancel(errNotYet) })
-	b, err := s.openBody(ctx, f, plan)
+// beginBody makes the first byte ready, within the time that a client waits for it.
+func (s *Server) beginBody(ctx context.Context, cancel context.CancelCauseFunc, a *answer, c content, plan bodyPlan) (body, error) {
+	late := s.hurry(a, cancel)
+	b, err := c.bytes.open(ctx, plan)
 	if late.Stop() || context.Cause(ctx) != errNotYet {
 		return b, err
 	}
@@ -166,28 +212,11 @@ func (s *Server) beginBody(ctx context.Context, cancel context.CancelCauseFunc, 
 	return nil, errNotYet
 }
 
-// failSource answers for a file whose bytes cannot be had.
-func (s *Server) failSource(a *answer, f *file, err error) {
-	if errors.Is(err, context.Canceled) {
-		return // nobody is there to be answered
-	}
-	log := s.log().With("path", a.r.URL.Path, "digest", f.sha256.String(), "err", err)
-	_, length := errors.AsType[*lengthError](err)
-	_, wrong := errors.AsType[*layout.MismatchError](err)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), length, wrong:
-		log.Error("object is damaged: run patchferry audit")
-		a.fail(http.StatusInternalServerError, "The store does not have the file as the catalog says.")
-	case errors.Is(err, errNotYet):
-		log.Info("object is being fetched")
-		a.busy(retryStore, "The file is being fetched. Ask again.")
-	case errors.Is(err, store.ErrAway): // said once, by who follows the store
-		log.Debug("store is away")
-		a.busy(retryStore, "The store is away, and the file is not among those that are kept here.")
-	default:
-		log.Error("store does not answer")
-		a.busy(retryStore, "The store does not answer.")
-	}
+// hurry ends what goes on for an answer when its client has waited for the first byte
+// for as long as it may have to.
+func (s *Server) hurry(a *answer, cancel context.CancelCauseFunc) *time.Timer {
+	left := orElse(s.BeginTimeout, defaultBeginTimeout) - time.Since(a.began)
+	return time.AfterFunc(left, func() { cancel(errNotYet) })
 }
 
 // disposition names the file as an attachment (RFC 6266): in ASCII for old

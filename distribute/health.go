@@ -83,16 +83,26 @@ func (s *Server) serveReady(a *answer) {
 		a.busy(retryBusy, s.empty())
 		return
 	}
-	if len(v.files) > 0 && h.Seen.IsZero() && h.Away.IsZero() {
+	if d, ok := v.anyHeld(); ok && h.Seen.IsZero() && h.Away.IsZero() {
 		ctx, cancel := context.WithTimeout(a.r.Context(), retryBusy)
 		defer cancel()
-		if _, err := s.Source.Stat(ctx, v.files[0].sha256); err != nil {
-			s.log().Error("store does not answer", "digest", v.files[0].sha256.String(), "err", err)
+		if _, err := s.Source.Stat(ctx, d); err != nil {
+			s.log().Error("store does not answer", "digest", d.String(), "err", err)
 			a.busy(retryStore, "The store does not answer.")
 			return
 		}
 	}
 	a.whole(http.StatusOK, "text/plain; charset=utf-8", []byte("ready\n"+h.text()))
+}
+
+// anyHeld returns an object that the store should have, if there is one.
+func (v *View) anyHeld() (layout.Digest, bool) {
+	for i := range v.files {
+		if v.files[i].held() {
+			return v.files[i].sha256, true
+		}
+	}
+	return layout.Digest{}, false
 }
 
 // healthMetrics collects how the store stands when it is asked.

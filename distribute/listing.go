@@ -23,7 +23,7 @@ const pageLength = 1000
 type Listing struct {
 	Path    string  `json:"path"` // canonical, with a trailing slash
 	Folders int     `json:"folders"`
-	Files   int     `json:"files"`
+	Files   int     `json:"files"`          // of entries, on all pages
 	Missing int     `json:"missing"`        // files of the catalog that are not held and not in entries
 	Entries []Entry `json:"entries"`        // folders, then files, each in the order of their folded names
 	Next    string  `json:"next,omitempty"` // the next page, relative to this one
@@ -40,6 +40,9 @@ type Entry struct {
 	Modified layout.Time    `json:"modified,omitzero"`
 	Update   string         `json:"update,omitempty"`
 	Revoked  bool           `json:"revoked,omitempty"` // taken back: the URL answers 410
+	// Fill says that the file is not here yet, and fetched when somebody asks for it; its
+	// size and its digests are then there as far as the catalog states them.
+	Fill bool `json:"fill,omitempty"`
 }
 
 // Dir reports whether the entry is a folder.
@@ -65,9 +68,13 @@ var emptyText string
 //go:embed pages/style.css
 var styleText string
 
+//go:embed pages/status.html
+var statusText string
+
 var (
 	listingPage = template.Must(template.New("listing").Funcs(pageFuncs).Parse(listingText))
 	emptyPage   = template.Must(template.New("empty").Funcs(pageFuncs).Parse(emptyText))
+	statusPage  = template.Must(template.New("status").Funcs(pageFuncs).Parse(statusText))
 	startPage   = template.Must(template.New("start").Funcs(pageFuncs).Parse(startText))
 )
 
@@ -79,28 +86,38 @@ var pageFuncs = template.FuncMap{
 }
 
 // serveListing answers with one page of a folder, as HTML or JSON.
-func serveListing(a *answer, v *View, at place) {
+func (s *Server) serveListing(a *answer, v *View, at place) {
 	at.path = a.root + at.path
-	sendListing(a, v.list(at, a.r.URL.Query().Get("after")))
+	sendListing(a, v.list(at, a.r.URL.Query().Get("after"), s.Filler != nil))
 }
 
 // list makes the page that begins after the entry of that name; the name of a
-// folder ends in a slash.
-func (v *View) list(at place, after string) Listing {
+// folder ends in a slash. Files that are not here are in it if they are fetched when
+// somebody asks for them.
+func (v *View) list(at place, after string, fills bool) Listing {
 	f := at.folder
-	list := Listing{Path: at.path, Folders: int(f.folders.n), Files: int(f.files.n), Missing: int(f.missing), Entries: []Entry{}}
+	list := Listing{Path: at.path, Folders: int(f.folders.n), Entries: []Entry{}}
+	for i := f.files.first; i < f.files.end(); i++ {
+		if v.files[i].shown(fills) {
+			list.Files++
+			continue
+		}
+		list.Missing++
+	}
 	base := (&url.URL{Path: at.path}).EscapedPath()
 	firstFolder, firstFile := v.after(f, after)
-	for i := firstFolder; i < f.folders.end() && len(list.Entries) < pageLength; i++ {
+	for i := firstFolder; i < f.folders.end() && len(list.Entries) <= pageLength; i++ {
 		name := v.text.get(v.folders[i].name)
 		list.Entries = append(list.Entries, Entry{Name: name, Type: "folder", URL: base + url.PathEscape(name) + "/"})
 	}
-	for i := firstFile; i < f.files.end() && len(list.Entries) < pageLength; i++ {
-		list.Entries = append(list.Entries, v.fileEntry(base, &v.files[i]))
+	for i := firstFile; i < f.files.end() && len(list.Entries) <= pageLength; i++ {
+		if v.files[i].shown(fills) {
+			list.Entries = append(list.Entries, v.fileEntry(base, &v.files[i]))
+		}
 	}
-	left := (f.folders.end() - firstFolder) + (f.files.end() - firstFile)
-	if left > uint32(len(list.Entries)) {
-		last := list.Entries[len(list.Entries)-1]
+	if len(list.Entries) > pageLength { // there is at least one more
+		list.Entries = list.Entries[:pageLength]
+		last := list.Entries[pageLength-1]
 		name := last.Name
 		if last.Dir() {
 			name += "/"
@@ -110,13 +127,22 @@ func (v *View) list(at place, after string) Listing {
 	return list
 }
 
+// shown reports whether a listing has the file.
+func (f *file) shown(fills bool) bool { return f.held() || fills && f.fillable() }
+
 func (v *View) fileEntry(base string, f *file) Entry {
 	e := Entry{
-		Name: v.text.get(f.name), Type: "file", Size: &f.size, SHA256: &f.sha256,
-		Update: v.text.get(v.updates[f.update]), Revoked: f.revoked,
+		Name: v.text.get(f.name), Type: "file",
+		Update: v.text.get(v.updates[f.update]), Revoked: f.revoked(), Fill: !f.held(),
 		Modified: layout.At(f.modifiedTime()),
 	}
 	e.URL = base + url.PathEscape(e.Name)
+	if f.held() || f.size > 0 {
+		e.Size = &f.size
+	}
+	if !f.sha256.IsZero() {
+		e.SHA256 = &f.sha256
+	}
 	if !f.sha1.IsZero() {
 		e.SHA1 = &f.sha1
 	}
@@ -173,23 +199,28 @@ type Start struct {
 	ClockBehind int64 `json:"clock_behind,omitempty"`
 	// Store says what is wrong with the store behind this server.
 	Store *Behind `json:"store,omitempty"`
-	stale []Stream
+	// Traffic says what hosts were sent and what came from outside for it, where this
+	// server fetches from outside.
+	Traffic *Traffic `json:"traffic,omitempty"`
+	stale   []Stream
 }
 
 // Stale returns the streams that are overdue, for the page.
 func (s Start) Stale() []Stream { return s.stale }
 
-// serveStart answers / and nothing below it: an empty segment is no folder.
+// serveStart answers /.
 func (s *Server) serveStart(a *answer, v *View) {
-	if path := a.r.URL.Path; path != "/" && path != "" {
-		a.fail(http.StatusNotFound, "There is no such path in the catalog.")
-		return
-	}
-	list := v.list(place{path: "/", folder: &v.folders[0]}, "")
+	list := v.list(place{path: "/", folder: &v.folders[0]}, "", false)
 	supply := s.supply()
 	start := Start{
 		Generation: v.meta.Generation, Created: v.meta.Created, Counts: v.counts, Entries: list.Entries, Rings: s.ringEntries(),
 		Streams: supply.Streams, ClockBehind: int64(supply.ClockBehind.Seconds()), stale: supply.Stale(), Store: s.health().behind(),
+	}
+	if s.Filler == nil {
+		start.Counts.Fills = 0
+	}
+	if t := s.traffic(); t.Here() {
+		start.Traffic = &t
 	}
 	if wantsJSON(a.r) {
 		a.json(start)

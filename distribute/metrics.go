@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,13 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	broken   prometheus.Counter
 	handler  http.Handler
+
+	lan         atomic.Int64 // bytes of files that hosts were sent
+	hits        prometheus.Counter
+	refused     prometheus.Counter
+	brokenFills prometheus.Counter
+	filling     prometheus.Gauge
+	waiting     prometheus.Gauge
 }
 
 func newMetrics(s *Server) *metrics {
@@ -38,7 +46,8 @@ func newMetrics(s *Server) *metrics {
 			Name: "patchferry_http_source_errors_total", Help: "Answers that the store could not begin or finish.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.bytes, m.inFlight, m.broken, supplyMetrics{s}, healthMetrics{s},
+	m.addFills()
+	m.registry.MustRegister(trafficMetrics{s}, m.requests, m.bytes, m.inFlight, m.broken, supplyMetrics{s}, healthMetrics{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, g := range viewGauges {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(
@@ -52,6 +61,21 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
 	return m
+}
+
+// addFills adds what counts how hosts are served with files that are fetched.
+func (m *metrics) addFills() {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m.hits = counter("patchferry_held_requests_total", "Requests for files that were here.")
+	m.refused = counter("patchferry_fill_refused_total", "Requests for files that were not here and could not be fetched.")
+	m.brokenFills = counter("patchferry_fill_broken_total", "Answers that ended early, as the file that was being fetched did.")
+	m.filling = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "patchferry_fill_answers", Help: "Requests being answered with files that are fetched, or were since the catalog was made."})
+	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "patchferry_fill_waiting", Help: "Of these, the ones that wait for bytes from outside."})
+	m.registry.MustRegister(m.hits, m.refused, m.brokenFills, m.filling, m.waiting)
 }
 
 // viewGauges describe the view that is served; all are 0 while there is none.
@@ -71,6 +95,8 @@ var viewGauges = [...]struct {
 		func(v *View) float64 { return float64(v.counts.Files) }},
 	{"patchferry_view_missing_files", "Files that the catalog names and the store does not hold.",
 		func(v *View) float64 { return float64(v.counts.Missing) }},
+	{"patchferry_view_fill_files", "Of these, the ones that are fetched when a host asks for them.",
+		func(v *View) float64 { return float64(v.counts.Fills) }},
 	{"patchferry_view_bytes", "Bytes of the different objects in the catalog.",
 		func(v *View) float64 { return float64(v.counts.Bytes) }},
 }
@@ -78,6 +104,9 @@ var viewGauges = [...]struct {
 func (m *metrics) count(kind class, a *answer) {
 	m.requests.WithLabelValues(string(kind), strconv.Itoa(a.status)).Inc()
 	m.bytes.WithLabelValues(string(kind)).Add(float64(a.sent))
+	if a.file {
+		m.lan.Add(a.sent)
+	}
 }
 
 func (s *Server) serveMetrics(a *answer) {
@@ -112,16 +141,4 @@ func (s *Server) logAccess(a *answer, kind class, elapsed time.Duration) {
 		slog.Duration("elapsed", elapsed),
 		slog.String("client", client),
 		slog.String("agent", a.r.UserAgent()))
-}
-
-// logBroken records an answer that ended before its body did. A client that
-// goes away is no fault of ours.
-func (s *Server) logBroken(a *answer, f *file, err error) {
-	log := s.log().With("path", a.r.URL.Path, "digest", f.sha256.String(), "err", err)
-	if clientGone(err) {
-		log.Debug("client went away")
-		return
-	}
-	s.metrics.broken.Inc()
-	log.Error("object could not be sent: run patchferry audit")
 }

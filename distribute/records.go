@@ -22,49 +22,45 @@ func decodeRun(b []byte) run {
 
 func (f *folder) append(b []byte) []byte {
 	b = f.name.append(b)
-	b = f.files.append(f.folders.append(b))
-	return binary.LittleEndian.AppendUint32(b, f.missing)
+	return f.files.append(f.folders.append(b))
 }
 
 func decodeFolder(b []byte) folder {
-	return folder{
-		name:    decodeSpan(b),
-		folders: decodeRun(b[6:]), files: decodeRun(b[14:]),
-		missing: binary.LittleEndian.Uint32(b[22:]),
-	}
+	return folder{name: decodeSpan(b), folders: decodeRun(b[6:]), files: decodeRun(b[14:])}
 }
 
 func (f *file) append(b []byte) []byte {
-	b = f.name.append(b)
+	b = f.rest.append(f.name.append(b))
 	b = binary.LittleEndian.AppendUint32(b, f.update)
-	revoked := byte(0)
-	if f.revoked {
-		revoked = 1
-	}
-	b = append(b, revoked)
+	b = binary.LittleEndian.AppendUint16(b, f.origin)
+	b = append(b, byte(f.marks))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.size))
 	b = binary.LittleEndian.AppendUint64(b, uint64(f.modified))
-	return append(append(b, f.sha256[:]...), f.sha1[:]...)
+	b = append(append(b, f.sha256[:]...), f.sha1[:]...)
+	return binary.LittleEndian.AppendUint32(b, f.extra)
 }
 
 func decodeFile(b []byte) file {
 	return file{
-		name:   decodeSpan(b),
-		update: binary.LittleEndian.Uint32(b[6:]), revoked: b[10] != 0,
-		size:     int64(binary.LittleEndian.Uint64(b[11:])),
-		modified: int64(binary.LittleEndian.Uint64(b[19:])),
-		sha256:   [32]byte(b[27:59]), sha1: [20]byte(b[59:79]),
+		name: decodeSpan(b), rest: decodeSpan(b[6:]),
+		update: binary.LittleEndian.Uint32(b[12:]), origin: binary.LittleEndian.Uint16(b[16:]), marks: marks(b[18]),
+		size:     int64(binary.LittleEndian.Uint64(b[19:])),
+		modified: int64(binary.LittleEndian.Uint64(b[27:])),
+		sha256:   [32]byte(b[35:67]), sha1: [20]byte(b[67:87]),
+		extra: binary.LittleEndian.Uint32(b[87:]),
 	}
 }
+
+func decodeExtra(b []byte) extra { return extra{tag: decodeSpan(b), md5: [16]byte(b[6:22])} }
 
 // sound reports whether every reference of the view leads somewhere and no
 // folder holds itself, so that no request can fail on a bad index.
 func (v *View) sound() bool {
-	if len(v.folders) == 0 || v.counts.Files != len(v.files) || v.counts.Updates+v.counts.Owners != len(v.updates) {
+	if len(v.folders) == 0 || len(v.origins) == 0 || v.counts.Updates+v.counts.Owners != len(v.updates) {
 		return false
 	}
-	for _, id := range v.updates {
-		if !v.text.holds(id) {
+	for _, table := range [...][]span{v.updates, v.origins} {
+		if !v.text.holdsAll(table) {
 			return false
 		}
 	}
@@ -79,13 +75,37 @@ func (v *View) sound() bool {
 			return false
 		}
 	}
+	return v.soundFiles() && within(v.bySHA256, len(v.files)) && within(v.bySHA1, len(v.files)) && within(v.byPath, len(v.files))
+}
+
+func (v *View) soundFiles() bool {
+	held := 0
 	for i := range v.files {
 		f := &v.files[i]
-		if !v.text.holds(f.name) || int(f.update) >= len(v.updates) || f.size < 0 {
+		if !v.text.holds(f.name) || !v.text.holds(f.rest) || int(f.update) >= len(v.updates) || f.size < 0 ||
+			int(f.origin) >= len(v.origins) || int64(f.extra) > int64(len(v.extras)) {
+			return false
+		}
+		if f.held() {
+			held++
+		}
+	}
+	for _, e := range v.extras {
+		if !v.text.holds(e.tag) {
 			return false
 		}
 	}
-	return within(v.bySHA256, len(v.files)) && within(v.bySHA1, len(v.files))
+	return held == v.counts.Files
+}
+
+// holdsAll reports whether all lie within the table.
+func (t *textTable) holdsAll(all []span) bool {
+	for _, s := range all {
+		if !t.holds(s) {
+			return false
+		}
+	}
+	return true
 }
 
 // within reports whether the run lies in a table of that length.

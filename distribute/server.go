@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"patchferry/layout"
 )
 
 // Server hands out a view over HTTP. Its fields are set before its first use
@@ -24,6 +22,25 @@ type Server struct {
 	// Health, where it is set, says how the store stands: the start page, the metrics
 	// and /readyz show it. It must be quick.
 	Health func() Health
+	// Filler, where it is set, fetches what is not here when a host asks for it; nil:
+	// nothing is.
+	Filler Filler
+	// Origins says of a host, or host:port, in lower case and without a port that goes
+	// without saying, whether hosts may ask this server for its files: a request that was
+	// sent there, and came here, is answered. nil: of none. It must be quick.
+	Origins func(hostport string) bool
+	// Loop says that a request is one of this server's own, come back; nil: none is.
+	Loop func(*http.Request) bool
+	// Missed is told of what hosts asked for, is not here and was not fetched; nil: nobody
+	// is. It must be quick; it may be called concurrently.
+	Missed func(Miss)
+	// Outside, where it is set, says what was fetched from outside since counting began,
+	// and LANBefore what hosts were sent before this server started, in bytes: the pages
+	// and the metrics show both, and the difference. Fills says how fetching goes. Both
+	// must be quick.
+	Outside   func() []Outside
+	LANBefore int64
+	Fills     func() Fills
 	// Refill is what brings a first catalog, in words, where none is loaded:
 	// "patchferry import DIR".
 	Refill string
@@ -100,19 +117,20 @@ const (
 	classTree    class = "tree"    // /Software, /Drivers and their folders
 	classObject  class = "object"  // /objects/sha256
 	classContent class = "content" // /Content
-	classPage    class = "page"    // the start page
-	classProbe   class = "probe"   // health and metrics
+	// What stands at publishers' own paths, where the request says whose.
+	classPublisher class = "publisher"
+	classPage      class = "page"  // the start page and the status page
+	classProbe     class = "probe" // health and metrics
 )
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
 	a := newAnswer(w, r, orElse(s.StallTimeout, defaultStallTimeout))
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
-	kind, handle := s.route(r.URL.Path)
+	kind, handle := s.route(r)
 	s.handle(a, kind, handle)
 	s.metrics.count(kind, a)
-	s.logAccess(a, kind, time.Since(start))
+	s.logAccess(a, kind, time.Since(a.began))
 }
 
 func (s *Server) handle(a *answer, kind class, handle func(*answer)) {
@@ -156,36 +174,6 @@ func (s *Server) admit(a *answer, kind class) bool {
 	}
 }
 
-// route finds what answers for a path. The first segment decides, in any case.
-func (s *Server) route(path string) (class, func(*answer)) {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	switch strings.ToLower(first) {
-	case "":
-		return classPage, s.serveRoot
-	case "healthz":
-		return classProbe, s.serveAlive
-	case "readyz":
-		return classProbe, s.serveReady
-	case "metrics":
-		return classProbe, s.serveMetrics
-	case "rings":
-		return s.routeRing(path)
-	}
-	kind, handle := s.routeView(first)
-	return kind, s.withView(handle)
-}
-
-// routeView finds what answers for a path of a view that begins so.
-func (s *Server) routeView(first string) (class, func(*answer, *View)) {
-	switch strings.ToLower(first) {
-	case "objects":
-		return classObject, s.serveObject
-	case "content":
-		return classContent, s.serveWSUS
-	}
-	return classTree, s.serveTree
-}
-
 // withView gives a request the view that it keeps to its end.
 func (s *Server) withView(handle func(*answer, *View)) func(*answer) {
 	return func(a *answer) {
@@ -215,74 +203,4 @@ func (s *Server) serveRoot(a *answer) {
 		return
 	}
 	s.withView(s.serveStart)(a)
-}
-
-func (s *Server) serveTree(a *answer, v *View) {
-	at, ok := v.find(a.path)
-	if !ok {
-		a.fail(http.StatusNotFound, v.whyNot(a.path))
-		return
-	}
-	if at.file != nil {
-		s.serveContent(a, v, at.file)
-		return
-	}
-	if !strings.HasSuffix(a.path, "/") {
-		a.redirect(at.path)
-		return
-	}
-	serveListing(a, v, at)
-}
-
-// serveObject answers /objects/sha256/<64 hex>, for objects of the view alone.
-func (s *Server) serveObject(a *answer, v *View) {
-	if d, ok := objectPath(a.path); ok {
-		if v.isRevoked(d) {
-			a.fail(http.StatusGone, "This file was taken back.")
-			return
-		}
-		if f := v.object(d); f != nil {
-			s.serveContent(a, v, f)
-			return
-		}
-		if v.isAbsent(d) {
-			a.fail(http.StatusNotFound, "The catalog lists this file, and its content is not here yet: the transfer bundle carried the catalog alone.")
-			return
-		}
-	}
-	a.fail(http.StatusNotFound, "There is no such object in the catalog.")
-}
-
-func objectPath(path string) (layout.Digest, bool) {
-	const prefix = "/objects/sha256/"
-	if len(path) < len(prefix) || !strings.EqualFold(path[:len(prefix)], prefix) {
-		return layout.Digest{}, false
-	}
-	d, err := layout.ParseDigest(path[len(prefix):])
-	return d, err == nil
-}
-
-// serveWSUS answers /Content/<XX>/<SHA1>.<ext>, where XX repeats the last two
-// digits of the SHA-1, as WSUS lays out its own store.
-func (s *Server) serveWSUS(a *answer, v *View) {
-	if d, ext, ok := wsusPath(a.path); ok {
-		if f := v.content(d, ext); f != nil {
-			s.serveContent(a, v, f)
-			return
-		}
-	}
-	a.fail(http.StatusNotFound, "There is no such file in the catalog.")
-}
-
-func wsusPath(path string) (layout.SHA1, string, bool) {
-	const prefix = "/Content/XX/"
-	if len(path) < len(prefix) || !strings.EqualFold(path[:9], prefix[:9]) || path[11] != '/' {
-		return layout.SHA1{}, "", false
-	}
-	name, ext, _ := strings.Cut(path[len(prefix):], ".")
-	d, err := layout.ParseSHA1(name)
-	if err != nil || !strings.EqualFold(path[9:11], name[38:]) {
-		return layout.SHA1{}, "", false
-	}
-	return d, layout.Fold(ext), true
 }

@@ -24,6 +24,9 @@ type textTable struct{ chunks []string }
 
 // get returns a string of the table. It shares the table's memory.
 func (t *textTable) get(s span) string {
+	if s.n == 0 {
+		return ""
+	}
 	chunk := t.chunks[s.off>>chunkBits]
 	start := s.off & (chunkSize - 1)
 	return chunk[start : start+uint32(s.n)]
@@ -31,6 +34,9 @@ func (t *textTable) get(s span) string {
 
 // holds reports whether s lies within the table.
 func (t *textTable) holds(s span) bool {
+	if s.n == 0 {
+		return true
+	}
 	chunk := int(s.off >> chunkBits)
 	return chunk < len(t.chunks) && int(s.off&(chunkSize-1))+int(s.n) <= len(t.chunks[chunk])
 }
@@ -44,6 +50,9 @@ type textWriter struct {
 var errTextFull = errors.New("more than 4 GiB of names")
 
 func (w *textWriter) add(s string) (span, error) {
+	if s == "" {
+		return span{}, nil
+	}
 	if len(s) > maxText {
 		return span{}, errors.New("a name is longer than 65535 bytes")
 	}
@@ -61,6 +70,9 @@ func (w *textWriter) add(s string) (span, error) {
 
 // get returns a string that was added.
 func (w *textWriter) get(s span) string {
+	if s.n == 0 {
+		return ""
+	}
 	if int(s.off>>chunkBits) < len(w.table.chunks) {
 		return w.table.get(s)
 	}

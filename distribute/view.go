@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"patchferry/layout"
@@ -39,52 +38,45 @@ type ViewCounts struct {
 	Updates int   `json:"updates"`
 	Files   int   `json:"files"`            // held, in all updates and other folders
 	Missing int   `json:"missing"`          // named by the catalog and not held
+	Fills   int   `json:"fills,omitempty"`  // of those, what may be fetched when a host asks for it
 	Owners  int   `json:"owners,omitempty"` // of folders that are no update's
-	Objects int   `json:"objects"`          // different contents
+	Objects int   `json:"objects"`          // different contents that are held
 	Bytes   int64 `json:"bytes"`            // of the objects
 }
 
 // View is one edition of the catalog, made ready for serving: every folder and
-// every held file, to be found by path, by SHA-256 and by SHA-1. It is
-// immutable and may be used by any number of goroutines.
+// every file, to be found by path in the tree, by SHA-256, by SHA-1 and by its
+// publisher's path. It is immutable and may be used by any number of goroutines.
 //
 // It is kept as a few large tables without pointers, so that 250,000 updates
 // are read from a local file in well under a second and cost the garbage
-// collector nothing. Files that the catalog only lists are counted for each
-// folder and not kept.
+// collector nothing.
 //
-// Invariants: folders[0] is the root. The folders within a folder stand
-// together, after it, in the order of compareNames, and so do the files; no two
-// of either are equal in it. Several folders may have the same files: the aliases
-// of an update under its other operating systems. bySHA256 and bySHA1 hold the
-// index of every file in ascending order of that digest, then of date, then of
-// index; bySHA1 leaves out files without one.
+// Invariants: folders[0] is the root, origins[0] is empty. The folders within a
+// folder stand together, after it, in the order of compareNames, and so do the
+// files; no two of either are equal in it. Several folders may have the same files:
+// the aliases of an update under its other operating systems. bySHA256 and bySHA1
+// hold the index of every file with that digest, in ascending order of it; of equal
+// ones what is held comes first, then what is older, then the lower index. byPath holds
+// that of every file with an origin in the order of compareNames of their paths.
 type View struct {
 	meta     ViewMeta // Revoked in ascending order of digest
 	counts   ViewCounts
 	text     textTable
 	updates  []span // ids, of updates and of the owners of other folders
+	origins  []span // what stands before the path in the publishers' URLs
 	folders  []folder
 	files    []file
+	extras   []extra
 	bySHA256 []uint32
 	bySHA1   []uint32
+	byPath   []uint32
 }
 
 type folder struct {
 	name    span
 	folders run
 	files   run
-	missing uint32 // files listed here and not held
-}
-
-type file struct {
-	name     span
-	update   uint32
-	revoked  bool
-	size     int64 // bytes
-	modified int64 // Unix seconds, 0 where unknown
-	sha256   layout.Digest
-	sha1     layout.SHA1
 }
 
 // run is n entries of a table from first on.
@@ -187,17 +179,18 @@ func (v *View) content(d layout.SHA1, ext string) *file {
 	if !found {
 		return nil
 	}
+	first := &v.files[v.bySHA1[i]]
 	var match *file
 	for _, n := range v.bySHA1[i:] {
 		f := &v.files[n]
 		if f.sha1 != d {
 			break
 		}
-		if match != nil && match.sha256 != f.sha256 {
+		if !v.sameContent(first, f) {
 			return nil
 		}
-		if match == nil && layout.Fold(extension(v.text.get(f.name))) == ext {
-			match = f
+		if layout.Fold(extension(v.text.get(f.name))) == ext {
+			match = better(match, f)
 		}
 	}
 	return match
@@ -205,7 +198,7 @@ func (v *View) content(d layout.SHA1, ext string) *file {
 
 // Size returns the length in bytes of an object that the view has, or -1.
 func (v *View) Size(d layout.Digest) int64 {
-	if f := v.object(d); f != nil {
+	if f := v.object(d); f != nil && f.held() {
 		return f.size
 	}
 	return -1
@@ -228,22 +221,31 @@ func compareDigests(a, b layout.Digest) int { return bytes.Compare(a[:], b[:]) }
 // whyNot says why a path of the tree leads to nothing.
 func (v *View) whyNot(path string) string {
 	at, ok := v.find(path[:strings.LastIndexByte(path, '/')+1])
-	if !ok || at.folder.missing == 0 {
-		return "There is no such path in the catalog."
+	if !ok {
+		return noSuchPath
 	}
-	return fmt.Sprintf("There is no such file here. The catalog names %d in this folder whose content is not here yet.", at.folder.missing)
+	missing := v.missing(at.folder.files)
+	if missing == 0 {
+		return noSuchPath
+	}
+	return fmt.Sprintf("There is no such file here. The catalog names %d in this folder whose content is not here yet.", missing)
+}
+
+const noSuchPath = "There is no such path in the catalog."
+
+// missing counts the files of a run that are not held.
+func (v *View) missing(files run) int {
+	n := 0
+	for i := files.first; i < files.end(); i++ {
+		if !v.files[i].held() {
+			n++
+		}
+	}
+	return n
 }
 
 func compareRevoked(r layout.Revoked, d layout.Digest) int {
 	return bytes.Compare(r.SHA256[:], d[:])
-}
-
-// modifiedTime returns the file's Last-Modified, zero where it is unknown.
-func (f *file) modifiedTime() time.Time {
-	if f.modified == 0 {
-		return time.Time{}
-	}
-	return time.Unix(f.modified, 0).UTC()
 }
 
 // extension returns what follows the last dot of a name, or "".

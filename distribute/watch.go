@@ -21,11 +21,21 @@ type watch struct {
 	conn  *net.TCPConn // nil where it is not known
 	cut   func()       // makes the write that is running, and all later ones, fail
 	sent  atomic.Int64 // bytes that were handed to the connection
+	waits atomic.Bool  // this side waits for bytes that it does not have
 
 	mu    sync.Mutex
 	done  bool
 	last  int64
 	timer *time.Timer
+	then  func() // to be called with cut; nil: nothing
+}
+
+// also calls f when the client is let go: who waits for something else than the
+// connection does not see that it is.
+func (w *watch) also(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.then = f
 }
 
 // start begins to watch. stop must be called.
@@ -52,6 +62,9 @@ func (w *watch) check() {
 	now, waiting := w.progress()
 	if waiting && now == w.last {
 		w.cut()
+		if w.then != nil {
+			w.then()
+		}
 		return
 	}
 	w.last = now
@@ -66,7 +79,7 @@ func (w *watch) progress() (int64, bool) {
 			return acked, waiting
 		}
 	}
-	return w.sent.Load(), true
+	return w.sent.Load(), !w.waits.Load()
 }
 
 // connKey finds the connection of a request in its context.

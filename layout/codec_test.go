@@ -28,7 +28,7 @@ func sample(t testing.TB) *layout.Update {
 		Driver:     &layout.Driver{Maker: "Maker", Class: "net", Version: "1.0", Models: []string{"M"}, HardwareIDs: []string{`PCI\VEN_8086`}},
 		Files: []layout.File{{
 			Name: "a.exe", As: "b.exe", Size: 5 << 32, SHA256: sum(1), SHA1: layout.SHA1{2}, MD5: layout.MD5{3}, URL: "https://example.net/a.exe",
-			Kind: layout.KindHotfix, Language: "DE", Held: true, Modified: at,
+			Kind: layout.KindHotfix, Language: "DE", Held: true, Modified: at, Tag: "0123-1",
 			Evidence: []layout.Evidence{{Grade: layout.GradeChannel, Algorithm: "sha1", Weak: true, By: "https://example.net/l",
 				Document: sum(4), TLSKey: sum(5), Signer: "F", At: at}},
 		}},
@@ -85,7 +85,7 @@ func TestLineGolden(t *testing.T) {
 		`"driver":{"maker":"Maker","class":"net","version":"1.0","models":["M"],"hardware_ids":["PCI\\VEN_8086"]},` +
 		`"files":[{"name":"a.exe","as":"b.exe","size":21474836480,"sha256":"01` + zeros + `01","sha1":"02` + strings.Repeat("0", 38) +
 		`","md5":"03` + strings.Repeat("0", 30) + `","url":"https://example.net/a.exe","kind":"hotfix.exe","language":"DE","held":true,` +
-		`"modified":"2026-11-22T00:00:00Z","evidence":[{"grade":"channel","algorithm":"sha1","weak":true,"by":"https://example.net/l",` +
+		`"modified":"2026-11-22T00:00:00Z","tag":"0123-1","evidence":[{"grade":"channel","algorithm":"sha1","weak":true,"by":"https://example.net/l",` +
 		`"document":"04` + zeros + `04","tls_key":"05` + zeros + `05","signer":"F","at":"2026-11-22T00:00:00Z"}]}],` +
 		`"folder":"Software/EN/x"}` + "\n"
 	if diff := cmp.Diff(want, got); diff != "" {

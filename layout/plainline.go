@@ -85,6 +85,7 @@ func (c *plainLine) file() (f File) {
 	field(c, "language", &f.Language, word[Language](c))
 	field(c, "held", &f.Held, c.yes)
 	field(c, "modified", &f.Modified, c.time)
+	field(c, "tag", &f.Tag, c.text)
 	field(c, "evidence", &f.Evidence, list(c, c.evidence))
 	c.byte('}')
 	return f

@@ -8,13 +8,16 @@ import (
 
 // Selection says which updates are wanted. An empty field wants all. An update
 // that does not say its language, system or architecture is for all of them
-// and is wanted with any; one without a classification is in no class.
+// and is wanted with any; one without a classification is in no class, and so it
+// is with severities and products.
 type Selection struct {
 	Languages       []Language
 	OS              []OS // a family with or without a release (OS.Matches)
 	Arch            []Arch
 	Classifications []Classification
-	Since, Until    Date // both days included; an update without a date is wanted
+	Severities      []Severity
+	Products        []string // patterns, as in Include, over the source's own words
+	Since, Until    Date     // both days included; an update without a date is wanted
 
 	// Include and Exclude are patterns over id, KB, title and file names,
 	// without regard to case. "kb123456" is the article; a pattern with *, ?
@@ -28,14 +31,15 @@ type Selection struct {
 
 // IsZero reports whether everything is wanted.
 func (s *Selection) IsZero() bool {
-	return len(s.Languages)+len(s.OS)+len(s.Arch)+len(s.Classifications)+len(s.Include)+len(s.Exclude) == 0 &&
+	return len(s.Languages)+len(s.OS)+len(s.Arch)+len(s.Classifications)+len(s.Severities)+len(s.Products) == 0 &&
+		len(s.Include)+len(s.Exclude) == 0 &&
 		s.Since == "" && s.Until == ""
 }
 
 // Machines returns the part of the selection that says for which machines
 // updates are wanted, and which ones never are: languages, systems,
 // architectures and what is excluded. It wants whatever s wants, and besides
-// what s leaves out for its class, its day or its name.
+// what s leaves out for its class, its severity, its product, its day or its name.
 func (s *Selection) Machines() Selection {
 	return Selection{Languages: s.Languages, OS: s.OS, Arch: s.Arch, Exclude: s.Exclude}
 }
@@ -47,6 +51,8 @@ func (s *Selection) Match(u *Update) bool {
 	case len(s.OS) > 0 && len(u.OS) > 0 && !slices.ContainsFunc(u.OS, s.wantsOS):
 	case len(s.Arch) > 0 && len(u.Arch) > 0 && !slices.ContainsFunc(u.Arch, s.wantsArch):
 	case len(s.Classifications) > 0 && !slices.Contains(s.Classifications, u.Classification):
+	case len(s.Severities) > 0 && !slices.Contains(s.Severities, u.Severity):
+	case len(s.Products) > 0 && !s.wantsProduct(u):
 	case u.Released != "" && s.Since != "" && u.Released < s.Since:
 	case u.Released != "" && s.Until != "" && u.Released > s.Until:
 	case len(s.Include) > 0 && !anyPattern(s.Include, u):
@@ -86,6 +92,14 @@ func (s *Selection) wantsArch(a Arch) bool {
 	return a == "" || slices.Contains(s.Arch, a)
 }
 
+func (s *Selection) wantsProduct(u *Update) bool {
+	words := make([]string, 0, len(u.Products))
+	for _, p := range u.Products {
+		words = append(words, Fold(p))
+	}
+	return slices.ContainsFunc(s.Products, func(p string) bool { return matches(p, "", words) })
+}
+
 func anyPattern(patterns []string, u *Update) bool {
 	if len(patterns) == 0 {
 		return false
@@ -113,7 +127,10 @@ func matches(pattern, kb string, texts []string) bool {
 	if glob {
 		// A slash in an id is no boundary here.
 		pattern = strings.ReplaceAll(pattern, "/", "\x00")
-		return slices.ContainsFunc(append(texts, kb, "kb"+kb), func(t string) bool {
+		if kb != "" {
+			texts = append(texts, kb, "kb"+kb)
+		}
+		return slices.ContainsFunc(texts, func(t string) bool {
 			ok, _ := path.Match(pattern, strings.ReplaceAll(t, "/", "\x00"))
 			return ok
 		})

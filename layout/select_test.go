@@ -11,6 +11,7 @@ func TestSelectionMatch(t *testing.T) {
 	u := &layout.Update{
 		ID: "wsus:Abc/1", KB: "835732", Title: "Security Update for Windows XP", Classification: layout.SecurityUpdate,
 		OS: []OS{"windowsxp-sp2"}, Arch: []layout.Arch{"x86"}, Language: "DE", Released: "2004-04-13",
+		Severity: layout.Critical, Products: []string{"Windows XP Embedded", "Windows/NT"},
 		Files: []layout.File{{Name: "WindowsXP-KB835732-x86-DEU.EXE"}},
 	}
 	open := &layout.Update{ID: "links:1", Classification: layout.SecurityUpdate}
@@ -38,6 +39,14 @@ func TestSelectionMatch(t *testing.T) {
 		"classification":               {selection{Classifications: []layout.Classification{layout.SecurityUpdate}}, u, true},
 		"another classification":       {selection{Classifications: []layout.Classification{layout.Tool}}, u, false},
 		"no classification":            {selection{Classifications: []layout.Classification{layout.Tool}}, office, false},
+		"severity":                     {selection{Severities: []layout.Severity{layout.Important, layout.Critical}}, u, true},
+		"another severity":             {selection{Severities: []layout.Severity{layout.Low}}, u, false},
+		"no severity":                  {selection{Severities: []layout.Severity{layout.Critical}}, open, false},
+		"product by a part":            {selection{Products: []string{"office", "windows xp"}}, u, true},
+		"product by glob":              {selection{Products: []string{"WINDOWS*"}}, u, true},
+		"a product's glob is whole":    {selection{Products: []string{"xp*"}}, u, false},
+		"another product":              {selection{Products: []string{"office"}}, u, false},
+		"no product":                   {selection{Products: []string{"*"}}, open, false},
 		"since that day":               {selection{Since: "2004-04-13"}, u, true},
 		"since the next":               {selection{Since: "2004-04-14"}, u, false},
 		"until that day":               {selection{Until: "2004-04-13"}, u, true},

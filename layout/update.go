@@ -64,6 +64,7 @@ type File struct {
 	Language Language   `json:"language,omitempty"` // where files of one update differ
 	Held     bool       `json:"held,omitempty"`
 	Modified Time       `json:"modified,omitzero"` // Last-Modified for hosts; fixed when the file is first held
+	Tag      string     `json:"tag,omitempty"`     // entity tag for hosts, without its quotes, where it is not SHA256: of a file that was handed out before that was known
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 

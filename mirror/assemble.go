@@ -46,7 +46,8 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		for n < len(wants) && wants[n].line == i {
 			n++
 		}
-		changed := apply(u, wants[:n]) || u.Folder == ""
+		changed := apply(u, wants[:n])
+		changed = p.adopt(u) || changed || u.Folder == ""
 		wants = wants[n:]
 		p.place(u)
 		made.add(u)

@@ -40,6 +40,18 @@ func (c *captures) got(w *want, got layout.Got) {
 	c.new[w.from][w.f.URL] = got.Validators
 }
 
+// folded notes the validators of what a host asked for, where it changes in place:
+// from the next sync on it is asked whether it did.
+func (l *listing) folded(f *layout.File, b *boundFile) {
+	if f.Best().Grade != layout.GradeCapture || b.Validators.IsZero() {
+		return
+	}
+	if l.mem.Captures == nil {
+		l.mem.Captures = map[string]layout.Validators{}
+	}
+	l.mem.Captures[f.URL] = b.Validators
+}
+
 // fold moves the new validators into the memory of their source.
 func (c *captures) fold(l *listing) {
 	for url, v := range c.new[l] {

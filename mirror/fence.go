@@ -27,6 +27,11 @@ import (
 // to be deleted. Who deletes says until when he does so, and stops well before
 // (extendPrune): one who died is found by the clock, one who sleeps finds by it
 // that he was taken for dead.
+//
+// Fills go on meanwhile. What a fill brought is bound before anybody relies on it;
+// who deletes looks at the bindings once more after his announcement, and who binds
+// looks for announcements after he has bound (settleFill): one of the two sees the
+// other.
 
 const (
 	// pruneLasts is for how long an announced removal is its holder's alone.

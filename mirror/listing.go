@@ -188,7 +188,8 @@ func (l *listing) take(u *layout.Update) error {
 	u.Files = l.sel.Files(u)
 	for i := range u.Files {
 		// A list cannot hold anything or vouch for itself.
-		u.Files[i].Held, u.Files[i].Evidence, u.Files[i].Modified, u.Files[i].As = false, nil, layout.Time{}, ""
+		f := &u.Files[i]
+		f.Held, f.Evidence, f.Modified, f.Tag, f.As = false, nil, layout.Time{}, "", ""
 	}
 	return l.entries.add(u)
 }

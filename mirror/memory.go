@@ -24,6 +24,7 @@ type memory struct {
 	// missing.
 	Folded layout.Digest `json:"folded,omitzero"`
 	Failed int           `json:"failed,omitempty"` // files that could not be had
+	Left   int           `json:"left,omitempty"`   // files that are left for hosts to ask for
 	// Problem is why the list could not be had the last time.
 	Problem string `json:"problem,omitempty"`
 	// Captures are the validators of files that change in place, by URL.
@@ -39,9 +40,10 @@ type SourceStatus struct {
 	Place   string      `json:"place"`
 	Checked layout.Time `json:"checked,omitzero"`
 	Fetched layout.Time `json:"fetched,omitzero"`
-	Whole   bool        `json:"whole"` // everything it listed is held
+	Whole   bool        `json:"whole"` // everything it listed is held, or left for hosts to ask for
 	Failed  int         `json:"failed"`
-	Refused int         `json:"refused"` // documents in quarantine
+	Left    int         `json:"left,omitempty"` // files that are left for hosts to ask for, when the list was last read
+	Refused int         `json:"refused"`        // documents in quarantine
 	Problem string      `json:"problem,omitempty"`
 }
 
@@ -54,7 +56,7 @@ func (m *Mirror) SourceStatus() []SourceStatus {
 		mem := m.recall(s)
 		all = append(all, SourceStatus{
 			Name: s.Name, Kind: s.Kind, Place: s.place(), Checked: mem.Checked, Fetched: mem.Fetched,
-			Whole: !mem.Folded.IsZero(), Failed: mem.Failed, Problem: mem.Problem,
+			Whole: !mem.Folded.IsZero(), Failed: mem.Failed, Left: mem.Left, Problem: mem.Problem,
 		})
 	}
 	for i := range m.Bulletins {

@@ -18,6 +18,14 @@ type plan struct {
 	held    map[layout.Digest]*held // likewise by SHA-256
 	present int                     // files that were held already
 	dropped int                     // updates that left the catalog
+	left    map[string]int          // files that are left for hosts to ask for, by source
+	folded  int                     // listed files that hosts asked for, and that are held now
+	bound   *boundFiles             // what fills brought; nil is nothing
+	checked func(*layout.Binding, *layout.File) error
+	// wanted narrows wants to the listed files of a want file, where there is one.
+	wanted *wanting
+	// listOnly fetches nothing but what wanted asks for.
+	listOnly bool
 	// lost reports whether a held object is gone; nil believes the catalog.
 	lost func(layout.Digest) bool
 	// signed is what bulletins state of files.
@@ -48,16 +56,17 @@ type want struct {
 
 // merge goes through the old catalog and the lists side by side, in the order
 // of ids, and writes the plan.
-func (m *Mirror) merge(ctx context.Context, old iter.Seq2[[]byte, error], lists []*listing, signed *statements, recheck bool) (*plan, error) {
+func (m *Mirror) merge(ctx context.Context, old iter.Seq2[[]byte, error], lists []*listing, signed *statements, opt SyncOptions, wanted *wanting, bound *boundFiles) (*plan, error) {
 	lines, err := newSpool(m.Work)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{
 		lines: lines, folders: map[string]bool{}, bySHA1: map[layout.SHA1]*held{}, held: map[layout.Digest]*held{},
-		signed: signed, now: layout.At(m.now()),
+		signed: signed, now: layout.At(m.now()), left: map[string]int{}, wanted: wanted, listOnly: opt.MetadataOnly,
+		bound: bound, checked: func(b *layout.Binding, f *layout.File) error { return m.checkBinding(ctx, b, f) },
 	}
-	if recheck {
+	if opt.Recheck {
 		p.lost = func(d layout.Digest) bool {
 			_, err := m.Store.Stat(ctx, d)
 			return isMissing(err)
@@ -114,7 +123,9 @@ func (p *plan) addOld(was *layout.Update, line []byte, bySource map[string]*list
 	l := bySource[sourceOf(was.ID)]
 	if l == nil || !l.changed || l.err != nil {
 		p.count(was)
-		if p.signed.improve(was, p.now) {
+		folded := p.foldOld(was)
+		p.bound.note(was)
+		if p.signed.improve(was, p.now) || folded {
 			return p.lines.add(was)
 		}
 		return p.lines.addLine(was.ID, line)
@@ -163,6 +174,7 @@ func (p *plan) addUpdate(l *listing, u, was *layout.Update) error {
 	}
 	nameEntries(u, was)
 	p.signed.improve(u, p.now)
+	p.bound.note(u)
 	return p.lines.add(u)
 }
 
@@ -189,6 +201,17 @@ func (p *plan) addFile(l *listing, u, was *layout.Update, i int) {
 	default:
 		w.evidence, w.err = p.vouch(l, u, f)
 		w.capture = w.evidence.Grade == layout.GradeCapture
+	}
+	if old == nil && w.err == nil && f.URL != "" {
+		f.Evidence = listedEvidence(f, was, w.evidence)
+		if p.fold(u.ID, f) {
+			l.folded(f, p.bound.find(u.ID, f))
+			return
+		}
+		if p.leaves(w, u, f) {
+			p.left[l.src.Name]++
+			return
+		}
 	}
 	if w.err == nil && f.URL == "" {
 		w.err = fmt.Errorf("%s: the list gives no URL for it", f.Name)
@@ -239,7 +262,7 @@ func carry(f, old *layout.File) {
 	if f.MD5.IsZero() {
 		f.MD5 = old.MD5
 	}
-	f.As, f.Held, f.Modified, f.Evidence = old.As, true, old.Modified, old.Evidence
+	f.As, f.Held, f.Modified, f.Tag, f.Evidence = old.As, true, old.Modified, old.Tag, old.Evidence
 }
 
 // delist keeps what is held of an update that its source no longer lists, or
@@ -285,13 +308,17 @@ func (p *plan) know(u *layout.Update) {
 	p.folders[layout.Fold(u.Folder)] = true
 	for i := range u.Files {
 		f := &u.Files[i]
-		if !f.Held {
-			continue
+		if f.Held {
+			p.keep(f)
 		}
-		h := &held{f.SHA256, f.Size, f.SHA1}
-		p.held[f.SHA256] = h
-		p.bySHA1[f.SHA1] = h
 	}
+}
+
+// keep records content that the store has.
+func (p *plan) keep(f *layout.File) {
+	h := &held{f.SHA256, f.Size, f.SHA1}
+	p.held[f.SHA256] = h
+	p.bySHA1[f.SHA1] = h
 }
 
 func (p *plan) count(u *layout.Update) {

@@ -211,7 +211,14 @@ func (m *Mirror) finishPrune(ctx context.Context, state *trusted.State) (*truste
 	if err != nil {
 		return nil, fmt.Errorf("read prune plan %s: %w", plan.ID, err)
 	}
+	bound := references{}
+	if err := m.referBindings(ctx, bound); err != nil {
+		return nil, err
+	}
 	for _, d := range objects {
+		if _, filled := bound[d]; filled {
+			continue // a host asked for it since the plan was made
+		}
 		if state, err = m.extendPrune(ctx, state); err != nil {
 			return nil, err
 		}

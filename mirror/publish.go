@@ -71,7 +71,7 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	if err != nil {
 		return nil, err
 	}
-	if err := m.publishState(ctx, base, position, why(lists, news)); err != nil {
+	if err := m.publishState(ctx, base, position, why(lists, news, p.folded)); err != nil {
 		return nil, err
 	}
 	m.report(Event{Kind: EventPublish, Count: int(gen.Number), Bytes: catalog.Size})
@@ -141,7 +141,7 @@ func (m *Mirror) putGeneration(ctx context.Context, gen *layout.Generation) (lay
 }
 
 // why words the reason of a sync's state.
-func why(lists []*listing, news *news) string {
+func why(lists []*listing, news *news, folded int) string {
 	text := "sync"
 	for _, l := range lists {
 		if l.changed {
@@ -152,6 +152,9 @@ func why(lists []*listing, news *news) string {
 		if len(g.reports) > 0 {
 			text += " " + g.src.Name
 		}
+	}
+	if folded > 0 {
+		text += fmt.Sprintf(" (%s that hosts asked for)", number(folded, "file"))
 	}
 	return text
 }

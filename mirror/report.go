@@ -19,6 +19,8 @@ type SyncReport struct {
 	New          int            `json:"new"`        // files admitted; in a dry run files that would be fetched
 	Present      int            `json:"present"`    // files held before
 	Failed       int            `json:"failed"`     // files that could not be had
+	Left         int            `json:"left"`       // files that are left for hosts to ask for
+	Folded       int            `json:"folded"`     // files that hosts asked for, and that the catalog holds from now on
 	Dropped      int            `json:"dropped"`    // updates that left the catalog
 	Fetched      int64          `json:"fetched"`    // bytes over the wire for content
 	Saved        int64          `json:"saved"`      // bytes not fetched because the store had them
@@ -38,6 +40,7 @@ type SourceReport struct {
 	Result   string   `json:"result"` // new, unchanged, failed
 	Listed   int      `json:"listed"`
 	Skipped  int      `json:"skipped"`
+	Left     int      `json:"left,omitempty"` // files that are left for hosts to ask for
 	Problems []string `json:"problems"`
 	Error    string   `json:"error,omitempty"`
 }
@@ -66,7 +69,7 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 		}
 	}
 	for _, l := range lists {
-		s := SourceReport{Name: l.src.Name, Result: "unchanged", Listed: l.count, Skipped: l.skipped, Problems: []string{}}
+		s := SourceReport{Name: l.src.Name, Result: "unchanged", Listed: l.count, Skipped: l.skipped, Left: l.mem.Left, Problems: []string{}}
 		for _, issue := range l.issues {
 			s.Problems = append(s.Problems, issue.Error())
 		}
@@ -77,6 +80,10 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 		case l.changed:
 			s.Result = "new"
 		}
+		if p != nil && l.changed && l.err == nil {
+			s.Left = p.left[l.src.Name]
+		}
+		r.Left += s.Left
 		r.Listed += l.count
 		r.Skipped += l.skipped
 		r.Sources = append(r.Sources, s)
@@ -137,7 +144,7 @@ func number(n int, what string) string {
 
 // count sums up the plan's files.
 func (r *SyncReport) count(p *plan) {
-	r.Present, r.Dropped = p.present, p.dropped
+	r.Present, r.Folded, r.Dropped = p.present, p.folded, p.dropped
 	for _, w := range p.wants {
 		switch {
 		case w.err != nil:

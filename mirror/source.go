@@ -30,6 +30,12 @@ type Source struct {
 	Trust Trust
 	// Select replaces the mirror's selection for this source.
 	Select *layout.Selection
+	// OnDemand leaves the files of the source to be fetched when a host first
+	// asks for one (Filler): a sync only lists them, with what vouches for each.
+	OnDemand bool
+	// Prefetch are the updates of such a source whose files a sync fetches all
+	// the same: those that any of these selects.
+	Prefetch []layout.Selection
 }
 
 // ParseFunc turns the source's list into updates. It is pure, yields what it
@@ -101,6 +107,8 @@ func (s *Source) settings(sel layout.Selection, metadataOnly bool) layout.Digest
 		Trust        Trust
 		Select       layout.Selection
 		MetadataOnly bool
-	}{1, s.Kind, s.place(), s.Trust, sel, metadataOnly})
+		OnDemand     bool
+		Prefetch     []layout.Selection
+	}{2, s.Kind, s.place(), s.Trust, sel, metadataOnly, s.OnDemand, s.Prefetch})
 	return sha256.Sum256(doc)
 }

@@ -82,18 +82,22 @@ func (m *Mirror) Sync(ctx context.Context, opt SyncOptions) (*SyncReport, error)
 		return report, err
 	}
 	report.announced(news)
-	if m.nothingNew(base, lists, opt) && !news.changed() {
+	bound, err := m.openBindings(ctx)
+	if err != nil {
+		return report, err
+	}
+	if m.nothingNew(base, lists, opt) && !news.changed() && !bound.news() {
 		if !opt.DryRun {
-			err = m.settleBulletins(news.gazettes, news.lines)
+			err = errors.Join(m.settleBulletins(news.gazettes, news.lines), bound.settle(ctx, false))
 		}
 		return report.finish(lists, nil, err)
 	}
-	return m.syncLists(ctx, opt, base, lists, news, report)
+	return m.syncLists(ctx, opt, base, lists, news, bound, report)
 }
 
 // syncLists is the rest of a sync in which some list has to be read, or some
 // bulletin is new.
-func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lists []*listing, news *news, report *SyncReport) (*SyncReport, error) {
+func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lists []*listing, news *news, bound *boundFiles, report *SyncReport) (*SyncReport, error) {
 	defer func() {
 		for _, l := range lists {
 			l.entries.close()
@@ -105,7 +109,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	if err := news.load(ctx, base); err != nil {
 		return report, err
 	}
-	next, err := m.merge(ctx, base.lines(ctx), lists, news.statements(), opt.Recheck)
+	next, err := m.merge(ctx, base.lines(ctx), lists, news.statements(), opt, report.wanting, bound)
 	if err != nil {
 		return report, err
 	}
@@ -144,7 +148,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	} else {
 		err = m.settleSources(lists, next, base, made, content)
 	}
-	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines))
+	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines), bound.settle(ctx, true))
 	return report.finish(lists, next, err)
 }
 
@@ -162,6 +166,9 @@ func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *p
 			continue
 		}
 		l.mem.Failed = failed[l]
+		if l.changed {
+			l.mem.Left = next.left[l.src.Name]
+		}
 		content.captures.fold(l)
 		if l.changed {
 			l.mem.Refused = content.refusals.new[l]

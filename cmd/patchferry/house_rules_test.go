@@ -20,7 +20,8 @@ func patchferryHouse() *house {
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
 			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/..."}},
-			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},
+			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}, tests: []string{"layout/store/s3/...", "distribute/hosttest"}},
+			{name: "distribute/hosttest"},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},
 			{name: "mirror/upstream", imports: []string{"layout"}},
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
@@ -71,6 +72,7 @@ func patchferryHouse() *house {
 			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
 			"layout/store/s3/transport.go", // for stores in a bucket alone
 			"layout/store/s3/s3test/...",   // the engine of tests, on loopback
+			"distribute/hosttest/...",      // hosts of tests, on loopback
 			"cmd/patchferry/demo_host.go",  // a host of the LAN, which asks its server on loopback
 			"cmd/patchferry/alone.go",      // shuts what the standard library holds open
 			"testdata/...",

@@ -165,6 +165,8 @@ func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror
 		Path:     c.Path(s.Path),
 		Trust:    mirror.Trust(s.Trust),
 		Select:   &sel,
+		OnDemand: s.Fill == config.OnDemand,
+		Prefetch: c.PrefetchOf(s),
 	}, nil
 }
 

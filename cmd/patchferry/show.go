@@ -143,15 +143,24 @@ func printFile(row func(name, value string), f *layout.File) {
 	row("file", f.Entry())
 	row("  url", f.URL)
 	switch {
-	case !f.Held && len(f.Evidence) > 0:
+	case !f.Held && !f.Modified.IsZero(): // it was held where the bundle was made
 		row("  held", "no, the bundle left it out; patchferry want UPDATE --to DIR asks for it")
 		return
 	case !f.Held:
 		row("  held", "no, only listed")
-		return
 	}
-	row("  size", fmt.Sprintf("%d bytes (%s)", f.Size, humanize.Bytes(uint64(f.Size))))
-	row("  sha256", f.SHA256.String())
+	if f.Size > 0 || f.Held {
+		row("  size", fmt.Sprintf("%d bytes (%s)", f.Size, humanize.Bytes(uint64(f.Size))))
+	}
+	if !f.SHA256.IsZero() {
+		row("  sha256", f.SHA256.String())
+	}
+	printEvidence(row, f)
+}
+
+// printEvidence says what vouches for a file; of one that is only listed, who will
+// when it comes.
+func printEvidence(row func(name, value string), f *layout.File) {
 	for _, e := range f.Evidence {
 		words := []string{string(e.Grade)}
 		if e.Algorithm != "" {

@@ -206,6 +206,9 @@ func (s sourceReport) sentence(now time.Time) string {
 	if s.Failed > 0 {
 		text += ", " + plural(s.Failed, "file", "files") + " could not be had"
 	}
+	if s.Left > 0 {
+		text += fmt.Sprintf(", %s listed for hosts to ask for", plural(s.Left, "file", "files"))
+	}
 	if s.Refused > 0 {
 		text += ", " + plural(s.Refused, "document", "documents") + " in quarantine"
 	}

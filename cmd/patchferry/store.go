@@ -24,7 +24,6 @@ func openStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	if err == nil {
 		return kept, nil
 	}
-	err = fmt.Errorf("open the store: %w", err)
 	_, inBucket := c.Bucket()
 	switch {
 	case inBucket && isNoPlace(c, err):
@@ -57,7 +56,7 @@ func openKept(ctx context.Context, c *config.Config) (keptStore, error) {
 	}
 	err := reach(c, &at)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	bucket, err := s3.Open(ctx, at)
 	if err != nil {
@@ -73,7 +72,7 @@ func makeStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	if !ok {
 		dir, err := store.CreateDir(c.StorePath())
 		if err != nil {
-			return nil, fmt.Errorf("make the store: %w", err)
+			return nil, err // not dir: an interface that holds nothing is not nil
 		}
 		return dir, nil
 	}
@@ -83,10 +82,10 @@ func makeStore(ctx context.Context, c *config.Config) (keptStore, error) {
 	}
 	bucket, err := s3.Create(ctx, at)
 	if isNoPlace(c, err) {
-		return nil, withHint(fmt.Errorf("make the store: %w", err), "make the bucket with the tools of the storage, then the same command again")
+		return nil, withHint(err, "make the bucket with the tools of the storage, then the same command again")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make the store: %w", err)
+		return nil, err // likewise
 	}
 	return bucket, nil
 }

@@ -33,7 +33,11 @@ what was begun is resumed by the same command.
 --want FILE fetches, of all that is listed and not held, what the want file of a far
 side asks for, and no more. The file is believed only with the signature beside it,
 by the key that is pinned for that far side; patchferry export --want carries what
-came.`,
+came.
+
+Of a source with fill = "on-demand" only the list is read, and what a [[prefetch]] rule
+selects is fetched; with --metadata-only nothing is. What is left is fetched when a host
+first asks patchferry serve for it (docs/fill.md).`,
 		Example: "  patchferry sync\n  patchferry sync xp --dry-run",
 		Args:    arguments(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -148,8 +152,17 @@ func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
 			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
-	return a.printf("%d new, %d present, %d skipped, %d failed; %s fetched, %s saved\n%s%s\n",
-		r.New, r.Present, r.Skipped, r.Failed, humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+	return a.printf("%d new, %d present, %d skipped, %d failed%s; %s fetched, %s saved\n%s%s\n", r.New, r.Present, r.Skipped, r.Failed,
+		mayBeAsked(r.Left), humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+}
+
+// mayBeAsked says how many files are left for hosts to ask for, as the end of a
+// list; nothing where there are none.
+func mayBeAsked(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d left for hosts to ask for", n)
 }
 
 // countNotices counts the documents by verdict, on a line of its own; it is

@@ -57,7 +57,7 @@ write_conf() {
 		[osd]
 		osd data = $dir/osd.\$id
 		osd objectstore = bluestore
-		bluestore block size = 17179869184
+		bluestore block size = 8589934592
 		osd memory target = 939524096
 
 		[client.rgw.a]

@@ -33,7 +33,7 @@ func TestLimits(t *testing.T) {
 // TestEveryFieldHasAPlace holds the format to layout.Update: what a publisher
 // may state can be stated, what is not for it to say cannot.
 func TestEveryFieldHasAPlace(t *testing.T) {
-	ours := map[string]bool{"folder": true, "delisted": true, "as": true, "held": true, "modified": true, "evidence": true}
+	ours := map[string]bool{"folder": true, "delisted": true, "as": true, "held": true, "modified": true, "tag": true, "evidence": true}
 	check := func(typ reflect.Type, wrap func(member string) string) {
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")

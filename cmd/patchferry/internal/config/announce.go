@@ -137,6 +137,8 @@ func (s *Source) means(key string) string {
 		return fmt.Sprintf("means nothing for kind = %q: a bulletin counts by its signature, and by the pin of its key (patchferry key pin)", s.Kind)
 	case s.Kind.Announces() && strings.HasPrefix(key, "select."):
 		return fmt.Sprintf("means nothing for kind = %q: every bulletin is kept", s.Kind)
+	case s.Kind.Announces() && key == "fill":
+		return fmt.Sprintf("means nothing for kind = %q: every bulletin is kept", s.Kind)
 	case key == "urls" && s.Kind != KindBulletins:
 		return fmt.Sprintf("means nothing for kind = %q; allowed: url or path, or kind = %q", s.Kind, KindBulletins)
 	case !s.Kind.Announces() && (key == "signed" || key == "profile"):

@@ -36,6 +36,7 @@ func (l *Loaded) check() error {
 	for i := range l.Sources {
 		c.source(i, names)
 	}
+	c.prefetch()
 	return errors.Join(c.problems...)
 }
 
@@ -109,7 +110,7 @@ func (c *checker) selection(key string, s *Select) {
 	for _, list := range []struct {
 		key      string
 		patterns []string
-	}{{"include", s.Include}, {"exclude", s.Exclude}} {
+	}{{"include", s.Include}, {"exclude", s.Exclude}, {"products", s.Products}} {
 		for _, pattern := range list.patterns {
 			if err := layout.CheckPattern(pattern); err != nil {
 				c.fail(key+"."+list.key, strconv.Quote(pattern), "%v", err)

@@ -18,28 +18,29 @@ import (
 // Config is a whole configuration. Paths in it may be relative; Path resolves
 // them against the directory of the configuration file.
 type Config struct {
-	Role           Role      `toml:"role"`
-	Name           string    `toml:"name"`
-	Store          string    `toml:"store"`
-	Work           string    `toml:"work"`
-	Keys           string    `toml:"keys"`
-	PassphraseFile string    `toml:"passphrase_file"`
-	Listen         string    `toml:"listen"`
-	Actor          string    `toml:"actor"`
-	Stale          Duration  `toml:"stale"`
-	Progress       Progress  `toml:"progress"`
-	TLS            TLS       `toml:"tls"`
-	Log            Log       `toml:"log"`
-	Select         Select    `toml:"select"`
-	Fetch          Fetch     `toml:"fetch"`
-	Sources        []Source  `toml:"source"`
-	Serve          Serve     `toml:"serve"`
-	Prune          Prune     `toml:"prune"`
-	Rings          Rings     `toml:"rings"`
-	Origin         Origins   `toml:"origin"`
-	Deadlines      Deadlines `toml:"deadlines"`
-	Hooks          Hooks     `toml:"hooks"`
-	Streams        []Stream  `toml:"stream"`
+	Role           Role       `toml:"role"`
+	Name           string     `toml:"name"`
+	Store          string     `toml:"store"`
+	Work           string     `toml:"work"`
+	Keys           string     `toml:"keys"`
+	PassphraseFile string     `toml:"passphrase_file"`
+	Listen         string     `toml:"listen"`
+	Actor          string     `toml:"actor"`
+	Stale          Duration   `toml:"stale"`
+	Progress       Progress   `toml:"progress"`
+	TLS            TLS        `toml:"tls"`
+	Log            Log        `toml:"log"`
+	Select         Select     `toml:"select"`
+	Fetch          Fetch      `toml:"fetch"`
+	Sources        []Source   `toml:"source"`
+	Serve          Serve      `toml:"serve"`
+	Prune          Prune      `toml:"prune"`
+	Rings          Rings      `toml:"rings"`
+	Origin         Origins    `toml:"origin"`
+	Deadlines      Deadlines  `toml:"deadlines"`
+	Hooks          Hooks      `toml:"hooks"`
+	Streams        []Stream   `toml:"stream"`
+	Prefetch       []Prefetch `toml:"prefetch"`
 
 	dir string // of the configuration file
 }
@@ -63,6 +64,8 @@ type Select struct {
 	OS              OSes            `toml:"os"`
 	Arch            Arches          `toml:"arch"`
 	Classifications Classifications `toml:"classifications"`
+	Severities      Severities      `toml:"severities"`
+	Products        []string        `toml:"products"`
 	Since           Date            `toml:"since"`
 	Until           Date            `toml:"until"`
 	Include         []string        `toml:"include"`
@@ -83,7 +86,7 @@ type Fetch struct {
 }
 
 // Source is one list of updates, or of bulletins, of one publisher. URLs,
-// Signed and Profile are for bulletins, Trust and Select for updates.
+// Signed and Profile are for bulletins, Trust, Fill and Select for updates.
 type Source struct {
 	Name    string   `toml:"name"`
 	Kind    Kind     `toml:"kind"`
@@ -93,6 +96,7 @@ type Source struct {
 	Signed  *bool    `toml:"signed"` // nil is true
 	Profile Profile  `toml:"profile"`
 	Trust   Trust    `toml:"trust"`
+	Fill    Fill     `toml:"fill"`
 	Hosts   []string `toml:"hosts"`
 	Rate    Rates    `toml:"rate"`
 	Enabled *bool    `toml:"enabled"`
@@ -186,6 +190,8 @@ func (c *Config) Selection(s *Source) layout.Selection {
 	replace(&sel.OS, own.OS)
 	replace(&sel.Arch, own.Arch)
 	replace(&sel.Classifications, own.Classifications)
+	replace(&sel.Severities, own.Severities)
+	replace(&sel.Products, own.Products)
 	replace(&sel.Include, own.Include)
 	replace(&sel.Exclude, own.Exclude)
 	if own.Since != "" {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,12 +143,14 @@ func leaves(typ reflect.Type, prefix string, names *[]string) {
 	for f := range typ.Fields() {
 		name := f.Tag.Get("toml")
 		switch {
+		case f.Anonymous:
+			leaves(f.Type, prefix, names)
 		case name == "":
 		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 			*names = append(*names, prefix+name)
 		case f.Type.Kind() == reflect.Struct:
 			leaves(f.Type, prefix+name+".", names)
-		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem().NumField() > 2:
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && isTable(f.Type.Elem()):
 			leaves(f.Type.Elem(), prefix+name+".", names)
 		default:
 			*names = append(*names, prefix+name)
@@ -155,12 +158,22 @@ func leaves(typ reflect.Type, prefix string, names *[]string) {
 	}
 }
 
+// isTable reports whether a type has keys of its own.
+func isTable(typ reflect.Type) bool {
+	for f := range typ.Fields() {
+		if f.Tag.Get("toml") != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // TestDefaultsAreWhatAnEmptyFileGives reads every default back from the form
 // in which config show prints it.
 func TestDefaultsAreWhatAnEmptyFileGives(t *testing.T) {
 	var file strings.Builder
 	for _, k := range config.Keys() {
-		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") {
+		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") && !strings.HasPrefix(k.Name, "prefetch.") {
 			file.WriteString(k.Name + " = " + k.Default + "\n")
 		}
 	}
@@ -185,6 +198,32 @@ func load(t *testing.T, content string) *config.Loaded {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func TestPrefetchOfASource(t *testing.T) {
+	const source = "[[source]]\nkind = \"links\"\npath = \"x.txt\"\nname = "
+	l := load(t, source+"\"all\"\n"+source+"\"some\"\nfill = \"on-demand\"\n"+source+"\"other\"\nfill = \"on-demand\"\n"+`
+[[prefetch]]
+severities = ["critical", "wichtig"]
+[[prefetch]]
+sources = ["some"]
+products = ["windows 11"]
+classifications = ["service_pack"]
+`)
+	critical := layout.Selection{Severities: []layout.Severity{layout.Critical, layout.Important}}
+	packs := layout.Selection{Products: []string{"windows 11"}, Classifications: []layout.Classification{layout.ServicePack}}
+	for name, want := range map[string][]layout.Selection{"all": nil, "some": {critical, packs}, "other": {critical}} {
+		s, _ := l.Source(name)
+		if diff := cmp.Diff(want, l.PrefetchOf(s)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	s := l.Settings()
+	if !slices.ContainsFunc(s, func(s config.Setting) bool {
+		return s.Key == "prefetch.2.products" && s.Value == `["windows 11"]` && s.Origin.Line > 0
+	}) {
+		t.Errorf("the settings do not name the rules: %+v", s)
+	}
 }
 
 func TestSelectionOfASource(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 // Key is one key of the configuration as it is documented.
 type Key struct {
-	Name    string // "fetch.per_host"; keys of a source are "source.url", of a stream "stream.mode"
-	Env     string // the variable that sets it; NAME stands for the name of the source or stream
+	Name    string // "fetch.per_host"; keys of a source are "source.url", of a stream "stream.mode", of a rule "prefetch.os"
+	Env     string // the variable that sets it; NAME stands for the name of the source or stream, NUMBER for the place of the rule, from 1 on
 	Default string // as it would be written in the file
 	Doc     string
 }
@@ -35,6 +35,14 @@ func Keys() []Key {
 		keys = append(keys, Key{
 			Name:    "stream." + f.name,
 			Env:     "PATCHFERRY_STREAM_NAME_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
+			Default: literal(f.ptr),
+			Doc:     f.doc,
+		})
+	}
+	for _, f := range new(Prefetch).fields() {
+		keys = append(keys, Key{
+			Name:    "prefetch." + f.name,
+			Env:     "PATCHFERRY_PREFETCH_NUMBER_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
 			Default: literal(f.ptr),
 			Doc:     f.doc,
 		})
@@ -98,6 +106,8 @@ func (s *Select) fields(prefix string) []field {
 		{prefix + "os", &s.OS, "Operating systems, families or releases: [\"windowsxp\", \"windows11-24h2\"]."},
 		{prefix + "arch", &s.Arch, "Architectures: [\"x86\", \"x64\"]."},
 		{prefix + "classifications", &s.Classifications, "Classifications: [\"security_update\", \"service_pack\"]."},
+		{prefix + "severities", &s.Severities, "Severities, of updates that state one: [\"Critical\", \"Important\"]."},
+		{prefix + "products", &s.Products, "Products in the source's own words, by patterns as in include: [\"windows 11\", \"Office 20*\"]."},
 		{prefix + "since", &s.Since, "Released on this day or later, YYYY-MM-DD."},
 		{prefix + "until", &s.Until, "Released on this day or earlier, YYYY-MM-DD."},
 		{prefix + "include", &s.Include, "Only what matches one of these patterns over id, KB, title and file names."},
@@ -115,6 +125,7 @@ func (s *Source) fields() []field {
 		{"signed", &s.Signed, "Whether bulletins must be signed. false is for a publisher that signs nothing: what it announces is shown as unsigned and is never trusted."},
 		{"profile", &s.Profile, "How strictly the signatures of bulletins are judged: csaf or historical; by default as the kind asks for: csaf for csaf, historical for bulletins."},
 		{"trust", &s.Trust, "What admits files that nobody vouches for: nothing (the default), first-use (pin what came first), capture (keep every version of what changes in place)."},
+		{"fill", &s.Fill, "When files come: all (the default) with sync; on-demand when a host first asks serve for one, while sync brings the list and what [[prefetch]] selects."},
 		{"hosts", &s.Hosts, "Hosts, host:port or *.domain, that files may come from besides the list's own. A list's content never extends this."},
 		{"rate", &s.Rate, "Bytes a second from this source, as fetch.rate; 0 is no limit of its own."},
 		{"enabled", &s.Enabled, "Whether sync visits the source; true unless false is written."},

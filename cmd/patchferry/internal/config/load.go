@@ -202,6 +202,13 @@ func (l *Loaded) all() []located {
 			all = append(all, located{f, key})
 		}
 	}
+	for i := range l.Prefetch {
+		for _, f := range l.Prefetch[i].fields() {
+			key := "prefetch[" + strconv.Itoa(i) + "]." + f.name
+			f.name = "prefetch." + strconv.Itoa(i+1) + "." + f.name
+			all = append(all, located{f, key})
+		}
+	}
 	return all
 }
 

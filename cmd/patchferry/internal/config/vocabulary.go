@@ -18,6 +18,8 @@ type (
 	Arch layout.Arch
 	// Classification is a standard term such as "security_update".
 	Classification layout.Classification
+	// Severity is a rating such as "Critical".
+	Severity layout.Severity
 
 	// Languages is a list of languages.
 	Languages = List[Language, *Language]
@@ -27,6 +29,8 @@ type (
 	Arches = List[Arch, *Arch]
 	// Classifications is a list of classifications.
 	Classifications = List[Classification, *Classification]
+	// Severities is a list of severities.
+	Severities = List[Severity, *Severity]
 	// Windows is a list of spans of the day.
 	Windows = List[Window, *Window]
 )
@@ -60,6 +64,13 @@ func (v *Classification) UnmarshalText(b []byte) error {
 		layout.SecurityUpdate, layout.CriticalUpdate, layout.ServicePack, layout.UpdateRollup, layout.PlainUpdate,
 		layout.Hotfix, layout.FeaturePack, layout.DefinitionUpdate, layout.Tool, layout.Upgrade,
 		layout.DriverUpdate, layout.DriverSet, layout.Firmware, layout.Application))
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (v *Severity) UnmarshalText(b []byte) error {
+	s, ok := layout.ParseSeverity(string(b))
+	*v = Severity(s)
+	return term(ok && s != "", b, "severity", []string{string(layout.Critical), string(layout.Important), string(layout.Moderate), string(layout.Low)})
 }
 
 // term refuses a word that is not known, with the nearest one that is.
@@ -105,7 +116,7 @@ func systems() []string {
 func (s *Select) layout() layout.Selection {
 	sel := layout.Selection{
 		Since: layout.Date(s.Since), Until: layout.Date(s.Until),
-		Include: s.Include, Exclude: s.Exclude,
+		Include: s.Include, Exclude: s.Exclude, Products: s.Products,
 	}
 	for _, l := range s.Languages {
 		sel.Languages = append(sel.Languages, layout.Language(l))
@@ -118,6 +129,9 @@ func (s *Select) layout() layout.Selection {
 	}
 	for _, c := range s.Classifications {
 		sel.Classifications = append(sel.Classifications, layout.Classification(c))
+	}
+	for _, v := range s.Severities {
+		sel.Severities = append(sel.Severities, layout.Severity(v))
 	}
 	return sel
 }

@@ -173,7 +173,7 @@ func (e *Engine) connect() error {
 	}
 	e.client, err = minio.New(e.Endpoint, &minio.Options{
 		Creds:  credentials.NewStaticV4(e.AccessKey, e.SecretKey, ""),
-		Secure: !e.Plain, Region: e.Region, MaxRetries: 1, BucketLookup: minio.BucketLookupPath,
+		Secure: !e.Plain, Region: e.Region, MaxRetries: 5, BucketLookup: minio.BucketLookupPath,
 		Transport: http.RoundTripper(transport),
 	})
 	return err
