@@ -18,7 +18,7 @@ import (
 //
 // Invariants: the bytes in plan.here are in the file and are never written again. Once
 // begun, size, ETag and Modified do not change. Nothing is handed out before begun, and
-// nothing after err.
+// nothing after err, unless the file is right.
 type attempt struct {
 	pool   *Pool
 	job    Job // as it was when the attempt began, but for URL and Origin
@@ -121,7 +121,7 @@ func (a *attempt) fix(size int64, part layout.Part, now time.Time) error {
 	defer a.mu.Unlock()
 	a.j.Validators, a.j.Size = part.Validators, size
 	a.j.TLSKey = part.TLSKey
-	a.got.Modified = part.Modified
+	a.j.Told = part.Modified
 	a.j.Modified = modified(part.Modified, now)
 	a.j.ETag = a.tag()
 	if size < 0 {

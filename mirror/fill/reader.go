@@ -116,7 +116,7 @@ func (r *reader) Ready(ctx context.Context, offset int64) (int64, error) {
 	}
 	r.at = offset
 	for {
-		if a.err != nil {
+		if a.err != nil && !a.right {
 			return 0, a.err
 		}
 		if end := a.offer(r, false); end > offset {
@@ -131,7 +131,7 @@ func (r *reader) Ready(ctx context.Context, offset int64) (int64, error) {
 			err = ctx.Err()
 		}
 		a.mu.Lock()
-		if r.told > offset && a.err == nil {
+		if r.told > offset && (a.err == nil || a.right) {
 			return a.tell(r, r.told), nil
 		}
 		if err != nil {

@@ -60,6 +60,7 @@ type plan struct {
 	most    int   // requests at once
 	pace    pace
 	round   uint64
+	patient bool // only for those who wait: others are about to say what they want
 }
 
 // next returns what to ask for, or nothing: first for those whom nothing under way
@@ -87,10 +88,10 @@ func (p *plan) next(wants []*want) (span, bool) {
 			best, bestGap = w, gap
 		}
 	}
-	if best != nil && (bestGap.Start == best.at || bestGap.Start-best.at <= p.pace.ahead() && p.coming < p.pace.ahead()) {
+	if best != nil && (bestGap.Start == best.at || !p.patient && p.soon(bestGap.Start-best.at)) {
 		return p.cut(bestGap, wants), true
 	}
-	if p.coming >= p.pace.ahead() {
+	if p.patient || p.coming >= p.pace.ahead() {
 		return span{}, false
 	}
 	gap := p.covered.gap(0, p.size)
@@ -98,6 +99,11 @@ func (p *plan) next(wants []*want) (span, bool) {
 		return span{}, false
 	}
 	return p.cut(gap, wants), true
+}
+
+// soon reports whether one who has so many bytes before the next gap needs it filled now.
+func (p *plan) soon(distance int64) bool {
+	return distance <= p.pace.ahead() && p.coming < p.pace.ahead()
 }
 
 // before reports whether w comes before o.
