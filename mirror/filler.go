@@ -162,7 +162,7 @@ func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (
 	}
 	one := &carriage{filler: f, key: key, listed: *l, expected: expected}
 	return fill.Job{
-		Key: fillKey(key, &expected), URL: l.File.URL, Origin: origin, File: expected,
+		Key: fillKey(key, &expected), URL: l.File.URL, Origin: origin, File: expected, Start: l.Start, End: l.End,
 		Verified: f.Verified, MaxSize: maxFilled, Admit: one.admit, Refused: one.refused,
 	}, nil
 }

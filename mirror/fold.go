@@ -53,7 +53,10 @@ func (p *plan) foldOld(u *layout.Update) (changed bool) {
 		return false
 	}
 	for i := range u.Files {
-		changed = p.fold(u.ID, &u.Files[i]) || changed
+		if p.fold(u.ID, &u.Files[i]) {
+			p.left[sourceOf(u.ID)]-- // than its source remembers
+			changed = true
+		}
 	}
 	return changed
 }

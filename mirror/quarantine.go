@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // quarantined is how many refused files are kept for whoever wants to know
@@ -69,6 +70,28 @@ func (m *Mirror) jail(bad, name string, r Refused) error {
 	}
 	thin(dir)
 	return nil
+}
+
+// RefusedFiles returns the notes of the files in quarantine, the newest of those that
+// were refused, the oldest first.
+func (m *Mirror) RefusedFiles() []Refused {
+	var all []Refused
+	stage := filepath.Join(m.Work, stageFolder)
+	if s, ok := m.Store.(store.Stager); ok {
+		stage = s.StageDir()
+	}
+	dir := filepath.Join(stage, "quarantine")
+	for _, name := range namesIn(dir) {
+		if !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		var r Refused
+		if doc, err := os.ReadFile(filepath.Join(dir, name)); err == nil && json.Unmarshal(doc, &r) == nil {
+			all = append(all, r)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].At.Time().Before(all[j].At.Time()) })
+	return all
 }
 
 // thin removes the oldest of what is in quarantine beyond the limit.

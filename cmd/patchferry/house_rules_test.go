@@ -27,6 +27,7 @@ func patchferryHouse() *house {
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
 			{name: "mirror/upstream/bulletins", imports: []string{"mirror/upstream", "verify/envelope", "layout"}},
 			{name: "mirror/fill", imports: []string{"layout"}},
+			{name: "mirror/unlisted", imports: []string{"mirror/fill", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "mirror/bundle", imports: []string{"layout"}, tests: []string{"verify", "layout/store/...", "layout/store"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,7 @@ func TestOriginFaults(t *testing.T) {
 	tests := map[string]struct {
 		answer func(n int, r layout.PartRequest, part *layout.Part) error
 		slack  int64 // bytes that the origin may send twice
+		faults bool  // they are counted
 	}{
 		"refuses for a while": {answer: func(n int, _ layout.PartRequest, _ *layout.Part) error {
 			if n < 4 {
@@ -62,13 +64,13 @@ func TestOriginFaults(t *testing.T) {
 			part.Start, part.End, part.Total, part.Whole = 0, -1, -1, true
 			return nil
 		}},
-		"lies once about the offset": {answer: func(n int, _ layout.PartRequest, part *layout.Part) error {
+		"lies once about the offset": {faults: true, answer: func(n int, _ layout.PartRequest, part *layout.Part) error {
 			if n == 2 {
 				part.Start += 10
 			}
 			return nil
 		}},
-		"sends too much once": {slack: 10, answer: func(n int, _ layout.PartRequest, part *layout.Part) error {
+		"sends too much once": {slack: 10, faults: true, answer: func(n int, _ layout.PartRequest, part *layout.Part) error {
 			if n == 0 {
 				part.Body = io.NopCloser(bytes.NewReader(content(size, 1)[part.Start : part.End+10]))
 			}
@@ -94,6 +96,9 @@ func TestOriginFaults(t *testing.T) {
 					}
 					synctest.Wait()
 				}
+				if got := pool.Stats().Faults; test.faults && got != 2 {
+					t.Errorf("%d faults, want 2", got)
+				}
 				if a.count() != 2 {
 					t.Errorf("admitted %d files, want 2", a.count())
 				}
@@ -117,7 +122,10 @@ func TestOriginRefuses(t *testing.T) {
 		}, "status 410"},
 		"lies about the offset": {func(_ int, _ layout.PartRequest, part *layout.Part) error { part.Start++; return nil }, "has bytes 1 to"},
 		"another length":        {func(_ int, _ layout.PartRequest, part *layout.Part) error { part.Total++; return nil }, "size is 8000001, want 8000000"},
-		"unknown error":         {func(int, layout.PartRequest, *layout.Part) error { return errors.New("what is this") }, "what is this"},
+		"asks to wait for long": {func(int, layout.PartRequest, *layout.Part) error {
+			return &layout.LaterError{After: time.Hour, Err: errors.New("busy")}
+		}, "again in 1h"},
+		"unknown error": {func(int, layout.PartRequest, *layout.Part) error { return errors.New("what is this") }, "what is this"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,17 +133,37 @@ func TestOriginRefuses(t *testing.T) {
 				p := newPublisher(8_000_000)
 				p.answer = test.answer
 				var a admitted
+				began := time.Now()
 				f, err := open(t, t.TempDir()).Fill(t.Context(), jobOf(p, &a))
 				if err == nil {
 					_, err = readPart(t.Context(), f, 0, f.Size())
 					f.Close()
 				}
-				if err == nil || !strings.Contains(err.Error(), test.want) {
+				if err == nil || !strings.Contains(err.Error(), test.want) || time.Since(began) > 10*time.Second {
 					t.Errorf("got error %v, want %s", err, test.want)
 				}
 			})
 		})
 	}
+}
+
+// TestBehindTheEnd: what is wanted first may be asked for behind the end of a file whose
+// size nobody has told.
+func TestBehindTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher(300_000)
+		p.answer = func(_ int, r layout.PartRequest, _ *layout.Part) error {
+			if r.Start >= 300_000 {
+				return &status{416, false}
+			}
+			return nil
+		}
+		var a admitted
+		job := jobOf(p, &a)
+		job.File = layout.File{Name: "file"}
+		job.Start, job.End = 400_000, 500_000
+		wantWhole(t, open(t, t.TempDir()), job, p.data)
+	})
 }
 
 // TestOriginAway: readers wait while an origin is away, and no longer than their
@@ -220,6 +248,111 @@ func TestChanged(t *testing.T) {
 	})
 }
 
+// TestChangedTag: that the length is the same does not make it the same file.
+func TestChangedTag(t *testing.T) {
+	for _, change := range []func(v *layout.Validators){
+		func(v *layout.Validators) { v.ETag = `"two"` },
+		func(v *layout.Validators) { v.LastModified = "Fri, 03 Jan 2020 03:04:05 GMT" },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPublisher(8_000_000)
+			p.answer = func(n int, _ layout.PartRequest, part *layout.Part) error {
+				part.Validators.LastModified = "Thu, 02 Jan 2020 03:04:05 GMT"
+				if n > 1 {
+					change(&part.Validators)
+				}
+				return nil
+			}
+			var a admitted
+			pool := open(t, t.TempDir())
+			job := jobOf(p, &a)
+			job.File = layout.File{Name: "file"}
+			f, err := pool.Fill(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err = readPart(t.Context(), f, 0, f.Size()); err == nil || !strings.Contains(err.Error(), "changed") {
+				t.Errorf("got error %v", err)
+			}
+			wantWhole(t, pool, job, p.data)
+			if got := pool.Stats().Restarted; got != 1 {
+				t.Errorf("started over %d times", got)
+			}
+		})
+	}
+}
+
+// TestChanging: where a digest tells, tags that differ from answer to answer keep nobody
+// from getting the file; where none does, that is given up.
+func TestChanging(t *testing.T) {
+	for _, stated := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPublisher(8_000_000)
+			p.answer = func(n int, r layout.PartRequest, part *layout.Part) error {
+				part.Start, part.End, part.Whole = r.Start, min(r.End, part.Total), false
+				part.Validators.ETag = strings.Repeat("x", n+1)
+				return nil
+			}
+			var a admitted
+			pool := open(t, t.TempDir())
+			job := jobOf(p, &a)
+			if !stated {
+				job.File = layout.File{Name: "file"}
+			}
+			for range 10 {
+				f, err := pool.Fill(t.Context(), job)
+				if err == nil {
+					_, err = readPart(t.Context(), f, 0, f.Size())
+					f.Close()
+				}
+				if err == nil {
+					break
+				}
+			}
+			synctest.Wait()
+			if got := a.count() == 1; got != stated || len(p.requests()) > 100 {
+				t.Errorf("digest stated: %t; admitted: %t, after %d requests", stated, got, len(p.requests()))
+			}
+		})
+	}
+}
+
+// TestWholeAmongParts: an origin that takes to answering with the whole file, while
+// several wait for parts, is asked for one thing at a time.
+func TestWholeAmongParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher(8_000_000)
+		slowly(p)
+		p.answer = func(n int, r layout.PartRequest, part *layout.Part) error {
+			if n > 0 {
+				return whole(n, r, part)
+			}
+			return nil
+		}
+		var a admitted
+		pool := open(t, t.TempDir())
+		f, err := pool.Fill(t.Context(), jobOf(p, &a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var wg sync.WaitGroup
+		for i := range int64(8) {
+			wg.Go(func() {
+				got, err := readPart(t.Context(), f, i*1_000_000, (i+1)*1_000_000)
+				if err != nil || !bytes.Equal(got, p.data[i*1_000_000:(i+1)*1_000_000]) {
+					t.Errorf("part %d: got %d bytes, error %v", i, len(got), err)
+				}
+			})
+		}
+		wg.Wait()
+		if sent, asked := p.bytes(), len(p.requests()); sent > 2*8_000_000 || asked > 30 {
+			t.Errorf("the origin sent %d bytes in %d answers", sent, asked)
+		}
+	})
+}
+
 // TestWrong: bytes that are not what is stated never come whole, and are not fetched
 // again at once.
 func TestWrong(t *testing.T) {
@@ -293,9 +426,10 @@ func TestDiskFull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		began := time.Now()
 		_, err = readPart(t.Context(), f, 0, f.Size())
-		if _, ok := errors.AsType[*layout.LaterError](err); !ok || !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("got error %v", err)
+		if _, ok := errors.AsType[*layout.LaterError](err); !ok || !errors.Is(err, syscall.ENOSPC) || time.Since(began) > time.Second {
+			t.Errorf("got error %v after %v", err, time.Since(began))
 		}
 		f.Close()
 		sent := p.bytes()
@@ -315,11 +449,11 @@ func TestNewerURL(t *testing.T) {
 		pool := open(t, t.TempDir())
 		job := jobOf(p, &a)
 		job.URL += "?first"
+		p.wait = time.Second
 		p.answer = func(n int, r layout.PartRequest, part *layout.Part) error {
 			if n == 0 || strings.HasSuffix(r.URL, "?second") {
 				return nil
 			}
-			time.Sleep(time.Second)
 			return &status{403, false}
 		}
 		f, err := pool.Fill(t.Context(), job)
@@ -327,6 +461,7 @@ func TestNewerURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
+		time.Sleep(100 * time.Millisecond) // the next request is under way
 		job.URL = "http://origin/file?second"
 		wantWhole(t, pool, job, p.data)
 		got, err := readPart(t.Context(), f, 0, f.Size())

@@ -261,7 +261,7 @@ func (a *attempt) came(s span, open bool) {
 		notify(a.kick)
 	}
 	a.wake(s.Start, false)
-	if !a.plan.full() && a.plan.coming < a.plan.pace.ahead() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
+	if !a.plan.full() && a.plan.hungry() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
 		notify(a.kick)
 	}
 	a.feed()
