@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"patchferry/mirror/upstream/hostile"
 )
 
 // windowsDeadline is how long one program may take under Wine, on a machine that
@@ -76,13 +78,14 @@ func (w *windows) run(t *testing.T, program string, args ...string) {
 	}
 }
 
-// windowsFiles are a package that installs a file of random bytes, and a text.
-func windowsFiles(t *testing.T) (files map[string][]byte, payload []byte) {
+// windowsFiles are a package that installs a file of random bytes, and a text. Of each
+// edition they are others.
+func windowsFiles(t *testing.T, edition byte) (files map[string][]byte, payload []byte) {
 	t.Helper()
 	wixl := judge(t, "wixl")
 	dir := t.TempDir()
 	payload = make([]byte, 3_000_000)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(payload) // it cannot fail
+	_, _ = rand.NewChaCha8([32]byte{edition}).Read(payload) // it cannot fail
 	source, err := os.ReadFile(filepath.Join("testdata", "wine", "sample.wxs"))
 	if err != nil {
 		t.Fatal(err)
@@ -103,21 +106,30 @@ func windowsFiles(t *testing.T) (files map[string][]byte, payload []byte) {
 	}
 	var text bytes.Buffer
 	for i := range 100_000 {
-		fmt.Fprintf(&text, "line %d\r\n", i)
+		fmt.Fprintf(&text, "line %d.%d\r\n", i, edition)
 	}
 	return map[string][]byte{"/WindowsXP-KB835790-x86-ENU.msi": msi, "/WindowsXP-KB835791-x86-ENU.EXE": text.Bytes()}, payload
 }
 
-// TestHostsUnderWine lets what Windows brings fetch files that were synced: the
-// Windows Installer, which installs a package from its address, and WinHTTP.
+// TestHostsUnderWine lets what Windows brings fetch files that were synced, and files
+// that nobody asked for before: the Windows Installer, which installs a package from
+// its address, and WinHTTP.
 func TestHostsUnderWine(t *testing.T) {
-	files, payload := windowsFiles(t)
 	w := newWindows(t)
-	dir, _ := newMirror(t, files)
-	if r := runIn(t.Context(), dir, "sync"); r.code != exitDone {
-		t.Fatalf("sync exits %d: %s", r.code, r.stderr)
+	for i, how := range []struct {
+		name  string
+		setUp func(*testing.T, map[string][]byte) (string, *hostile.Publisher)
+	}{
+		{name: "here", setUp: newMirror},
+		{name: "not here", setUp: onDemandMirror},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			files, payload := windowsFiles(t, byte(i))
+			dir, _ := how.setUp(t, files)
+			syncAll(t, dir)
+			w.fetch(t, serveMirror(t, dir), files, payload)
+		})
 	}
-	w.fetch(t, serveMirror(t, dir), files, payload)
 }
 
 // fetch asks for both by the publisher's path.
@@ -129,6 +141,9 @@ func (w *windows) fetch(t *testing.T, url string, files map[string][]byte, paylo
 			t.Fatalf("found %v (%v), want the file that the package installs", found, err)
 		}
 		sameFile(t, found[0], payload)
+		if err := os.Remove(found[0]); err != nil { // the next package is to install its own
+			t.Fatal(err)
+		}
 	})
 	t.Run("WinHTTP, a range", func(t *testing.T) {
 		script, err := filepath.Abs(filepath.Join("testdata", "wine", "range.vbs"))
