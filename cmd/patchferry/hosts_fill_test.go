@@ -101,10 +101,23 @@ func TestHostsGetNoWrongFile(t *testing.T) {
 	wrong := bytes.Clone(content)
 	wrong[4<<20]++
 	p.Put(filledName, wrong)
+	rest := make(chan struct{})
+	p.Fault(filledName, hostile.Hold{At: 2 << 20, Until: rest})
 	url := serveMirror(t, dir)
 	job := &hosttest.BITS{URL: url + filledName[1:]}
-	err := job.Run(t.Context())
-	if err == nil || job.Done() {
+	if err := job.Pieces(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get(job.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	close(rest)
+	if got, err := io.ReadAll(res.Body); err == nil || len(got) == len(wrong) {
+		t.Errorf("%s, %d bytes and %v, want the connection to end before the last", res.Status, len(got), err)
+	}
+	if err := job.Run(t.Context()); err == nil || job.Done() {
 		t.Fatalf("BITS has all %d bytes (%v), want it to lack some", len(job.Content()), err)
 	}
 	p.Put(filledName, content)
