@@ -18,7 +18,7 @@ import (
 //
 // Invariants: the bytes in plan.here are in the file and are never written again. Once
 // begun, size, ETag and Modified do not change. Nothing is handed out before begun, and
-// nothing after err.
+// nothing after err, unless the file is right.
 type attempt struct {
 	pool   *Pool
 	job    Job // as it was when the attempt began, but for URL and Origin
@@ -35,11 +35,12 @@ type attempt struct {
 	got      layout.Got
 	plan     plan
 	durable  extents
-	unsynced int64 // bytes that came since the file was last synced
-	unnoted  int64 // bytes that came since the journal was last written
-	readers  []*reader
+	unsynced int64   // bytes that came since the file was last synced
+	unnoted  int64   // bytes that came since the journal was last written
+	wants    []*want // of the readers that are open
 	waiting  []*reader
 	handed   bool
+	blunt    bool  // the first request is for the beginning, whatever is wanted first
 	loose    bool  // only the digest decides whether the file changed
 	hashedTo int64 // up to where the hasher knows of bytes
 	saving   bool
@@ -121,7 +122,7 @@ func (a *attempt) fix(size int64, part layout.Part, now time.Time) error {
 	defer a.mu.Unlock()
 	a.j.Validators, a.j.Size = part.Validators, size
 	a.j.TLSKey = part.TLSKey
-	a.got.Modified = part.Modified
+	a.j.Told = part.Modified
 	a.j.Modified = modified(part.Modified, now)
 	a.j.ETag = a.tag()
 	if size < 0 {
@@ -253,6 +254,7 @@ func (m *meter) count(n int64, now time.Time, p *pace) {
 		p.rate = sample
 	}
 	p.rate = 0.7*p.rate + 0.3*sample
+	p.spread.look(p.rate, now)
 	m.from, m.bytes = now, 0
 }
 

@@ -231,7 +231,7 @@ func (a *attempt) take(at int64, b []byte, open bool) error {
 	file, gap := a.file, a.plan.here.gap(at, end)
 	a.mu.Unlock()
 	for gap.size() > 0 {
-		if _, err := file.WriteAt(b[gap.Start-at:gap.End-at], gap.Start); err != nil {
+		if err := a.pool.write(file, b[gap.Start-at:gap.End-at], gap.Start); err != nil {
 			return &diskError{fmt.Errorf("write what came: %w", err)}
 		}
 		a.mu.Lock()
@@ -257,9 +257,11 @@ func (a *attempt) came(s span, open bool) {
 	} else {
 		a.plan.came(s)
 	}
-	a.trouble.passed(n)
+	if a.trouble.passed(n) {
+		notify(a.kick)
+	}
 	a.wake(s.Start, false)
-	if !a.plan.full() && a.plan.coming < a.plan.pace.ahead() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
+	if !a.plan.full() && a.plan.hungry() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
 		notify(a.kick)
 	}
 	a.feed()

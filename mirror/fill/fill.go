@@ -17,6 +17,9 @@ const (
 	// noteEvery and noteAfter bound what the death of the process costs.
 	noteEvery = 8 << 20
 	noteAfter = time.Second
+	// patientFor is how long only what somebody waits for is asked for, once readers may
+	// come: they say what they want at once, and the first answer is still coming.
+	patientFor = 2 * time.Millisecond
 	// mostRestarts is how often in a row a file may change at its origin.
 	mostRestarts = 3
 )
@@ -105,6 +108,13 @@ func (f *fill) retire() bool {
 	return f.closing
 }
 
+// shut ends the fill for those who come later.
+func (f *fill) shut() {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	f.closing = true
+}
+
 // newest returns where to fetch from: what the last one who asked brought.
 func (f *fill) newest() (Origin, string) {
 	f.pool.mu.Lock()
@@ -118,10 +128,7 @@ func (f *fill) run(ctx context.Context) {
 	f.pool.mu.Lock()
 	job := f.job
 	f.pool.mu.Unlock()
-	err := f.attempts(ctx, job)
-	if isFull(err) {
-		err = &layout.LaterError{After: noRoomFor, Err: err}
-	}
+	err := later(f.attempts(ctx, job))
 	if err != nil && !errors.Is(err, errIdle) {
 		f.pool.log().Warn("file was not fetched", "file", job.File.Name, "url", logURL(job.URL), "err", err)
 	}
@@ -140,7 +147,7 @@ func (f *fill) attempts(ctx context.Context, job Job) error {
 			return err
 		}
 		a.loose = restarts >= mostRestarts-1 && a.j.Stated.vouched()
-		err = f.work(ctx, a)
+		err = later(f.work(ctx, a))
 		changed, isChanged := errors.AsType[*changedError](err)
 		if !isChanged {
 			return f.close(a, err)
@@ -155,6 +162,14 @@ func (f *fill) attempts(ctx context.Context, job Job) error {
 	}
 }
 
+// later says of an error that is over when there is room that it may be.
+func later(err error) error {
+	if _, said := errors.AsType[*layout.LaterError](err); said || !isFull(err) {
+		return err
+	}
+	return &layout.LaterError{After: noRoomFor, Err: err}
+}
+
 // prepare goes on with what old tells of, or begins anew.
 func (f *fill) prepare(job Job, old journal) (*attempt, error) {
 	p := f.pool
@@ -165,7 +180,6 @@ func (f *fill) prepare(job Job, old journal) (*attempt, error) {
 			if err := p.reserve(job.Key, a.plan.size); err != nil {
 				return nil, errors.Join(err, a.close(err))
 			}
-			f.show(a, nil)
 			return a, nil
 		}
 		p.log().Warn("what was here of a file is of no use", "file", job.File.Name, "err", err)
@@ -201,6 +215,7 @@ func (f *fill) work(ctx context.Context, a *attempt) error {
 	})
 	got, err := f.loop(inner, a, sums)
 	if err == nil {
+		got.Modified = a.j.Told
 		err = a.j.Stated.check(got)
 	}
 	if wrong, ok := errors.AsType[*layout.MismatchError](err); ok {
@@ -221,17 +236,17 @@ func (f *fill) work(ctx context.Context, a *attempt) error {
 
 // loop makes the requests, one after the other as the plan says, until all is hashed.
 func (f *fill) loop(ctx context.Context, a *attempt, sums <-chan result) (layout.Got, error) {
-	shown := a.begun
+	var shown time.Time
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait, err := f.step(ctx, a)
+		if shown.IsZero() && a.isBegun() {
+			f.show(a, nil)
+			shown = f.pool.now()
+		}
+		wait, err := f.step(ctx, a, shown)
 		if err != nil {
 			return layout.Got{}, err
-		}
-		if !shown && a.isBegun() {
-			f.show(a, nil)
-			shown = true
 		}
 		timer.Reset(wait)
 		select {
@@ -246,7 +261,7 @@ func (f *fill) loop(ctx context.Context, a *attempt, sums <-chan result) (layout
 }
 
 // step makes the requests that are due, and says when to look again at the latest.
-func (f *fill) step(ctx context.Context, a *attempt) (time.Duration, error) {
+func (f *fill) step(ctx context.Context, a *attempt, shown time.Time) (time.Duration, error) {
 	origin, url := f.newest()
 	unused := f.unused()
 	stop := unused >= f.pool.idle()
@@ -259,11 +274,15 @@ func (f *fill) step(ctx context.Context, a *attempt) (time.Duration, error) {
 	if err := a.ending(now, url); err != nil {
 		return 0, err
 	}
+	a.plan.patient = now.Sub(shown) < patientFor
 	if !stop {
 		f.issue(ctx, a, origin, url, now)
 	}
 	a.saveSometimes(now)
 	wait := noteAfter
+	if a.plan.patient {
+		wait = patientFor
+	}
 	if left := a.trouble.until.Sub(now); left > 0 {
 		wait = min(wait, left)
 	}
@@ -281,6 +300,9 @@ func (a *attempt) ending(now time.Time, url string) error {
 	}
 	if t.fatal != nil && t.url != url && t.url != "" {
 		t.fatal = nil // what is asked for now may be had
+	}
+	if t.fatal != nil && !a.begun && !a.blunt && a.job.Start > 0 && a.job.File.Size == 0 {
+		a.blunt, t.fatal = true, nil // what was wanted first may lie behind the end
 	}
 	if t.fatal != nil {
 		return t.fatal
@@ -312,18 +334,14 @@ func (a *attempt) next() (span, bool) {
 		a.plan.here, a.plan.covered, a.plan.coming = nil, nil, 0
 		return a.probe(), true
 	}
-	wants := make([]*want, 0, len(a.readers))
-	for _, r := range a.readers {
-		wants = append(wants, &r.want)
-	}
-	return a.plan.next(wants)
+	return a.plan.next(a.wants)
 }
 
 // probe is the first request for a file.
 func (a *attempt) probe() span {
 	size := a.job.File.Size
 	s := span{a.job.Start, a.job.End}
-	if s.Start < 0 || size > 0 && s.Start >= size || a.trouble.failures > 0 && size == 0 {
+	if s.Start < 0 || size > 0 && s.Start >= size || a.blunt {
 		s.Start = 0
 	}
 	if s.End <= s.Start || s.End > s.Start+firstRequest {

@@ -50,6 +50,7 @@ func (f *fill) admit(ctx context.Context, a *attempt, got layout.Got) error {
 	p := f.pool
 	p.mu.Lock()
 	p.stats.Completed++
+	f.completed = true
 	p.mu.Unlock()
 	done := Done{Got: got, ETag: a.j.ETag, Modified: a.j.Modified}
 	pause := firstAdmit
@@ -124,13 +125,14 @@ func (f *fill) recall(job Job) (journal, error) {
 		j.Refused, j.Until = 0, time.Time{}
 	}
 	if now.Before(j.Until) {
-		return j, &layout.LaterError{After: j.Until.Sub(now).Round(time.Second), Err: errors.New(j.Why)}
+		return j, &layout.LaterError{After: j.Until.Sub(now).Truncate(time.Second) + time.Second, Err: errors.New(j.Why)}
 	}
 	return j, nil
 }
 
 // close ends an attempt that no other follows.
 func (f *fill) close(a *attempt, err error) error {
+	f.shut() // who asks from now on begins anew, once this has ended
 	if wrong, ok := errors.AsType[*wrongError](err); ok {
 		_, derr := f.discard(a, wrong, wrong)
 		return errors.Join(wrong, derr)
@@ -158,8 +160,8 @@ func (f *fill) close(a *attempt, err error) error {
 func (f *fill) discard(a *attempt, err error, wrong *wrongError) (journal, error) {
 	p := f.pool
 	f.show(nil, nil)
-	cerr := a.close(err)
 	a.mu.Lock()
+	a.right = false
 	j := *a.snapshot()
 	a.mu.Unlock()
 	tomb := j.given(p.now())
@@ -173,12 +175,17 @@ func (f *fill) discard(a *attempt, err error, wrong *wrongError) (journal, error
 		tomb.Why = wrong.Error()
 	}
 	p.mu.Unlock()
-	// Remembered before the bytes go: nobody must go on with them.
-	err = errors.Join(cerr, tomb.write(p.dir, true))
+	// Remembered before anybody hears of it, and before the bytes go: nobody must go on
+	// with them.
+	terr := tomb.write(p.dir, true)
 	if wrong != nil && a.job.Refused != nil && wrong.got.Size > 0 {
 		a.job.Refused(a.path, wrong.got, wrong.err)
 	}
-	return tomb, errors.Join(err, remove(a.path))
+	cerr := a.close(err)
+	if rerr := remove(a.path); rerr != nil { // the next Open does it
+		p.log().Warn("file that was given up is still there", "path", a.path, "err", rerr)
+	}
+	return tomb, errors.Join(terr, cerr)
 }
 
 // over ends the fill: who waits for it hears of err, and what is left is noted.

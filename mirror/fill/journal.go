@@ -38,7 +38,8 @@ type journal struct {
 	Validators layout.Validators `json:"validators"` // of the origin
 	Size       int64             `json:"size"`       // bytes; -1: nobody has told yet
 	ETag       string            `json:"etag"`
-	Modified   time.Time         `json:"modified"`
+	Modified   time.Time         `json:"modified"`      // what hosts are told
+	Told       time.Time         `json:"told,omitzero"` // Last-Modified of the origin
 	// Attempt names the attempt, and its data file: Unix milliseconds, each later one
 	// greater. Zero: there is no attempt, the journal only remembers.
 	Attempt   int64         `json:"attempt"`

@@ -27,7 +27,9 @@ type publisher struct {
 	answer func(n int, r layout.PartRequest, p *layout.Part) error
 	// line, where it is set, is waited for by each read of n bytes.
 	line  func(ctx context.Context, n int) error
-	chunk int // bytes of a read at most; 0: no bound
+	each  float64       // bytes a second of one answer; 0: no bound
+	chunk int           // bytes of a read at most; 0: no bound
+	wait  time.Duration // before each answer
 
 	asked   []layout.PartRequest
 	sent    int64
@@ -46,6 +48,9 @@ func content(size int, seed byte) []byte {
 }
 
 func (p *publisher) Part(ctx context.Context, r layout.PartRequest) (layout.Part, error) {
+	if p.wait > 0 {
+		time.Sleep(p.wait)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.asked)
@@ -111,6 +116,9 @@ func (s *sending) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.body.Read(b)
+	if s.p.each > 0 {
+		time.Sleep(time.Duration(float64(n) / s.p.each * float64(time.Second)))
+	}
 	if s.p.line != nil {
 		if err := s.p.line(s.ctx, n); err != nil {
 			return 0, err

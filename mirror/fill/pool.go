@@ -59,7 +59,8 @@ type Pool struct {
 	requests, connected       atomic.Int64
 	readers, waiting, starved atomic.Int64
 
-	sync func(*os.File) error // makes the bytes of a data file durable
+	sync  func(*os.File) error                           // makes the bytes of a data file durable
+	write func(f *os.File, b []byte, offset int64) error // writes to a data file
 }
 
 // resting is a file that is here in part and that nobody uses.
@@ -82,6 +83,10 @@ func Open(dir string) (*Pool, error) {
 		live: make(map[layout.Digest]*fill),
 		rest: make(map[layout.Digest]resting),
 		sync: (*os.File).Sync,
+		write: func(f *os.File, b []byte, offset int64) error {
+			_, err := f.WriteAt(b, offset)
+			return err
+		},
 	}
 	locked, err := p.lock.TryLock()
 	if err == nil && !locked {
@@ -188,7 +193,12 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Running, s.PartBytes, s.Quota = len(p.live), p.used, p.Quota
+	s.PartBytes, s.Quota = p.used, p.Quota
+	for _, f := range p.live {
+		if !f.completed {
+			s.Running++
+		}
+	}
 	for _, r := range p.rest {
 		if r.data != "" {
 			s.Partial++

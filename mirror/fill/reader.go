@@ -73,7 +73,7 @@ func (h *handle) Read(start, end int64) (layout.FillReader, error) {
 		return nil, fmt.Errorf("open what is here: %w", err)
 	}
 	r := &reader{attempt: a, file: file, want: want{at: start, end: end}, wake: make(chan struct{}, 1)}
-	a.readers = append(a.readers, r)
+	a.wants = append(a.wants, &r.want)
 	a.pool.readers.Add(1)
 	if a.plan.covered.reach(start) == start {
 		notify(a.kick)
@@ -116,7 +116,7 @@ func (r *reader) Ready(ctx context.Context, offset int64) (int64, error) {
 	}
 	r.at = offset
 	for {
-		if a.err != nil {
+		if a.err != nil && !a.right {
 			return 0, a.err
 		}
 		if end := a.offer(r, false); end > offset {
@@ -131,7 +131,7 @@ func (r *reader) Ready(ctx context.Context, offset int64) (int64, error) {
 			err = ctx.Err()
 		}
 		a.mu.Lock()
-		if r.told > offset && a.err == nil {
+		if r.told > offset && (a.err == nil || a.right) {
 			return a.tell(r, r.told), nil
 		}
 		if err != nil {
@@ -192,7 +192,7 @@ func (a *attempt) offer(r *reader, flush bool) int64 {
 // where many must be woken. a.mu is held.
 func (a *attempt) enough() int64 {
 	n := int64(a.plan.pace.rate / 200)
-	n += n * int64(len(a.readers)) / 64
+	n += n * int64(len(a.wants)) / 64
 	return min(max(n, leastOffer), mostOffer)
 }
 
@@ -242,7 +242,7 @@ func (r *reader) Close() error {
 		a := r.attempt
 		a.mu.Lock()
 		a.forget(r)
-		a.readers = slices.DeleteFunc(a.readers, func(o *reader) bool { return o == r })
+		a.wants = slices.DeleteFunc(a.wants, func(w *want) bool { return w == &r.want })
 		a.mu.Unlock()
 		a.pool.readers.Add(-1)
 		err = r.file.Close()

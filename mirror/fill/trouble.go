@@ -64,20 +64,26 @@ type trouble struct {
 	came     int64     // bytes since a request failed
 }
 
-// passed notes bytes that came.
-func (t *trouble) passed(n int64) {
+// passed notes bytes that came, and reports whether the origin is back with them.
+func (t *trouble) passed(n int64) bool {
 	t.bad = 0
-	if t.came += n; t.came >= progress {
-		t.failures, t.since = 0, time.Time{}
+	t.came += n
+	if t.failures == 0 || t.came < progress {
+		return false
 	}
+	t.failures, t.since = 0, time.Time{}
+	return true
 }
 
 // judge notes what became of a request. a.mu is held.
 func (a *attempt) judge(ctx context.Context, url string, err error) {
+	t := &a.trouble
+	if err == nil {
+		t.failures, t.since = 0, time.Time{}
+	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	t := &a.trouble
 	t.last = err
 	if _, changed := errors.AsType[*changedError](err); changed {
 		if t.changed == nil {
@@ -106,6 +112,9 @@ func (a *attempt) judge(ctx context.Context, url string, err error) {
 	if later, ok := errors.AsType[*layout.LaterError](err); ok {
 		after = later.After
 	}
+	if after > a.pool.patience() && t.fatal == nil {
+		t.fatal, t.url = err, url
+	}
 	a.pause(after)
 }
 
@@ -126,6 +135,7 @@ func (a *attempt) pause(after time.Duration) {
 		wait += wait / 2
 	}
 	t.failures++
+	a.plan.pace.spread.forget(now)
 	t.came = 0
 	t.until = now.Add(max(min(wait, longestPause), after))
 }
