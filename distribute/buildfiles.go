@@ -62,8 +62,10 @@ func (b *viewBuilder) file(f *layout.File) (file, error) {
 	switch {
 	case f.Held:
 		rec.marks |= isHeld
-	case isFetchable(url) && len(f.Evidence) > 0:
-		rec.marks |= isFillable
+	case isFetchable(url):
+		if best := f.Best(); best != nil && layout.GradeOf(best.Grade.Rank()) != "" {
+			rec.marks |= isFillable | marks(best.Grade.Rank())<<gradeShift
+		}
 	}
 	return rec, b.addExtras(&rec, f)
 }

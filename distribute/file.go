@@ -32,6 +32,12 @@ const (
 	isFillable                   // listed, handed out by somebody and vouched for by somebody
 )
 
+// gradeShift is where marks have the rank of the grade of what vouches for a listed
+// file, in three bits.
+const gradeShift = 3
+
+func (f *file) grade() layout.Grade { return layout.GradeOf(int(f.marks >> gradeShift & 7)) }
+
 func (f *file) revoked() bool  { return f.marks&isRevoked != 0 }
 func (f *file) held() bool     { return f.marks&isHeld != 0 }
 func (f *file) fillable() bool { return f.marks&isFillable != 0 }
@@ -66,12 +72,14 @@ func (v *View) tag(f *file) string {
 	return f.sha256.String()
 }
 
-// listed returns a file as the catalog lists it, for whoever fetches it.
+// listed returns a file as the catalog lists it, for whoever fetches it; of what
+// vouches for it the grade alone.
 func (v *View) listed(f *file) layout.Listed {
 	return layout.Listed{
 		Update: v.text.get(v.updates[f.update]),
 		File: layout.File{
 			Name: v.text.get(f.name), Size: f.size, SHA256: f.sha256, SHA1: f.sha1, MD5: v.extraOf(f).md5, URL: v.url(f),
+			Evidence: []layout.Evidence{{Grade: f.grade()}},
 		},
 	}
 }

@@ -26,9 +26,10 @@ type Binding struct {
 	Validators Validators `json:"validators,omitzero"` // of the origin's answer
 	SHA256     Digest     `json:"sha256"`
 	SHA1       SHA1       `json:"sha1"`
-	Size       int64      `json:"size"`              // bytes
-	Tag        string     `json:"tag,omitempty"`     // as File.Tag
-	Modified   Time       `json:"modified,omitzero"` // as hosts were told
+	Size       int64      `json:"size"`               // bytes
+	Tag        string     `json:"tag,omitempty"`      // as File.Tag
+	Modified   Time       `json:"modified,omitzero"`  // as hosts were told
+	Restarted  Time       `json:"restarted,omitzero"` // as Filling.Restarted
 	Evidence   Evidence   `json:"evidence"`
 	At         Time       `json:"at"`
 	// Proof is an HMAC-SHA256 over the binding without it, by a key of the machine that
@@ -37,9 +38,10 @@ type Binding struct {
 }
 
 // BindingKey returns the key of the binding of a listed file: over the update, the
-// file's name and URL, and the digests that are stated of it, so that a file that
-// its publisher states anew is bound anew. Where nobody vouches for what is stated
-// the digests do not count: what came first stays.
+// file's URL, and the digests that are stated of it, so that a file that its
+// publisher states anew is bound anew. Where nobody vouches for what is stated the
+// digests do not count: what came first stays. Of the evidence it takes the best
+// grade alone.
 func BindingKey(update string, f *File) Digest {
 	var statedSHA256, statedSHA1 string
 	if best := f.Best(); best != nil && best.Grade != GradeFirstUse && best.Grade != GradeCapture {
@@ -50,7 +52,7 @@ func BindingKey(update string, f *File) Digest {
 			statedSHA1 = f.SHA1.String()
 		}
 	}
-	doc, _ := json.Marshal([...]string{FormatBinding, update, f.Name, f.URL, statedSHA256, statedSHA1})
+	doc, _ := json.Marshal([...]string{FormatBinding, update, f.URL, statedSHA256, statedSHA1})
 	return DigestOf(doc)
 }
 

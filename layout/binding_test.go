@@ -76,15 +76,12 @@ func TestBindingKey(t *testing.T) {
 		return layout.BindingKey("s:1", &f)
 	}
 	same := func(*layout.File) {}
-	for name, change := range map[string]func(*layout.File){
-		"the name": func(f *layout.File) { f.Name = "b" },
-		"the URL":  func(f *layout.File) { f.URL = "v" },
-		"a border": func(f *layout.File) { f.Name, f.URL = "au", "" },
-	} {
-		for _, f := range []layout.File{vouched, first} {
-			if key(change, f) == key(same, f) {
-				t.Errorf("another key does not follow from another of %s", name)
-			}
+	for _, f := range []layout.File{vouched, first} {
+		if key(func(f *layout.File) { f.URL = "v" }, f) == key(same, f) {
+			t.Error("another key does not follow from another URL")
+		}
+		if key(func(f *layout.File) { f.Name = "b" }, f) != key(same, f) {
+			t.Error("the name by which hosts know it makes another key")
 		}
 	}
 	stated := func(f *layout.File) { f.SHA256 = layout.Digest{3} }

@@ -12,8 +12,8 @@ import (
 // Listed is a file that a catalog names and whose content a store may lack.
 type Listed struct {
 	Update string // id; its part before the first colon is the source
-	// File is as it is listed: name, URL, and size and digests as far as they are
-	// stated.
+	// File is as it is listed: name, URL, size and digests as far as they are stated,
+	// and of what vouches for it (File.Best) at least the grade.
 	File File
 	// Start and End tell the bytes [Start, End) that are wanted first: a hint, which may
 	// lie beyond the file. Zero: the beginning.

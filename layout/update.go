@@ -116,6 +116,14 @@ func (g Grade) Rank() int {
 	return len(grades) + 1
 }
 
+// GradeOf returns the grade of that rank; empty where there is none.
+func GradeOf(rank int) Grade {
+	if rank < 1 || rank > len(grades) {
+		return ""
+	}
+	return grades[rank-1]
+}
+
 var grades = [...]Grade{GradePublisher, GradeSigned, GradeBundle, GradeChannel, GradeName, GradeCapture, GradeFirstUse}
 
 // Best returns the strongest evidence of the file, or nil where there is none.

@@ -155,7 +155,7 @@ func (b *boundFiles) note(u *layout.Update) {
 			switch {
 			case f.Held && f.SHA256 == one.SHA256:
 				one.folded = true
-			case f.Name != one.File || f.URL != one.URL:
+			case f.URL != one.URL:
 				continue
 			case f.Held:
 				why = "the catalog holds another file in its place"

@@ -41,6 +41,9 @@ func decides(err error) bool {
 func foldAs(f layout.File, b *layout.Binding, ev layout.Evidence) layout.File {
 	held := holdAs(f, gotOf(b, &f), ev, b.At)
 	held.Tag = b.Tag
+	if !b.Modified.IsZero() {
+		held.Modified = b.Modified // hosts were told so
+	}
 	return held
 }
 
@@ -50,7 +53,10 @@ func (p *plan) foldOld(u *layout.Update) (changed bool) {
 		return false
 	}
 	for i := range u.Files {
-		changed = p.fold(u.ID, &u.Files[i]) || changed
+		if p.fold(u.ID, &u.Files[i]) {
+			p.left[sourceOf(u.ID)]-- // than its source remembers
+			changed = true
+		}
 	}
 	return changed
 }

@@ -17,6 +17,16 @@ func (p *plan) leaves(w *want, u *layout.Update, f *layout.File) bool {
 	return p.listOnly || src.OnDemand && !slices.ContainsFunc(src.Prefetch, func(sel layout.Selection) bool { return sel.Match(u) })
 }
 
+// left is how many files of the source the plan leaves for hosts to ask for. Of a
+// list that was not read again the plan knows only how many there are fewer.
+func (l *listing) left(p *plan) int {
+	n := p.left[l.src.Name]
+	if l.changed && l.err == nil {
+		return n
+	}
+	return max(0, l.mem.Left+n)
+}
+
 // listedEvidence returns what is written of a file that is listed and not held:
 // who will vouch for its bytes when they come, so that whoever brings them need not
 // decide again (Filler). It has no time, since nothing was checked yet.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/layout/store"
 )
 
 // quarantined is how many refused files are kept for whoever wants to know
@@ -26,34 +27,71 @@ type Refused struct {
 }
 
 // quarantine keeps the bytes of a file that were not what was promised, with
-// the reason. They were never in the store. It is a service to the operator,
-// so its own failures are only logged.
+// the reason. They were never in the store.
 func (f *fetching) quarantine(path string, w *want, why error) {
 	var mismatch *layout.MismatchError
 	if !errors.As(why, &mismatch) {
 		return
 	}
-	bad := path + ".bad"
+	f.m.quarantine(path+".bad", filepath.Base(path), Refused{w.from.src.Name, w.update, w.f.Name, w.f.URL, why.Error(), layout.At(f.m.now())})
+}
+
+// quarantine takes the file bad into the quarantine of the stage, under a name of
+// its own and with a note beside it. It is a service to the operator, so its own
+// failures are only logged.
+func (m *Mirror) quarantine(bad, name string, r Refused) {
 	if _, err := os.Stat(bad); err != nil {
 		return
 	}
-	dir := filepath.Join(f.stage, "quarantine")
-	note, err := json.MarshalIndent(Refused{w.from.src.Name, w.update, w.f.Name, w.f.URL, why.Error(), layout.At(f.m.now())}, "", "  ")
-	if err == nil {
-		err = os.MkdirAll(dir, 0o750)
+	if err := m.jail(bad, name, r); err != nil {
+		m.log().Warn("quarantine", "file", r.File, "err", err)
 	}
-	kept := filepath.Join(dir, filepath.Base(path))
-	if err == nil {
-		err = os.Rename(bad, kept)
-	}
-	if err == nil {
-		err = os.WriteFile(kept+".json", note, 0o640)
-	}
+}
+
+func (m *Mirror) jail(bad, name string, r Refused) error {
+	stage, err := m.Stage()
 	if err != nil {
-		f.m.log().Warn("quarantine", "file", w.f.Name, "err", err)
-		return
+		return err
+	}
+	dir := filepath.Join(stage, "quarantine")
+	note, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	kept := filepath.Join(dir, name)
+	if err := os.Rename(bad, kept); err != nil {
+		return err
+	}
+	if err := os.WriteFile(kept+".json", note, 0o640); err != nil {
+		return err
 	}
 	thin(dir)
+	return nil
+}
+
+// RefusedFiles returns the notes of the files in quarantine, the newest of those that
+// were refused, the oldest first.
+func (m *Mirror) RefusedFiles() []Refused {
+	var all []Refused
+	stage := filepath.Join(m.Work, stageFolder)
+	if s, ok := m.Store.(store.Stager); ok {
+		stage = s.StageDir()
+	}
+	dir := filepath.Join(stage, "quarantine")
+	for _, name := range namesIn(dir) {
+		if !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		var r Refused
+		if doc, err := os.ReadFile(filepath.Join(dir, name)); err == nil && json.Unmarshal(doc, &r) == nil {
+			all = append(all, r)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].At.Time().Before(all[j].At.Time()) })
+	return all
 }
 
 // thin removes the oldest of what is in quarantine beyond the limit.

@@ -80,9 +80,6 @@ func (r *SyncReport) finish(lists []*listing, p *plan, err error) (*SyncReport, 
 		case l.changed:
 			s.Result = "new"
 		}
-		if p != nil && l.changed && l.err == nil {
-			s.Left = p.left[l.src.Name]
-		}
 		r.Left += s.Left
 		r.Listed += l.count
 		r.Skipped += l.skipped

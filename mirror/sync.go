@@ -114,6 +114,9 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 		return report, err
 	}
 	defer next.close()
+	for _, l := range lists {
+		l.mem.Left = l.left(next)
+	}
 	report.wanting.narrow(next)
 	if opt.DryRun {
 		return report.finish(lists, next, nil)
@@ -166,9 +169,6 @@ func (m *Mirror) settleSources(lists []*listing, next *plan, base *base, made *p
 			continue
 		}
 		l.mem.Failed = failed[l]
-		if l.changed {
-			l.mem.Left = next.left[l.src.Name]
-		}
 		content.captures.fold(l)
 		if l.changed {
 			l.mem.Refused = content.refusals.new[l]

@@ -18,6 +18,9 @@ type WantOptions struct {
 	// Absent asks for every file that the near side held and that is not here, as
 	// bundles of the catalog alone leave them out.
 	Absent bool
+	// Asked is what hosts asked for (ReadAsked): of it everything is asked for that a
+	// catalog names and that is not here.
+	Asked []Asked
 	// To is the directory for the want files.
 	To string
 	// Destination is the name of this far side.
@@ -46,8 +49,8 @@ func (e *WantError) Error() string { return e.Problem }
 // that is asked for and not here. Where all of it is here, it writes none. It
 // changes nothing in the store.
 func (m *Mirror) Want(ctx context.Context, opt WantOptions) ([]WantReport, error) {
-	if len(opt.Updates) == 0 && !opt.Absent {
-		return nil, &WantError{"nothing is asked for", "patchferry want UPDATE… --to DIR, or patchferry want --absent --to DIR"}
+	if len(opt.Updates) == 0 && !opt.Absent && opt.Asked == nil {
+		return nil, &WantError{"nothing is asked for", "patchferry want UPDATE… --to DIR, or patchferry want --asked --to DIR for what hosts asked for, or --absent"}
 	}
 	state, err := m.Trusted.Newest(ctx)
 	if err != nil {
@@ -60,10 +63,11 @@ func (m *Mirror) Want(ctx context.Context, opt WantOptions) ([]WantReport, error
 	for _, name := range opt.Updates {
 		unknown[name] = true
 	}
+	hosts := newAskedIndex(opt.Asked)
 	var asked []*asking
 	for _, id := range slices.Sorted(maps.Keys(state.Streams)) {
 		s := state.Streams[id]
-		a := &asking{m: m, opt: &opt, unknown: unknown, missing: closure{all: make(map[layout.Digest]int64)}, files: make(map[bundle.WantedFile]bool)}
+		a := &asking{m: m, opt: &opt, hosts: hosts, unknown: unknown, missing: closure{all: make(map[layout.Digest]int64)}, files: make(map[bundle.WantedFile]bool)}
 		if err := a.read(ctx, s.Position); err != nil {
 			return nil, fmt.Errorf("stream %s: %w", s.Name, err)
 		}
@@ -91,6 +95,7 @@ func (m *Mirror) Want(ctx context.Context, opt WantOptions) ([]WantReport, error
 type asking struct {
 	m       *Mirror
 	opt     *WantOptions
+	hosts   askedIndex      // what hosts asked for
 	unknown map[string]bool // names that no catalog had yet
 	missing closure         // objects that the near side held
 	files   map[bundle.WantedFile]bool
@@ -136,7 +141,7 @@ func (a *asking) names(u *layout.Update) (named bool) {
 // file asks for a file that is not here: one that the near side held as an
 // object, one that it only lists as well as its digests are known.
 func (a *asking) file(ctx context.Context, u *layout.Update, f *layout.File, named bool) error {
-	if !named && !(a.opt.Absent && f.Held) {
+	if _, asked := a.hosts.find(u, f); !named && !asked && !(a.opt.Absent && f.Held) {
 		return nil
 	}
 	if !f.Held {

@@ -65,6 +65,7 @@ var visits = []visit{
 	{"promote production", exitDone, "to production"},
 	{"hold KB835732 --reason x", exitDone, "in all rings"},
 	{"release KB835732", exitDone, "release"},
+	{"want", exitDone, "hosts asked for nothing"},
 	{"want KB835732 --to @/back", exitDone, "is here"},
 	{"receipt apply @/back/RECEIPT-plant-000001.json", exitUsage, "this is a far side"},
 	{"revert production --to 1 --reason x", exitUsage, "showed nothing"},

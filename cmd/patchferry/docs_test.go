@@ -174,7 +174,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"bundle again":    {mirror.AgainReport{}},
 		"bundle confirm":  {mirror.ConfirmReport{}},
 		"receipt apply":   {mirror.ReceiptReport{}},
-		"want":            {mirror.WantReport{}},
+		"want":            {mirror.WantReport{}, mirror.Asked{}},
 		"prune":           {planReport{}, prunedReport{}},
 		"store migrate":   {migrateReport{}},
 		"doctor":          {finding{}},

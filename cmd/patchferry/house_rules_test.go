@@ -19,7 +19,7 @@ func patchferryHouse() *house {
 		rooms: []room{
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
-			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/..."}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/fill", "mirror/inspect", "verify", "layout/store", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/..."}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}, tests: []string{"layout/store/s3/...", "distribute/hosttest"}},
 			{name: "distribute/hosttest"},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},
@@ -27,6 +27,7 @@ func patchferryHouse() *house {
 			{name: "mirror/upstream/...", imports: []string{"mirror/upstream", "layout/cab", "layout"}},
 			{name: "mirror/upstream/bulletins", imports: []string{"mirror/upstream", "verify/envelope", "layout"}},
 			{name: "mirror/fill", imports: []string{"layout"}},
+			{name: "mirror/unlisted", imports: []string{"mirror/fill", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "mirror/bundle", imports: []string{"layout"}, tests: []string{"verify", "layout/store/...", "layout/store"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}},
 			{name: "distribute/script", imports: []string{"layout"}},

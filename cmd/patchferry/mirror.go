@@ -29,9 +29,10 @@ import (
 // job is the mirror of this machine, made for one command that may change it.
 type job struct {
 	*mirror.Mirror
-	site   *site
-	client *upstream.Client // nil on a far side
-	keys   signers          // to publish with
+	site    *site
+	client  *upstream.Client // nil on a far side
+	origins upstream.Origins // of the lists of updates
+	keys    signers          // to publish with
 }
 
 // openJob wires a mirror. With publishes it can sign; then the keys are opened,
@@ -82,24 +83,33 @@ func (j *job) connect(c *config.Config, show *display) (err error) {
 		j.client.Progress = show.arrived
 	}
 	for i := range c.Sources {
-		if !c.Sources[i].IsEnabled() {
+		if !c.Sources[i].IsEnabled() || !c.Sources[i].Kind.Announces() {
 			continue
 		}
-		if c.Sources[i].Kind.Announces() {
-			src, err := bulletinSource(c, &c.Sources[i], j.client, j.site.trust)
-			if err != nil {
-				return err
-			}
-			j.Bulletins = append(j.Bulletins, src)
-			continue
-		}
-		src, err := source(c, &c.Sources[i], j.client)
+		src, err := bulletinSource(c, &c.Sources[i], j.client, j.site.trust)
 		if err != nil {
 			return err
 		}
-		j.Sources = append(j.Sources, src)
+		j.Bulletins = append(j.Bulletins, src)
 	}
-	return nil
+	j.Sources, j.origins, err = sources(c, j.client)
+	return err
+}
+
+// sources returns the lists of updates of a configuration, and what files of each
+// may be fetched from.
+func sources(c *config.Config, client *upstream.Client) (all []mirror.Source, origins upstream.Origins, err error) {
+	for i := range c.Sources {
+		if !c.Sources[i].IsEnabled() || c.Sources[i].Kind.Announces() {
+			continue
+		}
+		src, origin, err := source(c, &c.Sources[i], client)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, origins = append(all, src), append(origins, origin)
+	}
+	return all, origins, nil
 }
 
 // sign gives the mirror the keys to publish with.
@@ -141,14 +151,14 @@ func noneIfZero(d config.Duration) time.Duration {
 type parse func(io.Reader, upstream.List) iter.Seq2[*layout.Update, error]
 
 // source returns a source as mirror knows it, bound to what it may talk to.
-func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror.Source, error) {
+func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror.Source, *upstream.Origin, error) {
 	var at *url.URL
 	if s.URL != "" {
 		at, _ = url.Parse(s.URL) // config has checked it
 	}
 	origin, err := upstream.NewOrigin(s.Name, at, s.Hosts)
 	if err != nil {
-		return mirror.Source{}, withCode(exitUsage, err)
+		return mirror.Source{}, nil, withCode(exitUsage, err)
 	}
 	origin.Rate, origin.Rates = s.Rate.Upstream()
 	formats := map[config.Kind]parse{"links": links.Parse, "metalink": metalink.Parse, "updates": updates.Parse}
@@ -167,7 +177,7 @@ func source(c *config.Config, s *config.Source, client *upstream.Client) (mirror
 		Select:   &sel,
 		OnDemand: s.Fill == config.OnDemand,
 		Prefetch: c.PrefetchOf(s),
-	}, nil
+	}, origin, nil
 }
 
 // actor is what the log of states calls whoever runs this.

@@ -35,6 +35,10 @@ same, and the start page says so.
 Sockets that systemd hands over are used in place of the address. SIGTERM lets
 running downloads finish for the drain time and is exit status 0.
 
+On a near side a file that the catalog lists and that is not here is fetched when a
+host first asks for it, once for all who ask, and handed out meanwhile (fill.mode,
+docs/fill.md). What hosts asked for and did not get, patchferry want prints.
+
 Where the store is a bucket, any number of servers may read it, each with a work
 directory and a cache of its own (serve.cache, serve.cache_size). While the bucket
 is away a server goes on with what its cache has, and says so; it also starts from
@@ -70,7 +74,7 @@ func (a *app) serve(ctx context.Context, c *config.Config, ring string) error {
 	if err != nil {
 		return err
 	}
-	defer s.site.Close() // it was only read
+	defer s.Close() // what came is durable already
 	if err := a.announce(c, s.listeners); err != nil {
 		return err
 	}
@@ -93,6 +97,7 @@ func (a *app) serve(ctx context.Context, c *config.Config, ring string) error {
 type service struct {
 	follower
 	listeners []net.Listener
+	onDemand  *onDemand
 	beside    func(context.Context) // runs as long as the server
 }
 
@@ -118,15 +123,22 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 	if behind != nil {
 		behind.Expect = s.expect
 	}
-	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
-	if err := s.begin(ctx); err != nil {
+	if s.onDemand, err = a.openOnDemand(c, site, log); err != nil {
 		return nil, errors.Join(err, site.Close())
 	}
+	s.onDemand.attach(server)
+	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
+	if err := s.begin(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if s.listeners, err = listen(ctx, c, log); err != nil {
-		return nil, errors.Join(err, site.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
+
+// Close ends what is fetched, and lets the store go.
+func (s *service) Close() error { return errors.Join(s.onDemand.Close(), s.site.Close()) }
 
 // run serves until ctx is done.
 func (s *service) run(ctx context.Context) error {
@@ -134,6 +146,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return s.server.Run(running, s.listeners...) })
 	group.Go(func() error { s.watch(running); return nil })
 	group.Go(func() error { s.beside(running); return nil })
+	group.Go(func() error { s.onDemand.keep(running); return nil })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

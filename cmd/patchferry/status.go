@@ -33,6 +33,9 @@ type statusReport struct {
 
 	Rotations []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
 
+	Traffic trafficReport `json:"traffic,omitzero"` // what serve sent and what came from outside, on this machine
+	Refused int           `json:"refused"`          // files of publishers in quarantine: their bytes were not what was promised
+
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
 	Stale      bool                 `json:"stale"`                // of some source, or stream
 	// ClockBehind is how many seconds the system's clock lies before the newest
@@ -128,6 +131,10 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 	if r.Quarantine, err = j.Quarantine(); err != nil {
 		return r, err
 	}
+	if r.Traffic, err = readTraffic(c); err != nil {
+		return r, err
+	}
+	r.Refused = len(j.RefusedFiles())
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
@@ -177,6 +184,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 	for _, t := range r.Rotations {
 		fmt.Fprintf(w, "origin key\t%s\n", rotated(t))
 	}
+	printTraffic(w, &r)
 	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")

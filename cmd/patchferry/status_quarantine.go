@@ -40,3 +40,26 @@ func quarantineWords(q *mirror.Quarantined) string {
 	}
 	return "not published: " + oneLine(q.Reason, 200) + "; the same command goes on"
 }
+
+// printTraffic adds what was sent and fetched on this machine.
+func printTraffic(w io.Writer, r *statusReport) {
+	t := &r.Traffic
+	if !t.IsZero() {
+		fmt.Fprintf(w, "traffic\t%s sent to hosts, %s from outside, %s since %s\n",
+			humanize.Bytes(uint64(t.LANBytes)), humanize.Bytes(uint64(t.OutsideBytes)), savedWords(t.SavedBytes), t.Since)
+	}
+	if t.PartialFiles > 0 {
+		fmt.Fprintf(w, "fills\t%s here in part, %s\n", plural(t.PartialFiles, "file", "files"), humanize.Bytes(uint64(t.PartialBytes)))
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(w, "refused\t%s of publishers in quarantine: other bytes than promised\n", plural(r.Refused, "file", "files"))
+	}
+}
+
+// savedWords says what hosts did not have to fetch from outside themselves.
+func savedWords(n int64) string {
+	if n < 0 {
+		return humanize.Bytes(uint64(-n)) + " more than hosts asked for"
+	}
+	return humanize.Bytes(uint64(n)) + " saved"
+}

@@ -110,6 +110,11 @@ func (a *app) sync(ctx context.Context, c *config.Config, opt mirror.SyncOptions
 		err = errors.Join(err, a.printSync(c.Deadlines.Layout(), report))
 	}
 	h.synced(ctx, j, report, synced)
+	if !opt.DryRun {
+		if err := countFetched(c, j.origins); err != nil {
+			j.Log.Warn("what came from outside is not counted", "err", err)
+		}
+	}
 	if !opt.DryRun && ctx.Err() == nil {
 		if err := h.stale(ctx, sourceReports(j, c, time.Now()), nil); err != nil {
 			j.Log.Error("look for silent sources", "err", err)

@@ -13,23 +13,31 @@ import (
 
 func (a *app) wantCommand() *cobra.Command {
 	var opt mirror.WantOptions
+	var asked bool
 	cmd := &cobra.Command{
-		Use:   "want [UPDATE…] --to DIR",
+		Use:   "want [UPDATE…] [--asked] [--to DIR]",
 		Short: "Ask the near side for files that are not here",
-		Long: `Write a signed want file for what the catalog names and this far side does not have:
-with UPDATE, an id or a KB number, the files of these updates, also those that the
-near side itself only lists; with --absent everything that the near side holds and
-that bundles of the catalog alone left out.
+		Long: `Without arguments, print what hosts asked this server for and did not get, what was
+asked for last first; what is here by now is left out.
+
+On a far side, with --to, write a signed want file for what the catalog names and this
+far side does not have: with --asked what hosts asked for; with UPDATE, an id or a KB
+number, the files of these updates, also those that the near side itself only lists;
+with --absent everything that the near side holds and that bundles of the catalog alone
+left out.
 
 Carry the file with its .asc to the near side, where patchferry sync --want fetches
 what is only listed and patchferry export --want carries the rest. It names files by
 their digests, and nothing of this site but its name.`,
-		Example: "  patchferry want KB835732 --to /media/back\n  patchferry want --absent --to /media/back",
+		Example: "  patchferry want\n  patchferry want --asked --to /media/back\n  patchferry want KB835732 --to /media/back",
 		Args:    arguments(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := a.load(cmd, nil)
 			if err != nil {
 				return err
+			}
+			if opt.To == "" && len(args) == 0 && !opt.Absent {
+				return a.printAsked(cmd.Context(), &l.Config)
 			}
 			if l.Role != config.Far {
 				return withHint(usageError("this is a near side, which asks nobody over the gap"), "patchferry sync fetches what is listed and selected")
@@ -38,10 +46,17 @@ their digests, and nothing of this site but its name.`,
 				return withHint(usageError("want needs a directory for the want file"), "patchferry want UPDATE… --to DIR")
 			}
 			opt.Updates, opt.Destination = args, l.Name
+			if asked {
+				if opt.Asked, err = mirror.ReadAsked(l.WorkFile(askedFile)); err != nil {
+					return err
+				}
+				opt.Asked = append([]mirror.Asked{}, opt.Asked...) // asked for, even where it is nothing
+			}
 			return explainWant(a.want(cmd.Context(), &l.Config, opt))
 		},
 	}
 	cmd.Flags().StringVar(&opt.To, "to", "", "write the want file into `DIR`")
+	cmd.Flags().BoolVar(&asked, "asked", false, "ask for what hosts asked this server for and did not get")
 	cmd.Flags().BoolVar(&opt.Absent, "absent", false, "ask for every file that the near side holds and that is not here")
 	return cmd
 }

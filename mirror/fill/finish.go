@@ -52,7 +52,7 @@ func (f *fill) admit(ctx context.Context, a *attempt, got layout.Got) error {
 	p.stats.Completed++
 	f.completed = true
 	p.mu.Unlock()
-	done := Done{Got: got, ETag: a.j.ETag, Modified: a.j.Modified}
+	done := Done{Got: got, ETag: a.j.ETag, Modified: a.j.Modified, Restarted: a.j.Restarted}
 	pause := firstAdmit
 	for {
 		err := a.save(true)

@@ -52,6 +52,9 @@ type Done struct {
 	// told: they stay.
 	ETag     string
 	Modified time.Time
+	// Restarted is as that of layout.Filling: what hands the file out from now on has to
+	// say so, too.
+	Restarted time.Time
 }
 
 // Stats counts what a Pool did since it was opened, and says what it has.

@@ -70,6 +70,9 @@ type resting struct {
 	touched time.Time
 }
 
+// ErrInUse is matched by the error of Open for a folder that another Pool uses.
+var ErrInUse = errors.New("another process uses it")
+
 // Open takes the folder dir, which is made if it is missing, and finds there what an
 // earlier Pool left; what is of no use is removed. A folder that another Pool uses is an
 // error.
@@ -90,7 +93,7 @@ func Open(dir string) (*Pool, error) {
 	}
 	locked, err := p.lock.TryLock()
 	if err == nil && !locked {
-		err = errors.New("another process uses it")
+		err = ErrInUse
 	}
 	if err == nil {
 		err = p.find()

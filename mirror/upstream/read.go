@@ -40,9 +40,16 @@ func (p *Publisher) Read(ctx context.Context, url string, prev layout.Validators
 	return r.body, r.doc, nil
 }
 
-// Is makes the answer that there is no such file match fs.ErrNotExist.
+// Is makes the answer that there is no such file match fs.ErrNotExist, and that it is
+// not for whoever asks so fs.ErrPermission.
 func (e *StatusError) Is(target error) bool {
-	return target == fs.ErrNotExist && (e.Code == http.StatusNotFound || e.Code == http.StatusGone)
+	switch e.Code {
+	case http.StatusNotFound, http.StatusGone:
+		return target == fs.ErrNotExist
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return target == fs.ErrPermission
+	}
+	return false
 }
 
 // reading is one call of Read: a transfer that has memory in place of a

@@ -37,6 +37,7 @@ func (l *Loaded) check() error {
 		c.source(i, names)
 	}
 	c.prefetch()
+	c.filling()
 	return errors.Join(c.problems...)
 }
 

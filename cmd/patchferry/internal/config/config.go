@@ -41,6 +41,7 @@ type Config struct {
 	Hooks          Hooks      `toml:"hooks"`
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
+	Filling        Filling    `toml:"fill"`
 
 	dir string // of the configuration file
 }
@@ -146,6 +147,7 @@ func Default() Config {
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
+		Filling:   defaultFilling(),
 	}
 }
 

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/distribute"
+	"patchferry/mirror"
+	"patchferry/mirror/fill"
+	"patchferry/mirror/upstream"
+)
+
+const (
+	// askedFile is what hosts asked for and did not get, in the work directory.
+	askedFile = "asked.jsonl"
+	// saveEvery is how often a server writes down what it counts.
+	saveEvery = 10 * time.Second
+	// fillFolder is the folder of files that are on their way here, in the stage.
+	fillFolder = "fill"
+)
+
+// onDemand is what a server does about files that hosts ask for and that are not
+// here: on a near side it fetches them, everywhere it writes them down.
+type onDemand struct {
+	asked   *mirror.AskedList
+	traffic *traffic
+	log     *slog.Logger
+
+	// What fetches; nil on a far side, and where nothing is to be fetched.
+	filler  *mirror.Filler
+	client  *upstream.Client
+	origins upstream.Origins
+}
+
+// openOnDemand wires what a side may do. What fetches is made for a near side alone.
+func (a *app) openOnDemand(c *config.Config, s *site, log *slog.Logger) (o *onDemand, err error) {
+	o = &onDemand{log: log}
+	if o.asked, err = mirror.OpenAsked(c.WorkFile(askedFile)); err != nil {
+		return nil, err
+	}
+	if o.traffic, err = openTraffic(c); err != nil {
+		return nil, err
+	}
+	if c.Role == config.Far || c.Filling.Mode == config.FillOff {
+		return o, nil
+	}
+	return o, o.openFiller(c, s)
+}
+
+// openFiller makes what fetches. A server that cannot hands out what is here.
+func (o *onDemand) openFiller(c *config.Config, s *site) error {
+	client, err := newClient(c, o.log)
+	if err != nil {
+		return err
+	}
+	m := &mirror.Mirror{Store: s.store, Trusted: s.reader, Work: c.Path(c.Work), Log: o.log, Clock: s.trust.Clock}
+	if m.Sources, o.origins, err = sources(c, client); err != nil {
+		return err
+	}
+	o.client = client
+	o.filler = &mirror.Filler{Mirror: m, Verified: c.Filling.Mode == config.FillVerified}
+	stage, err := m.Stage()
+	if err == nil {
+		o.filler.Pool, err = fill.Open(filepath.Join(stage, fillFolder))
+	}
+	if err != nil {
+		o.log.Warn("nothing is fetched for hosts", "err", err)
+		return nil
+	}
+	pool := o.filler.Pool
+	pool.Quota, err = fillQuota(c, stage)
+	pool.Idle, pool.Patience = time.Duration(c.Filling.Idle), time.Duration(c.Filling.Patience)
+	pool.Connections, pool.Log = c.Filling.Parts, o.log
+	return err
+}
+
+// fillQuota returns the bound of files that are here in part: the configured one, or
+// half of what is free.
+func fillQuota(c *config.Config, stage string) (int64, error) {
+	if c.Filling.Quota > 0 {
+		return int64(c.Filling.Quota), nil
+	}
+	free, err := freeBytes(stage)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return cacheElsewhere, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for the room on the disk of %s: %w", stage, err)
+	}
+	return int64(min(free, math.MaxInt64) / 2), nil
+}
+
+// attach gives a server what it tells and asks.
+func (o *onDemand) attach(server *distribute.Server) {
+	server.Missed = func(m distribute.Miss) {
+		o.asked.Note(mirror.Asked{Update: m.Update, File: m.File, SHA256: m.SHA256, SHA1: m.SHA1, URL: m.URL}, time.Now())
+	}
+	o.traffic.server = server
+	server.LANBefore = o.traffic.before.LAN
+	if o.filler == nil {
+		return
+	}
+	o.traffic.origins = o.origins
+	server.Filler = o.filler
+	server.Outside = o.traffic.outside
+	server.Origins = func(host string) bool {
+		origin, _ := o.origins.For(host)
+		return origin != nil
+	}
+	server.Loop = func(r *http.Request) bool { return o.client.Looped(r.Header) }
+	server.Fills = o.fills
+}
+
+// fills says how fetching goes.
+func (o *onDemand) fills() distribute.Fills {
+	if o.filler.Pool == nil {
+		return distribute.Fills{}
+	}
+	s := o.filler.Pool.Stats()
+	return distribute.Fills{Running: s.Running, PartialFiles: s.Running + s.Partial, PartialBytes: s.PartBytes}
+}
+
+// keep writes down what is counted, until ctx is done and once more then.
+func (o *onDemand) keep(ctx context.Context) {
+	ticker := time.NewTicker(saveEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			o.save()
+			return
+		case <-ticker.C:
+			o.save()
+		}
+	}
+}
+
+// save writes down what is counted. What it cannot write costs no host anything.
+func (o *onDemand) save() {
+	if err := errors.Join(o.asked.Save(time.Now()), o.traffic.save(o.fillsNow())); err != nil {
+		o.log.Warn("what hosts asked for is not written down", "err", err)
+	}
+}
+
+func (o *onDemand) fillsNow() distribute.Fills {
+	if o.filler == nil {
+		return distribute.Fills{}
+	}
+	return o.fills()
+}
+
+// Close ends what is fetched; what is here of it is kept, and so are the counts.
+func (o *onDemand) Close() error {
+	o.save()
+	if o.filler == nil {
+		return nil
+	}
+	var err error
+	if o.filler.Pool != nil {
+		err = o.filler.Pool.Close()
+	}
+	o.client.Close()
+	return err
+}
