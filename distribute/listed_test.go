@@ -69,7 +69,7 @@ func TestListingOfListedFiles(t *testing.T) {
 func TestListedNames(t *testing.T) {
 	fx := &fixture{contents: map[string][]byte{}}
 	fx.add("/Software/x/A.exe", []byte("held"))
-	listed := layout.File{Name: "a.exe", URL: "https://one.example/a.exe", Evidence: []layout.Evidence{{}}}
+	listed := layout.File{Name: "a.exe", URL: "https://one.example/a.exe", Evidence: []layout.Evidence{{Grade: layout.GradeChannel}}}
 	twice := listed
 	twice.Name = "b.exe"
 	fx.updates[0].Files = append([]layout.File{listed, twice, twice}, fx.updates[0].Files...)
@@ -129,7 +129,7 @@ func TestManyOrigins(t *testing.T) {
 	const origins = 1<<16 + 5
 	u := &layout.Update{ID: "test:1", Folder: "Software/x"}
 	for n := range origins {
-		u.Files = append(u.Files, layout.File{Name: fmt.Sprint(n), URL: fmt.Sprintf("https://h%d.example/f%d", n, n), Evidence: []layout.Evidence{{}}})
+		u.Files = append(u.Files, layout.File{Name: fmt.Sprint(n), URL: fmt.Sprintf("https://h%d.example/f%d", n, n), Evidence: []layout.Evidence{{Grade: layout.GradeChannel}}})
 	}
 	view, err := distribute.BuildView(distribute.ViewMeta{}, each([]*layout.Update{u}))
 	if err != nil {

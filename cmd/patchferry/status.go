@@ -33,8 +33,8 @@ type statusReport struct {
 
 	Rotations []mirror.RotationReport `json:"rotations,omitempty"` // of origins' keys, that are in force
 
-	Traffic trafficReport `json:"traffic,omitzero"` // what serve sent and what came from outside, on this machine
-	Refused int           `json:"refused"`          // files of publishers in quarantine: their bytes were not what was promised
+	Traffic trafficReport `json:"traffic,omitzero"`  // what serve sent and what came from outside, on this machine
+	Refused int           `json:"refused,omitempty"` // files of publishers in quarantine: their bytes were not what was promised
 
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
 	Stale      bool                 `json:"stale"`                // of some source, or stream
