@@ -122,7 +122,7 @@ func (f *Filler) look(ctx context.Context, key layout.Digest, l *layout.Listed) 
 	if best != nil && best.Grade == layout.GradeFirstUse {
 		return stored{}, b, nil
 	}
-	if l.File.SHA256.IsZero() || best == nil || best.Grade == layout.GradeCapture {
+	if l.File.SHA256.IsZero() || best == nil || best.Grade == layout.GradeCapture || f.coming(key, &l.File) {
 		return stored{}, nil, nil
 	}
 	size, err := m.Store.Stat(ctx, l.File.SHA256)
@@ -156,7 +156,7 @@ func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (
 	if !ok {
 		return fill.Job{}, fmt.Errorf("%s of %s: its source hands out no parts: %w", l.File.Name, l.Update, layout.ErrNoFill)
 	}
-	expected := (&want{f: l.File, capture: best.Grade == layout.GradeCapture}).expected()
+	expected := expectedOf(&l.File)
 	if pin != nil {
 		expected.SHA256, expected.SHA1, expected.Size = pin.SHA256, pin.SHA1, pin.Size
 	}
@@ -165,6 +165,18 @@ func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (
 		Key: fillKey(key, &expected), URL: l.File.URL, Origin: origin, File: expected, Start: l.Start, End: l.End,
 		Verified: f.Verified, MaxSize: maxFilled, Admit: one.admit, Refused: one.refused,
 	}, nil
+}
+
+// expectedOf is what the bytes of a listed file must be, which somebody vouches for.
+func expectedOf(f *layout.File) layout.File {
+	return (&want{f: *f, capture: f.Best().Grade == layout.GradeCapture}).expected()
+}
+
+// coming reports whether a file, whose object may be here and has no binding yet, is
+// still in the hands of the pool: then that knows the time that hosts were told.
+func (f *Filler) coming(key layout.Digest, file *layout.File) bool {
+	expected := expectedOf(file)
+	return f.Pool != nil && f.Pool.Knows(fillKey(key, &expected))
 }
 
 // fillKey names a fill: listed files of which the same is stated by SHA-256 are

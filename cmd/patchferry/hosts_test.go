@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"patchferry/mirror/upstream/hostile"
 )
 
 // hostPrograms are what hosts fetch files with: each gets one file, whole and
@@ -32,10 +35,44 @@ var hostPrograms = []struct {
 func TestHostsFetchWhatIsHere(t *testing.T) {
 	files := hostFiles()
 	dir, _ := newMirror(t, files)
+	syncAll(t, dir)
+	hostsFetch(t, serveMirror(t, dir), files)
+}
+
+// TestHostsFetchWhatIsNotHere lets them fetch files that nobody asked for before: each
+// leaves the outside once.
+func TestHostsFetchWhatIsNotHere(t *testing.T) {
+	files := hostFiles()
+	dir, p := onDemandMirror(t, files)
+	hostsFetch(t, serveMirror(t, dir), files)
+	for name, content := range files {
+		if got, twice := p.Bytes(name), p.Twice(name); got > int64(len(content)) || twice > 0 {
+			t.Errorf("%s: %d bytes came from outside, %d of them again; want at most %d", name, got, twice, len(content))
+		}
+	}
+}
+
+// onDemandMirror sets up a mirror whose files stay outside until a host asks.
+func onDemandMirror(t *testing.T, files map[string][]byte) (dir string, p *hostile.Publisher) {
+	t.Helper()
+	dir, p = newMirror(t, files)
+	name := filepath.Join(dir, "patchferry.toml")
+	config, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, append(config, "fill = \"on-demand\"\n"...), 0o600) // of the source, which stands last
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncAll(t, dir)
+	return dir, p
+}
+
+func syncAll(t *testing.T, dir string) {
+	t.Helper()
 	if r := runIn(t.Context(), dir, "sync"); r.code != exitDone {
 		t.Fatalf("sync exits %d: %s", r.code, r.stderr)
 	}
-	hostsFetch(t, serveMirror(t, dir), files)
 }
 
 // hostFiles are as many files as there are ways to fetch one.
@@ -66,6 +103,13 @@ func hostsFetch(t *testing.T, url string, files map[string][]byte) {
 // slash at its end.
 func serveMirror(t *testing.T, dir string) string {
 	t.Helper()
+	url, _ := serveUntil(t, dir)
+	return url
+}
+
+// serveUntil serves a mirror until stop is called, or the test ends.
+func serveUntil(t *testing.T, dir string) (url string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(t.Context()))
 	stdout := &lines{first: make(chan string, 1)}
 	env := []string{"PATCHFERRY_CONFIG=" + filepath.Join(dir, "patchferry.toml"), "PATCHFERRY_LOG_LEVEL=error"}
@@ -76,17 +120,18 @@ func serveMirror(t *testing.T, dir string) string {
 	}()
 	select {
 	case line := <-stdout.first:
-		t.Cleanup(func() {
+		stop = sync.OnceFunc(func() {
 			cancel(errTerminated)
 			if got := <-ended; got != exitDone {
 				t.Errorf("serve exits %d: %s", got, stderr.String())
 			}
 		})
-		return strings.TrimPrefix(line, "serving ")
+		t.Cleanup(stop)
+		return strings.TrimPrefix(line, "serving "), stop
 	case code := <-ended:
 		cancel(nil)
 		t.Fatalf("serve exits %d: %s", code, stderr.String())
-		return ""
+		return "", nil
 	}
 }
 

@@ -148,6 +148,14 @@ func (p *Pool) fill(ctx context.Context, job Job) (*handle, error) {
 	}
 }
 
+// Knows reports whether a file is on its way, or here in part or not yet handed over:
+// what hosts were told of it, Fill alone can tell them again.
+func (p *Pool) Knows(key layout.Digest) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.live[key] != nil || p.rest[key].data != ""
+}
+
 // join returns the fill of a job, with the caller among its users, or what is closed when
 // the one before has ended.
 func (p *Pool) join(ctx context.Context, job Job) (f *fill, ending <-chan struct{}, err error) {

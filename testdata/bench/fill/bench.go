@@ -187,12 +187,18 @@ func (b *bench) play(ctx context.Context, s scene, j job) ([]*seen, error) {
 // diskUse sums what the files below a folder take.
 func diskUse(dir string) int64 {
 	var sum int64
+	counted := make(map[uint64]bool) // a link is no second file
 	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // it went away meanwhile
 		}
-		if info, err := d.Info(); err == nil {
-			sum += info.Sys().(*syscall.Stat_t).Blocks * 512 // of sparse files what is there
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		if s := info.Sys().(*syscall.Stat_t); !counted[s.Ino] {
+			counted[s.Ino] = true
+			sum += s.Blocks * 512 // of sparse files what is there
 		}
 		return nil
 	})
