@@ -18,6 +18,9 @@ type Fills struct {
 	Running      int   `json:"running"`       // files that are being fetched
 	PartialFiles int   `json:"partial_files"` // that wait to be gone on with, or are being fetched
 	PartialBytes int64 `json:"partial_bytes"` // of these on disk
+
+	UnlistedFiles int   `json:"unlisted_files"` // whole ones that no catalog lists
+	UnlistedBytes int64 `json:"unlisted_bytes"`
 }
 
 // Traffic is the JSON form of the status page: what hosts were sent, what came from

@@ -7,13 +7,16 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
+	"patchferry/layout"
 	"patchferry/mirror"
 	"patchferry/mirror/fill"
+	"patchferry/mirror/unlisted"
 	"patchferry/mirror/upstream"
 )
 
@@ -24,6 +27,10 @@ const (
 	saveEvery = 10 * time.Second
 	// fillFolder is the folder of files that are on their way here, in the stage.
 	fillFolder = "fill"
+	// unlistedFolder is the folder of files that no catalog lists, in the work
+	// directory, and unlistedName what counts say in place of a source.
+	unlistedFolder = "unlisted"
+	unlistedName   = "(unlisted)"
 )
 
 // onDemand is what a server does about files that hosts ask for and that are not
@@ -34,9 +41,10 @@ type onDemand struct {
 	log     *slog.Logger
 
 	// What fetches; nil on a far side, and where nothing is to be fetched.
-	filler  *mirror.Filler
-	client  *upstream.Client
-	origins upstream.Origins
+	filler   *mirror.Filler
+	client   *upstream.Client
+	origins  upstream.Origins
+	unlisted *unlisted.Cache // nil: only what is listed is fetched
 }
 
 // openOnDemand wires what a side may do. What fetches is made for a near side alone.
@@ -78,7 +86,48 @@ func (o *onDemand) openFiller(c *config.Config, s *site) error {
 	pool.Quota, err = fillQuota(c, stage)
 	pool.Idle, pool.Patience = time.Duration(c.Filling.Idle), time.Duration(c.Filling.Patience)
 	pool.Connections, pool.Log = c.Filling.Parts, o.log
-	return err
+	if err != nil {
+		return err
+	}
+	return o.openUnlisted(c)
+}
+
+// openUnlisted makes what keeps files that no catalog lists, where the operator
+// named hosts of them.
+func (o *onDemand) openUnlisted(c *config.Config) error {
+	if len(c.Unlisted.Origins) == 0 {
+		return nil
+	}
+	origin, err := upstream.NewOrigin(unlistedName, nil, c.Unlisted.Origins)
+	if err != nil {
+		return err
+	}
+	o.origins = append(o.origins, origin)
+	cache, err := unlisted.Open(c.WorkFile(unlistedFolder))
+	if err != nil {
+		o.log.Warn("only what is listed is fetched for hosts", "err", err)
+		return nil
+	}
+	cache.Quota, cache.Revalidate = int64(c.Unlisted.Quota), time.Duration(c.Unlisted.Revalidate)
+	cache.Changing, cache.Log = c.Unlisted.Changing, o.log
+	cache.Fills.Idle, cache.Fills.Patience = time.Duration(c.Filling.Idle), time.Duration(c.Filling.Patience)
+	cache.Fills.Connections, cache.Fills.Log = c.Filling.Parts, o.log
+	allowed := upstream.Origins{origin}
+	cache.Publisher = func(host string) (fill.Origin, *url.URL) {
+		at, u := allowed.For(host)
+		if at == nil {
+			return nil, nil
+		}
+		return &upstream.Publisher{Client: o.client, Origin: at}, u
+	}
+	o.unlisted = cache
+	o.filler.Elsewhere = func(ctx context.Context, q layout.PathRequest) (layout.Filling, error) {
+		if q.Origin == "" {
+			q.Origin = c.Unlisted.Default
+		}
+		return cache.Get(ctx, q)
+	}
+	return nil
 }
 
 // fillQuota returns the bound of files that are here in part: the configured one, or
@@ -124,7 +173,15 @@ func (o *onDemand) fills() distribute.Fills {
 		return distribute.Fills{}
 	}
 	s := o.filler.Pool.Stats()
-	return distribute.Fills{Running: s.Running, PartialFiles: s.Running + s.Partial, PartialBytes: s.PartBytes}
+	sum := distribute.Fills{Running: s.Running, PartialFiles: s.Running + s.Partial, PartialBytes: s.PartBytes}
+	if o.unlisted != nil {
+		u := o.unlisted.Stats()
+		sum.Running += u.Fills.Running
+		sum.PartialFiles += u.Fills.Running + u.Fills.Partial
+		sum.PartialBytes += u.Fills.PartBytes
+		sum.UnlistedFiles, sum.UnlistedBytes = u.Files, u.Bytes
+	}
+	return sum
 }
 
 // keep writes down what is counted, until ctx is done and once more then.
@@ -165,6 +222,9 @@ func (o *onDemand) Close() error {
 	var err error
 	if o.filler.Pool != nil {
 		err = o.filler.Pool.Close()
+	}
+	if o.unlisted != nil {
+		err = errors.Join(err, o.unlisted.Close())
 	}
 	o.client.Close()
 	return err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -107,17 +108,20 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintln(ts.Stdout(), resp.Status)
 }
 
-// await is "await PATTERN": it waits until a file has a name of that pattern.
-func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await PATTERN")
+// until is "until PATTERN COMMAND…": it runs a command until what it prints matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND…")
 	}
-	for range 3000 {
-		if found, err := filepath.Glob(ts.MkAbs(args[0])); err != nil || len(found) > 0 {
-			ts.Check(err)
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for range 1000 {
+		err := ts.Exec(args[1], args[2:]...)
+		if want.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
+		ts.Check(err)
 		time.Sleep(20 * time.Millisecond)
 	}
-	ts.Fatalf("no file is called %s", args[0])
+	ts.Fatalf("it never printed %s", args[0])
 }

@@ -41,7 +41,7 @@ func scripts() testscript.Params {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
-			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get, "await": await,
+			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get, "until": until,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
 			"farside": farSide, "same": same, "types": types,
 		},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,6 +260,29 @@ func TestQuota(t *testing.T) {
 		}
 		used.Close()
 		c.Close()
+	})
+}
+
+// TestTotalConnections: all files together keep to one bound, and none starves.
+func TestTotalConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher(2_000_000)
+		slowly(p)
+		var a admitted
+		pool := open(t, t.TempDir())
+		pool.TotalConnections = 3
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				job := jobOf(p, &a)
+				job.Key = layout.DigestOf([]byte{byte(i)})
+				wantWhole(t, pool, job, p.data)
+			})
+		}
+		wg.Wait()
+		if p.maxOpen != 3 {
+			t.Errorf("%d requests at once, want 3", p.maxOpen)
+		}
 	})
 }
 

@@ -300,3 +300,43 @@ func FuzzJournal(f *testing.F) {
 		}
 	})
 }
+
+// TestSpread: more at once where that helps, and no more where it does not.
+func TestSpread(t *testing.T) {
+	for name, test := range map[string]struct {
+		rate func(requests int) float64
+		want int
+	}{
+		"the line is slow":        {func(int) float64 { return 50e6 }, 1},
+		"each answer is slow":     {func(n int) float64 { return 5e6 * float64(n) }, mostSpread},
+		"the line is four of one": {func(n int) float64 { return 5e6 * float64(min(n, 4)) }, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s spread
+			now := time.Unix(0, 0)
+			tries := make(map[int]int)
+			for range 20 * 60 { // a minute
+				s.look(test.rate(s.requests()), now)
+				tries[s.requests()]++
+				now = now.Add(50 * time.Millisecond)
+			}
+			most := 0
+			for n, times := range tries {
+				if times > tries[most] {
+					most = n
+				}
+			}
+			if most != test.want {
+				t.Errorf("mostly %d requests at once, want %d: %v", most, test.want, tries)
+			}
+		})
+	}
+	var s spread
+	for now := time.Unix(0, 0); s.base == 0; now = now.Add(time.Second) {
+		s.look(5e6, now)
+	}
+	s.forget(time.Unix(100, 0))
+	if s.requests() != 1 || s.base != 0 {
+		t.Errorf("after an origin was away: %+v", s)
+	}
+}

@@ -23,13 +23,17 @@ type spread struct {
 // requests is how many there should be at once for what is read in order.
 func (s *spread) requests() int { return s.more + 1 }
 
+// helped is by how much the rate must have grown: by half of what one more request brings
+// where each brings as much.
+func (s *spread) helped() float64 { return 1 + 0.5/float64(s.requests()) }
+
 // look is told of a rate, in bytes a second.
 func (s *spread) look(rate float64, now time.Time) {
 	switch {
 	case s.at.IsZero():
 		s.at, s.pause = now.Add(spreadTime), spreadPause
 	case now.Before(s.at):
-	case s.base != 0 && rate < s.base*1.15:
+	case s.base != 0 && rate < s.base*s.helped():
 		s.more--
 		s.base = 0
 		s.at, s.pause = now.Add(s.pause), min(2*s.pause, longestSpreadPause)

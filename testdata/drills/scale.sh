@@ -10,8 +10,9 @@
 set -euo pipefail
 
 root=$(cd "${BASH_SOURCE%/*}/../.." && pwd)
-mkdir -p "${1:=$(mktemp -d /tmp/pf-drill-XXXXXX)}"
-cd "$1"
+dir=${1:-$(mktemp -d /tmp/pf-drill-XXXXXX)}
+mkdir -p "$dir"
+cd "$dir"
 unset AWS_CA_BUNDLE AWS_PROFILE
 export AWS_CONFIG_FILE=/dev/null AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 

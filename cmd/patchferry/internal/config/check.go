@@ -38,6 +38,7 @@ func (l *Loaded) check() error {
 	}
 	c.prefetch()
 	c.filling()
+	c.unlisted()
 	return errors.Join(c.problems...)
 }
 

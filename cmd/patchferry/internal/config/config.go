@@ -42,6 +42,7 @@ type Config struct {
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
 	Filling        Filling    `toml:"fill"`
+	Unlisted       Unlisted   `toml:"unlisted"`
 
 	dir string // of the configuration file
 }
@@ -148,6 +149,7 @@ func Default() Config {
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 		Filling:   defaultFilling(),
+		Unlisted:  defaultUnlisted(),
 	}
 }
 

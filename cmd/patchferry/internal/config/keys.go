@@ -95,6 +95,7 @@ func (c *Config) fields() []field {
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
 	)
 	fields = append(fields, c.Filling.fields()...)
+	fields = append(fields, c.Unlisted.fields()...)
 	fields = append(fields, c.Rings.fields()...)
 	fields = append(fields, c.Origin.fields()...)
 	fields = append(fields, c.Deadlines.fields()...)
