@@ -94,13 +94,34 @@ func wholeFrom(t *testing.T, url string, want []byte) {
 	}
 }
 
-// TestHostsGetNoWrongFile has the publisher hand out other bytes: no job of any host
-// is ever done, and one that began with them does not go on with others.
-func TestHostsGetNoWrongFile(t *testing.T) {
-	dir, p, content := coldMirror(t)
-	wrong := bytes.Clone(content)
+// wrongMirror is a mirror of one file in whose place the publisher has another.
+func wrongMirror(t *testing.T) (dir string, p *hostile.Publisher, right, wrong []byte) {
+	t.Helper()
+	dir, p, right = coldMirror(t)
+	wrong = bytes.Clone(right)
 	wrong[4<<20]++
 	p.Put(filledName, wrong)
+	return dir, p, right, wrong
+}
+
+// TestHostsGetNoWrongFile asks for a file that turns out to be another, from its first
+// byte on: the connection ends before the last.
+func TestHostsGetNoWrongFile(t *testing.T) {
+	dir, _, _, wrong := wrongMirror(t)
+	res, err := http.Get(serveMirror(t, dir) + filledName[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err == nil || len(got) == len(wrong) {
+		t.Errorf("%s, %d bytes and %v, want the connection to end before the last", res.Status, len(got), err)
+	}
+}
+
+// TestBITSMixesNoFiles begins a job with bytes that turn out to be another file's: it
+// does not go on with the right ones when the publisher has them, not even at once.
+func TestBITSMixesNoFiles(t *testing.T) {
+	dir, p, right, wrong := wrongMirror(t)
 	rest := make(chan struct{})
 	p.Fault(filledName, hostile.Hold{At: 2 << 20, Until: rest})
 	url := serveMirror(t, dir)
@@ -108,26 +129,15 @@ func TestHostsGetNoWrongFile(t *testing.T) {
 	if err := job.Pieces(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.Get(job.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
 	close(rest)
-	if got, err := io.ReadAll(res.Body); err == nil || len(got) == len(wrong) {
-		t.Errorf("%s, %d bytes and %v, want the connection to end before the last", res.Status, len(got), err)
+	if err := job.Run(t.Context()); err == nil {
+		t.Fatalf("BITS has all %d bytes of the wrong file", len(wrong))
 	}
-	if err := job.Run(t.Context()); err == nil || job.Done() {
-		t.Fatalf("BITS has all %d bytes (%v), want it to lack some", len(job.Content()), err)
-	}
-	p.Put(filledName, content)
+	p.Put(filledName, right)
 	for range 3 {
 		if err := job.Run(t.Context()); err == nil {
 			t.Fatal("BITS is done with bytes of two files")
 		}
-	}
-	if runIn(t.Context(), dir, "sync").code != exitDone {
-		t.Error("the next sync fails")
 	}
 }
 
