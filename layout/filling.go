@@ -15,6 +15,10 @@ type Listed struct {
 	// File is as it is listed: name, URL, and size and digests as far as they are
 	// stated.
 	File File
+	// Start and End are the bytes that the one who asks wants first, where that is known,
+	// so that nothing else is asked for before them. It is a hint: both may be zero, or
+	// lie behind the end.
+	Start, End int64
 }
 
 // Filling is a file that is here, or on its way here, for one who asked for it.

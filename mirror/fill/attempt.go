@@ -35,11 +35,12 @@ type attempt struct {
 	got      layout.Got
 	plan     plan
 	durable  extents
-	unsynced int64 // bytes that came since the file was last synced
-	unnoted  int64 // bytes that came since the journal was last written
-	readers  []*reader
+	unsynced int64   // bytes that came since the file was last synced
+	unnoted  int64   // bytes that came since the journal was last written
+	wants    []*want // of the readers that are open
 	waiting  []*reader
 	handed   bool
+	blunt    bool  // the first request is for the beginning, whatever is wanted first
 	loose    bool  // only the digest decides whether the file changed
 	hashedTo int64 // up to where the hasher knows of bytes
 	saving   bool
@@ -253,6 +254,7 @@ func (m *meter) count(n int64, now time.Time, p *pace) {
 		p.rate = sample
 	}
 	p.rate = 0.7*p.rate + 0.3*sample
+	p.spread.look(p.rate, now)
 	m.from, m.bytes = now, 0
 }
 

@@ -2,7 +2,6 @@ package fill
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -45,7 +44,7 @@ func (a *attempt) part(ctx context.Context, origin Origin, url string, s span) (
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, closeQuietly(answer.Body)) }()
+	defer func() { _ = answer.Body.Close() }() // what its end has to say was said by its last read
 	a.mu.Lock()
 	a.plan.pace.wait = smooth(a.plan.pace.wait, a.pool.now().Sub(asked))
 	a.mu.Unlock()
@@ -56,13 +55,11 @@ func (a *attempt) part(ctx context.Context, origin Origin, url string, s span) (
 	return a.receive(ctx, s, answer.Body)
 }
 
-// closeQuietly closes a body. What its end has to say was said by its last read.
-func closeQuietly(c io.Closer) error {
-	_ = c.Close()
-	return nil
-}
+// mostWait bounds what counts as the way of a request: more is somebody's limit of rate.
+const mostWait = time.Second
 
 func smooth(was, is time.Duration) time.Duration {
+	is = min(is, mostWait)
 	if was == 0 {
 		return is
 	}
@@ -261,7 +258,7 @@ func (a *attempt) came(s span, open bool) {
 		notify(a.kick)
 	}
 	a.wake(s.Start, false)
-	if !a.plan.full() && a.plan.coming < a.plan.pace.ahead() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
+	if !a.plan.full() && a.plan.hungry() || a.unsynced >= syncEvery || a.unnoted >= noteEvery {
 		notify(a.kick)
 	}
 	a.feed()

@@ -301,6 +301,9 @@ func (a *attempt) ending(now time.Time, url string) error {
 	if t.fatal != nil && t.url != url && t.url != "" {
 		t.fatal = nil // what is asked for now may be had
 	}
+	if t.fatal != nil && !a.begun && !a.blunt && a.job.Start > 0 && a.job.File.Size == 0 {
+		a.blunt, t.fatal = true, nil // what was wanted first may lie behind the end
+	}
 	if t.fatal != nil {
 		return t.fatal
 	}
@@ -331,18 +334,14 @@ func (a *attempt) next() (span, bool) {
 		a.plan.here, a.plan.covered, a.plan.coming = nil, nil, 0
 		return a.probe(), true
 	}
-	wants := make([]*want, 0, len(a.readers))
-	for _, r := range a.readers {
-		wants = append(wants, &r.want)
-	}
-	return a.plan.next(wants)
+	return a.plan.next(a.wants)
 }
 
 // probe is the first request for a file.
 func (a *attempt) probe() span {
 	size := a.job.File.Size
 	s := span{a.job.Start, a.job.End}
-	if s.Start < 0 || size > 0 && s.Start >= size || a.trouble.failures > 0 && size == 0 {
+	if s.Start < 0 || size > 0 && s.Start >= size || a.blunt {
 		s.Start = 0
 	}
 	if s.End <= s.Start || s.End > s.Start+firstRequest {

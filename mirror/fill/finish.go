@@ -125,7 +125,7 @@ func (f *fill) recall(job Job) (journal, error) {
 		j.Refused, j.Until = 0, time.Time{}
 	}
 	if now.Before(j.Until) {
-		return j, &layout.LaterError{After: j.Until.Sub(now).Round(time.Second), Err: errors.New(j.Why)}
+		return j, &layout.LaterError{After: j.Until.Sub(now).Truncate(time.Second) + time.Second, Err: errors.New(j.Why)}
 	}
 	return j, nil
 }

@@ -17,20 +17,23 @@ const (
 	lineDelay = 20 * time.Millisecond
 )
 
-// line makes the answers of a publisher come over one line, with its rate for all of
+// line is overLine of the line of the scenes.
+func line(p *publisher) { overLine(p, lineRate, lineDelay) }
+
+// overLine makes the answers of a publisher come over one line, with its rate for all of
 // them together and its delay before each. Time is that of the test's bubble, so what a
 // test sees depends on no machine.
-func line(p *publisher) {
+func overLine(p *publisher, rate float64, delay time.Duration) {
 	var mu sync.Mutex
 	var next time.Time
 	p.chunk = 16 << 10
-	p.wait = lineDelay
+	p.wait = delay
 	p.line = func(ctx context.Context, n int) error {
 		mu.Lock()
 		if now := time.Now(); next.Before(now) {
 			next = now
 		}
-		next = next.Add(time.Duration(float64(n) / lineRate * float64(time.Second)))
+		next = next.Add(time.Duration(float64(n) / rate * float64(time.Second)))
 		until := time.Until(next)
 		mu.Unlock()
 		select {
@@ -50,15 +53,21 @@ type scene struct {
 	begin time.Time
 
 	mu    sync.Mutex
-	first []time.Duration // from a client's begin to its first byte
+	first []time.Duration // to the first byte of each part
 }
+
+// slowEach makes each answer slow, and more of them at once as fast as the line.
+func slowEach(p *publisher) { p.each = lineRate / 10 }
 
 // inScene runs clients against a publisher behind a line and checks that every byte came
 // over it once. It returns how long they took, in the time of the bubble.
-func inScene(t *testing.T, size, clients int, client func(s *scene, i int)) (all, first time.Duration) {
+func inScene(t *testing.T, size, clients int, client func(s *scene, i int), changes ...func(*publisher)) (all, first time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher(size)
 		line(p)
+		for _, change := range changes {
+			change(p)
+		}
 		var a admitted
 		s := &scene{t: t, p: p, pool: open(t, t.TempDir()), job: jobOf(p, &a), begin: time.Now()}
 		var wg sync.WaitGroup
@@ -83,7 +92,6 @@ func inScene(t *testing.T, size, clients int, client func(s *scene, i int)) (all
 
 // read reads a part and notes when its first byte came.
 func (s *scene) read(f layout.Filling, start, end int64) {
-	began := time.Now()
 	r, err := f.Read(start, end)
 	if err != nil {
 		s.t.Error(err)
@@ -98,7 +106,7 @@ func (s *scene) read(f layout.Filling, start, end int64) {
 		}
 		if at == start {
 			s.mu.Lock()
-			s.first = append(s.first, time.Since(began))
+			s.first = append(s.first, time.Since(s.begin))
 			s.mu.Unlock()
 		}
 		at = to
@@ -133,7 +141,7 @@ func TestLineWhole(t *testing.T) {
 		defer f.Close()
 		s.read(f, 0, f.Size())
 	})
-	atMost(t, "all", all, limit(size)+30*time.Millisecond)
+	atMost(t, "all", all, limit(size)+15*time.Millisecond)
 	atMost(t, "first byte", first, 30*time.Millisecond)
 }
 
@@ -164,7 +172,7 @@ func TestLinePieces(t *testing.T) {
 func TestLineEnd(t *testing.T) {
 	const size = 50_000_000
 	var held time.Duration
-	all, first := inScene(t, size, 1, func(s *scene, _ int) {
+	all, _ := inScene(t, size, 1, func(s *scene, _ int) {
 		s.job.Start, s.job.End = size-1<<20, size
 		f := s.fill()
 		defer f.Close()
@@ -174,5 +182,22 @@ func TestLineEnd(t *testing.T) {
 	})
 	atMost(t, "all but the held tail", held, 60*time.Millisecond)
 	atMost(t, "all", all, limit(size)*105/100)
-	_ = first
+}
+
+// TestLineSpread: where one answer is slow, several are asked for at once; where the line
+// is what is slow, they are not.
+func TestLineSpread(t *testing.T) {
+	const size = 80_000_000
+	read := func(s *scene, _ int) {
+		f := s.fill()
+		defer f.Close()
+		s.read(f, 0, f.Size())
+		if s.p.each == 0 && s.p.maxOpen > 5 {
+			s.t.Errorf("%d requests at once", s.p.maxOpen)
+		}
+	}
+	all, _ := inScene(t, size, 1, read, slowEach)
+	atMost(t, "of slow answers", all, limit(size)*5)
+	all, _ = inScene(t, size, 1, read)
+	atMost(t, "of fast answers", all, limit(size)+30*time.Millisecond)
 }

@@ -2,9 +2,12 @@ package fill
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"patchferry/layout"
 )
 
 // naive is a set of bytes, one by one.
@@ -259,6 +262,27 @@ func TestPlanTurns(t *testing.T) {
 	t.Error("one was never helped while others came")
 }
 
+// TestStated: all that is stated must be right.
+func TestStated(t *testing.T) {
+	got := layout.Got{Size: 5, SHA256: layout.Digest{1}, SHA1: layout.SHA1{2}, MD5: layout.MD5{3}}
+	for name, s := range map[string]stated{
+		"size":   {Size: 6},
+		"sha256": {Size: 5, SHA256: layout.Digest{2}, SHA1: got.SHA1, MD5: got.MD5},
+		"sha1":   {SHA256: got.SHA256, SHA1: layout.SHA1{3}},
+		"md5":    {MD5: layout.MD5{4}},
+	} {
+		wrong, ok := errors.AsType[*layout.MismatchError](s.check(got))
+		if !ok || wrong.What != name {
+			t.Errorf("another %s: got %v", name, s.check(got))
+		}
+	}
+	for _, s := range []stated{{}, {Size: 5, SHA256: got.SHA256, SHA1: got.SHA1, MD5: got.MD5}} {
+		if err := s.check(got); err != nil {
+			t.Errorf("%+v: got %v", s, err)
+		}
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"format":1,"key":"` + string(bytes.Repeat([]byte("ab"), 32)) + `","size":10,"attempt":3,"etag":"\"x\"","here":[{"start":0,"end":5}]}`))
 	f.Add([]byte(`{"format":1,"here":[{"start":5,"end":1}]}`))
@@ -275,4 +299,44 @@ func FuzzJournal(f *testing.F) {
 			last = s.End
 		}
 	})
+}
+
+// TestSpread: more at once where that helps, and no more where it does not.
+func TestSpread(t *testing.T) {
+	for name, test := range map[string]struct {
+		rate func(requests int) float64
+		want int
+	}{
+		"the line is slow":        {func(int) float64 { return 50e6 }, 1},
+		"each answer is slow":     {func(n int) float64 { return 5e6 * float64(n) }, mostSpread},
+		"the line is four of one": {func(n int) float64 { return 5e6 * float64(min(n, 4)) }, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s spread
+			now := time.Unix(0, 0)
+			tries := make(map[int]int)
+			for range 20 * 60 { // a minute
+				s.look(test.rate(s.requests()), now)
+				tries[s.requests()]++
+				now = now.Add(50 * time.Millisecond)
+			}
+			most := 0
+			for n, times := range tries {
+				if times > tries[most] {
+					most = n
+				}
+			}
+			if most != test.want {
+				t.Errorf("mostly %d requests at once, want %d: %v", most, test.want, tries)
+			}
+		})
+	}
+	var s spread
+	for now := time.Unix(0, 0); s.base == 0; now = now.Add(time.Second) {
+		s.look(5e6, now)
+	}
+	s.forget(time.Unix(100, 0))
+	if s.requests() != 1 || s.base != 0 {
+		t.Errorf("after an origin was away: %+v", s)
+	}
 }

@@ -27,6 +27,7 @@ type publisher struct {
 	answer func(n int, r layout.PartRequest, p *layout.Part) error
 	// line, where it is set, is waited for by each read of n bytes.
 	line  func(ctx context.Context, n int) error
+	each  float64       // bytes a second of one answer; 0: no bound
 	chunk int           // bytes of a read at most; 0: no bound
 	wait  time.Duration // before each answer
 
@@ -115,6 +116,9 @@ func (s *sending) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.body.Read(b)
+	if s.p.each > 0 {
+		time.Sleep(time.Duration(float64(n) / s.p.each * float64(time.Second)))
+	}
 	if s.p.line != nil {
 		if err := s.p.line(s.ctx, n); err != nil {
 			return 0, err

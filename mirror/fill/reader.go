@@ -73,7 +73,7 @@ func (h *handle) Read(start, end int64) (layout.FillReader, error) {
 		return nil, fmt.Errorf("open what is here: %w", err)
 	}
 	r := &reader{attempt: a, file: file, want: want{at: start, end: end}, wake: make(chan struct{}, 1)}
-	a.readers = append(a.readers, r)
+	a.wants = append(a.wants, &r.want)
 	a.pool.readers.Add(1)
 	if a.plan.covered.reach(start) == start {
 		notify(a.kick)
@@ -192,7 +192,7 @@ func (a *attempt) offer(r *reader, flush bool) int64 {
 // where many must be woken. a.mu is held.
 func (a *attempt) enough() int64 {
 	n := int64(a.plan.pace.rate / 200)
-	n += n * int64(len(a.readers)) / 64
+	n += n * int64(len(a.wants)) / 64
 	return min(max(n, leastOffer), mostOffer)
 }
 
@@ -242,7 +242,7 @@ func (r *reader) Close() error {
 		a := r.attempt
 		a.mu.Lock()
 		a.forget(r)
-		a.readers = slices.DeleteFunc(a.readers, func(o *reader) bool { return o == r })
+		a.wants = slices.DeleteFunc(a.wants, func(w *want) bool { return w == &r.want })
 		a.mu.Unlock()
 		a.pool.readers.Add(-1)
 		err = r.file.Close()

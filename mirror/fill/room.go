@@ -55,7 +55,7 @@ func (p *Pool) found(key layout.Digest, e os.DirEntry) (resting, bool) {
 		return resting{}, false
 	}
 	r := resting{touched: info.ModTime()}
-	if j.usable(j.Stated) && time.Since(r.touched) < p.keep() {
+	if j.usable(j.Stated) {
 		r.data, r.size = j.dataName(), j.Size
 	}
 	return r, r.data != "" || j.remembers(p.now())

@@ -21,19 +21,22 @@ const (
 type pace struct {
 	rate float64       // bytes a second, all requests together; 0: unknown
 	wait time.Duration // from a request to its answer; 0: unknown
+	// spread is how many requests at once help.
+	spread spread
 }
 
-// request is how much to ask for at once: a quarter of a second.
-func (p pace) request() int64 {
+// request is how much to ask for at once: what comes in a quarter of a second, in as many
+// requests as help.
+func (p *pace) request() int64 {
 	if p.rate == 0 {
 		return firstRequest
 	}
-	return min(max(int64(p.rate/4), minRequest), maxRequest)
+	return min(max(int64(p.rate/4)/int64(p.spread.requests()), minRequest), maxRequest)
 }
 
 // ahead is how much must be on its way so that the line is never idle while the next
 // request travels.
-func (p pace) ahead() int64 {
+func (p *pace) ahead() int64 {
 	if p.rate == 0 {
 		return 2 * firstRequest
 	}
@@ -91,7 +94,7 @@ func (p *plan) next(wants []*want) (span, bool) {
 	if best != nil && (bestGap.Start == best.at || !p.patient && p.soon(bestGap.Start-best.at)) {
 		return p.cut(bestGap, wants), true
 	}
-	if p.patient || p.coming >= p.pace.ahead() {
+	if p.patient || !p.hungry() {
 		return span{}, false
 	}
 	gap := p.covered.gap(0, p.size)
@@ -103,7 +106,12 @@ func (p *plan) next(wants []*want) (span, bool) {
 
 // soon reports whether one who has so many bytes before the next gap needs it filled now.
 func (p *plan) soon(distance int64) bool {
-	return distance <= p.pace.ahead() && p.coming < p.pace.ahead()
+	return distance <= p.pace.ahead() && p.hungry()
+}
+
+// hungry reports whether more should be on its way.
+func (p *plan) hungry() bool {
+	return p.coming < p.pace.ahead() || p.flying < p.pace.spread.requests()
 }
 
 // before reports whether w comes before o.

@@ -112,6 +112,9 @@ func (a *attempt) judge(ctx context.Context, url string, err error) {
 	if later, ok := errors.AsType[*layout.LaterError](err); ok {
 		after = later.After
 	}
+	if after > a.pool.patience() && t.fatal == nil {
+		t.fatal, t.url = err, url
+	}
 	a.pause(after)
 }
 
@@ -132,6 +135,7 @@ func (a *attempt) pause(after time.Duration) {
 		wait += wait / 2
 	}
 	t.failures++
+	a.plan.pace.spread.forget(now)
 	t.came = 0
 	t.until = now.Add(max(min(wait, longestPause), after))
 }
