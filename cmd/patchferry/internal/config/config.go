@@ -34,6 +34,7 @@ type Config struct {
 	Fetch          Fetch      `toml:"fetch"`
 	Sources        []Source   `toml:"source"`
 	Serve          Serve      `toml:"serve"`
+	Unlisted       Unlisted   `toml:"unlisted"`
 	Prune          Prune      `toml:"prune"`
 	Rings          Rings      `toml:"rings"`
 	Origin         Origins    `toml:"origin"`
@@ -141,6 +142,7 @@ func Default() Config {
 			Retries:     5,
 		},
 		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second), StreamOver: 64 << 20},
+		Unlisted:  defaultUnlisted(),
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 		Origin:    Origins{Threshold: 1},
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},

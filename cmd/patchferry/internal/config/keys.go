@@ -94,6 +94,7 @@ func (c *Config) fields() []field {
 		field{"prune.keep", &c.Prune.Keep, "Generations younger than this are kept, and the last four whatever their age."},
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
 	)
+	fields = append(fields, c.Unlisted.fields()...)
 	fields = append(fields, c.Rings.fields()...)
 	fields = append(fields, c.Origin.fields()...)
 	fields = append(fields, c.Deadlines.fields()...)
