@@ -27,10 +27,8 @@ const (
 	saveEvery = 10 * time.Second
 	// fillFolder is the folder of files that are on their way here, in the stage.
 	fillFolder = "fill"
-	// unlistedFolder is the folder of files that no catalog lists, in the work
-	// directory, and unlistedName what counts say in place of a source.
-	unlistedFolder = "unlisted"
-	unlistedName   = "(unlisted)"
+	// unlistedName is what counts say in place of a source of files that no catalog lists.
+	unlistedName = "(unlisted)"
 )
 
 // onDemand is what a server does about files that hosts ask for and that are not
@@ -102,8 +100,9 @@ func (o *onDemand) openUnlisted(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	origin.Rate, origin.Rates = c.Unlisted.Rate.Upstream()
 	o.origins = append(o.origins, origin)
-	cache, err := unlisted.Open(c.WorkFile(unlistedFolder))
+	cache, err := unlisted.Open(c.UnlistedPath())
 	if err != nil {
 		o.log.Warn("only what is listed is fetched for hosts", "err", err)
 		return nil

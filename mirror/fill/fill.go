@@ -253,6 +253,9 @@ func (f *fill) loop(ctx context.Context, a *attempt, sums <-chan result) (layout
 		case <-f.kick:
 		case <-timer.C:
 		case s := <-sums:
+			if shown.IsZero() && s.err == nil {
+				f.show(a, nil) // a file so small that it is whole before anybody looked
+			}
 			return s.got, s.err
 		case <-ctx.Done():
 			return layout.Got{}, context.Cause(ctx)

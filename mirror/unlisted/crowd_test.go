@@ -88,7 +88,7 @@ func TestQuota(t *testing.T) {
 	for i := range n {
 		b.want(guidOf(i), "", files[guidOf(i)])
 		b.whole(min(i+1, 4))
-		b.want(guidOf(max(i-1, 0)), "", files[guidOf(max(i-1, 0))]) // used after the newest
+		b.want(guidOf(0), "", files[guidOf(0)]) // used after the newest
 		if s := b.cache.Stats(); s.Bytes+s.Fills.PartBytes > s.Quota {
 			t.Fatalf("got %d bytes and %d on their way, more than %d", s.Bytes, s.Fills.PartBytes, s.Quota)
 		}
@@ -96,12 +96,12 @@ func TestQuota(t *testing.T) {
 	if s := b.cache.Stats(); s.Evicted != n-4 {
 		t.Errorf("got %+v, want %d evicted", s, n-4)
 	}
-	if got := len(b.files()); got != 8 {
-		t.Errorf("got %d files on disk, want 4 with a record each", got)
+	if got, names := len(b.files()), b.cache.Names(); got != 8 || names != 4 {
+		t.Errorf("got %d files on disk and %d names, want 4 with a record each", got, names)
 	}
 	// What was used last is what is left, also of what lies on the disk.
 	asked := b.publisher.Requests("")
-	for _, i := range []int{n - 1, n - 2, n - 3} {
+	for _, i := range []int{n - 1, n - 2, n - 3, 0} {
 		b.want(guidOf(i), "", files[guidOf(i)])
 	}
 	if got := b.publisher.Requests(""); got != asked {

@@ -119,7 +119,7 @@ func (b *bench) want(path, query string, want []byte) {
 func (b *bench) whole(n int) {
 	b.Helper()
 	for range 5000 {
-		if s := b.cache.Stats(); s.Files == n && s.Fills.Running == 0 {
+		if s := b.cache.Stats(); s.Files == n && s.Fills.Running == 0 && s.Fills.PartBytes == 0 {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -25,6 +25,7 @@ func (l *Loaded) check() error {
 	c.rings()
 	c.streams()
 	c.far()
+	c.unlisted()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}
@@ -38,7 +39,6 @@ func (l *Loaded) check() error {
 	}
 	c.prefetch()
 	c.filling()
-	c.unlisted()
 	return errors.Join(c.problems...)
 }
 

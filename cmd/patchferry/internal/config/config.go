@@ -34,6 +34,7 @@ type Config struct {
 	Fetch          Fetch      `toml:"fetch"`
 	Sources        []Source   `toml:"source"`
 	Serve          Serve      `toml:"serve"`
+	Unlisted       Unlisted   `toml:"unlisted"`
 	Prune          Prune      `toml:"prune"`
 	Rings          Rings      `toml:"rings"`
 	Origin         Origins    `toml:"origin"`
@@ -42,7 +43,6 @@ type Config struct {
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
 	Filling        Filling    `toml:"fill"`
-	Unlisted       Unlisted   `toml:"unlisted"`
 
 	dir string // of the configuration file
 }
@@ -143,13 +143,13 @@ func Default() Config {
 			Retries:     5,
 		},
 		Serve:     Serve{MaxRequests: 2048, Drain: Duration(30 * time.Second), StreamOver: 64 << 20},
+		Unlisted:  defaultUnlisted(),
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 		Origin:    Origins{Threshold: 1},
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 		Filling:   defaultFilling(),
-		Unlisted:  defaultUnlisted(),
 	}
 }
 
