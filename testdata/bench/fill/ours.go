@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// oursConfig is a source of one update whose file is fetched when somebody asks.
+// oursConfig is a source of one update whose file is fetched when somebody asks, and
+// room for hardly more than one file that no list names.
 const oursConfig = `
 [[source]]
 name = "bench"
@@ -18,6 +19,10 @@ kind = "updates"
 path = "list.jsonl"
 hosts = [%[1]q]
 fill = "on-demand"
+
+[unlisted]
+origins = [%[1]q]
+quota = "%[2]dB"
 `
 
 // ours runs patchferry as a site with a thin line runs it.
@@ -37,7 +42,7 @@ func ours(ctx context.Context, b *bench, dir string) (*process, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	text = fmt.Appendf(text, oursConfig, b.origin.addr)
+	text = fmt.Appendf(text, oursConfig, b.origin.addr, b.size*5/4)
 	if err := os.WriteFile(config, text, 0o644); err != nil {
 		return nil, "", err
 	}
