@@ -31,7 +31,7 @@ type Filling struct {
 }
 
 func defaultFilling() Filling {
-	return Filling{Mode: FillStream, Idle: Duration(10 * time.Minute), Patience: Duration(5 * time.Minute), Parts: 32}
+	return Filling{Mode: FillStream, Idle: Duration(10 * time.Minute), Patience: Duration(5 * time.Minute), Parts: 64}
 }
 
 func (f *Filling) fields() []field {
