@@ -128,7 +128,7 @@ func noParts(t *testing.T, dir string) {
 	for _, name := range append(filesIn(t, filepath.Join(dir, "store", "stage")), filesIn(t, filepath.Join(dir, "work"))...) {
 		base := filepath.Base(name)
 		known := strings.HasPrefix(base, ".put-") || slices.ContainsFunc(
-			[]string{"lock", "mark.json*", "admitted.jsonl", "memory.json", "bulletins.json", "list", "lock.holder"},
+			[]string{"lock", "mark.json*", "admitted.jsonl", "memory.json", "bulletins.json", "list", "lock.holder", "traffic-sync.json*"},
 			func(pattern string) bool { ok, _ := filepath.Match(pattern, base); return ok })
 		if !known {
 			t.Errorf("left behind: %s", name)

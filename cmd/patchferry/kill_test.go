@@ -189,7 +189,7 @@ func (k *killing) leftovers() {
 
 // keeps reports whether a file belongs in the work directory.
 func (k *killing) keeps(path string) bool {
-	for _, pattern := range []string{"lock", "mark.json*", "admitted.jsonl", "memory.json", "bulletins.json", "list"} {
+	for _, pattern := range []string{"lock", "mark.json*", "admitted.jsonl", "memory.json", "bulletins.json", "list", "traffic-sync.json*"} {
 		if ok, _ := filepath.Match(pattern, filepath.Base(path)); ok {
 			return true
 		}

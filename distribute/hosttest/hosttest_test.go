@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,10 +127,10 @@ func (w *tagged) WriteHeader(status int) {
 // TestBITSGoesOn asks a server once more that failed it.
 func TestBITSGoesOn(t *testing.T) {
 	file := content(3*hosttest.Piece + 5)
-	var requests, refused int
+	var requests, refused atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if requests++; requests%3 == 0 {
-			refused++
+		if requests.Add(1)%3 == 0 {
+			refused.Add(1)
 			panic(http.ErrAbortHandler)
 		}
 		good(file)(w, r)
@@ -141,8 +142,8 @@ func TestBITSGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !bytes.Equal(job.Content(), file) || refused == 0 {
-		t.Errorf("the file is another, or nothing failed (%d)", refused)
+	if !bytes.Equal(job.Content(), file) || refused.Load() == 0 {
+		t.Errorf("the file is another, or nothing failed (%d)", refused.Load())
 	}
 }
 
