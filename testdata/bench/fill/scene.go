@@ -30,6 +30,7 @@ var scenes = [...]scene{
 	{name: "whole-200", about: "200 clients, whole", want: "1.000x, nobody fails, TTFB and time <= Varnish, <= 64 MiB, <= 3 descriptors a client", play: whole(200)},
 	{name: "fiftieth", about: "50 clients, a fiftieth each", want: "1.000x, <= 1.07 of the limit, TTFB <= 100 ms", play: fiftieth},
 	{name: "pieces", about: "12 clients, 1 MiB pieces in random order", want: "1.000x, <= 1.03 of the limit", play: pieces},
+	{name: "optimized", about: "the same over seven connections each, as Delivery Optimization asks", want: "1.000x, <= 1.03 of the limit", play: shuffle},
 	{name: "tail", about: "the last MiB of a cold file", want: "1.000x, TTFB <= 40 ms, all but the held tail <= 80 ms, the tail <= 1.05 of the limit", play: tail},
 	{name: "gone", about: "origin gone from 1.5 s to 3 s, 50 clients", want: "nobody fails, <= 1.01x", play: gone},
 	{name: "dead", about: "origin gone at 1.5 s for as long as anybody waits; the next fetch", want: "<= 0.65x", play: dead},
@@ -108,7 +109,7 @@ func fiftieth(ctx context.Context, h *hosts) ([]*seen, error) {
 
 func pieces(ctx context.Context, h *hosts) ([]*seen, error) {
 	return h.together(12, h.content.size, func(i int, s *seen) error {
-		l, err := open(ctx, h.addr, h.content, true)
+		l, err := open(ctx, h.addr, h.content, i%sampled == 0)
 		if err != nil {
 			return err
 		}
@@ -119,6 +120,19 @@ func pieces(ctx context.Context, h *hosts) ([]*seen, error) {
 			}
 		}
 		return nil
+	}), nil
+}
+
+// shuffle asks as Delivery Optimization does, for a file of the catalog.
+func shuffle(ctx context.Context, h *hosts) ([]*seen, error) {
+	return h.together(12, h.content.size, func(i int, s *seen) error {
+		all := h.shuffled(i)
+		work := make(chan ask, len(all))
+		for _, a := range all {
+			work <- a
+		}
+		close(work)
+		return h.optimized(ctx, work, s, i%sampled == 0)
 	}), nil
 }
 
