@@ -240,6 +240,7 @@ type meter struct {
 
 // count notes n bytes and updates the rate every twentieth of a second.
 func (m *meter) count(n int64, now time.Time, p *pace) {
+	p.came += n
 	if m.from.IsZero() {
 		m.from = now
 		return // the first bytes have waited for others to pass

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync"
 
 	"patchferry/layout"
 )
@@ -32,12 +33,16 @@ func newDigests(s stated) *digests {
 	return d
 }
 
+// write hashes b, each digest beside the other: hosts wait for the last bytes of a file
+// until all of it is hashed, which is all at the end where its parts came out of order.
 func (d *digests) write(b []byte) {
-	d.sha256.Write(b)
-	d.sha1.Write(b)
+	var beside sync.WaitGroup
+	beside.Go(func() { d.sha1.Write(b) })
 	if d.md5 != nil {
-		d.md5.Write(b)
+		beside.Go(func() { d.md5.Write(b) })
 	}
+	d.sha256.Write(b)
+	beside.Wait()
 	d.offset += int64(len(b))
 }
 

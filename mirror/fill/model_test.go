@@ -128,7 +128,7 @@ func (m *planModel) step() {
 			}
 		}
 	case 3:
-		m.p.pace = pace{rate: float64(m.rnd.IntN(100_000_000)), wait: time.Duration(m.rnd.IntN(int(time.Second)))}
+		m.p.pace = pace{rate: float64(m.rnd.IntN(100_000_000)), came: m.rnd.Int64N(1 << 30), wait: time.Duration(m.rnd.IntN(int(time.Second)))}
 	case 4:
 		m.end(m.rnd.IntN(64), m.rnd.Float64())
 	}
@@ -187,7 +187,7 @@ func (m *planModel) issue() {
 // TestPlanOrder: what is asked for first.
 func TestPlanOrder(t *testing.T) {
 	const mib = 1 << 20
-	fast := pace{rate: 50e6, wait: 20 * time.Millisecond}
+	fast := pace{rate: 50e6, came: 1 << 30, wait: 20 * time.Millisecond}
 	tests := map[string]struct {
 		pace  pace
 		here  extents
@@ -241,7 +241,7 @@ func TestPlanOrder(t *testing.T) {
 
 // TestPlanTurns: one who began to wait before others is helped before them, wherever.
 func TestPlanTurns(t *testing.T) {
-	p := plan{size: 100 << 20, most: 1, pace: pace{rate: 50e6}, round: 1}
+	p := plan{size: 100 << 20, most: 1, pace: pace{rate: 50e6, came: 1 << 30}, round: 1}
 	late := &want{at: 90 << 20, end: 100 << 20}
 	wants := []*want{{at: 10 << 20, end: 20 << 20}, late}
 	for p.round = 1; p.round < 10; p.round++ {
@@ -338,5 +338,22 @@ func TestSpread(t *testing.T) {
 	s.forget(time.Unix(100, 0))
 	if s.requests() != 1 || s.base != 0 {
 		t.Errorf("after an origin was away: %+v", s)
+	}
+}
+
+// TestPaceIsProven has the first bytes come out of buffers, faster than any line: no more
+// is asked for at once than has come, or the reader of the first part would share the line
+// with many parts that nobody waits for.
+func TestPaceIsProven(t *testing.T) {
+	p := plan{size: 1 << 30, most: 64, pace: pace{rate: 1.4e9, came: 1 << 20}, round: 1}
+	for {
+		s, ok := p.next(nil)
+		if !ok {
+			break
+		}
+		p.asked(s)
+	}
+	if p.coming > 4*firstRequest {
+		t.Errorf("%d bytes are on their way after %d came", p.coming, p.pace.came)
 	}
 }

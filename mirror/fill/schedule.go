@@ -21,6 +21,7 @@ const (
 type pace struct {
 	rate float64       // bytes a second, all requests together; 0: unknown
 	wait time.Duration // from a request to its answer; 0: unknown
+	came int64         // bytes so far, all requests together
 	// spread is how many requests at once help.
 	spread spread
 }
@@ -31,7 +32,7 @@ func (p *pace) request() int64 {
 	if p.rate == 0 {
 		return firstRequest
 	}
-	return min(max(int64(p.rate/4)/int64(p.spread.requests()), minRequest), maxRequest)
+	return min(max(int64(p.rate/4)/int64(p.spread.requests()), minRequest), maxRequest, p.proven())
 }
 
 // ahead is how much must be on its way so that the line is never idle while the next
@@ -40,8 +41,12 @@ func (p *pace) ahead() int64 {
 	if p.rate == 0 {
 		return 2 * firstRequest
 	}
-	return max(int64(p.rate*(100*time.Millisecond+2*p.wait).Seconds()), leastPiece)
+	return max(min(int64(p.rate*(100*time.Millisecond+2*p.wait).Seconds()), p.proven()), leastPiece)
 }
+
+// proven is the most to rely on a rate for: what is on its way at most doubles what has
+// come, as the first bytes come out of buffers, and as if the line were without end.
+func (p *pace) proven() int64 { return max(p.came, 2*firstRequest) }
 
 // want is what one reader wants: the bytes [at, end), of which it waits for the first.
 type want struct {
