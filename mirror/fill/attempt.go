@@ -193,9 +193,6 @@ func (a *attempt) save(sync bool) error {
 	return j.write(a.pool.dir, sync)
 }
 
-// complete reports whether every byte is here. a.mu is held.
-func (a *attempt) complete() bool { return a.begun && a.plan.here.reach(0) >= a.plan.size }
-
 // limit is up to where readers may read, bytes permitting. a.mu is held.
 func (a *attempt) limit() int64 {
 	switch {
