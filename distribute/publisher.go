@@ -3,6 +3,7 @@ package distribute
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -41,6 +42,12 @@ func (v *View) published(w wish) *file {
 		return v.summed(w.path)
 	}
 	return match
+}
+
+// Lists reports whether a publisher's URL leads to a file of the view.
+func (v *View) Lists(u *url.URL) bool {
+	host, ok := hostPort(u.Host)
+	return ok && v.published(wish{origin: host, path: publisherPath(u, u.Path), query: u.RawQuery}) != nil
 }
 
 // queryFits reports whether a query can be for a file. It names nothing, unless the

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"patchferry/cmd/patchferry/internal/config"
@@ -16,6 +17,7 @@ import (
 	"patchferry/layout"
 	"patchferry/mirror"
 	"patchferry/mirror/fill"
+	"patchferry/mirror/trusted"
 	"patchferry/mirror/unlisted"
 	"patchferry/mirror/upstream"
 )
@@ -43,6 +45,7 @@ type onDemand struct {
 	client   *upstream.Client
 	origins  upstream.Origins
 	unlisted *unlisted.Cache // nil: only what is listed is fetched
+	withheld atomic.Pointer[withheld]
 }
 
 // openOnDemand wires what a side may do. What fetches is made for a near side alone.
@@ -121,12 +124,27 @@ func (o *onDemand) openUnlisted(c *config.Config) error {
 	}
 	o.unlisted = cache
 	o.filler.Elsewhere = func(ctx context.Context, q layout.PathRequest) (layout.Filling, error) {
+		if o.withheld.Load().has(q) {
+			return nil, fmt.Errorf("%s is listed, and kept from these hosts: %w", q.Path, layout.ErrNoFill)
+		}
 		if q.Origin == "" {
 			q.Origin = c.Unlisted.Default
 		}
 		return cache.Get(ctx, q)
 	}
 	return nil
+}
+
+// withhold keeps from hosts as unlisted files what their ring does not show.
+func (o *onDemand) withhold(ctx context.Context, state *trusted.State, shown *trusted.Shown, view *distribute.View) error {
+	if o.unlisted == nil {
+		return nil
+	}
+	w, err := withhold(ctx, o.filler.Mirror.Trusted, state, shown, view)
+	if err == nil {
+		o.withheld.Store(w)
+	}
+	return err
 }
 
 // fillQuota returns the bound of files that are here in part: the configured one, or

@@ -36,8 +36,10 @@ type follower struct {
 	rings   []string // to be served
 	root    string   // of these, what hosts get that ask for none
 	log     *slog.Logger
-	newest  atomic.Pointer[trusted.State] // that the server shows
-	shown   map[string]*distribute.View   // by ring
+	// before, where it is set, is told what hosts that ask for no ring will be shown.
+	before func(ctx context.Context, state *trusted.State, shown *trusted.Shown, view *distribute.View) error
+	newest atomic.Pointer[trusted.State] // that the server shows
+	shown  map[string]*distribute.View   // by ring
 
 	served  atomic.Pointer[[]distribute.Ring]
 	shows   []*trusted.Shown // what the views were made of
@@ -125,6 +127,11 @@ func (f *follower) swap(ctx context.Context, state *trusted.State) error {
 		}
 		if next[ring], err = f.view(ctx, ring, shown, next); err != nil {
 			return err
+		}
+		if ring == f.root && f.before != nil {
+			if err := f.before(ctx, state, shown, next[ring]); err != nil {
+				return err
+			}
 		}
 		served = append(served, distribute.Ring{Name: ring, View: next[ring]})
 		shows = append(shows, shown)

@@ -127,6 +127,7 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 		return nil, errors.Join(err, site.Close())
 	}
 	s.onDemand.attach(server)
+	s.before = s.onDemand.withhold
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
