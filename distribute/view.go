@@ -204,6 +204,9 @@ func (v *View) Size(d layout.Digest) int64 {
 	return -1
 }
 
+// Revokes reports whether the object was taken back.
+func (v *View) Revokes(d layout.Digest) bool { return v.isRevoked(d) }
+
 // isRevoked reports whether the object was taken back.
 func (v *View) isRevoked(d layout.Digest) bool {
 	_, found := slices.BinarySearchFunc(v.meta.Revoked, d, compareRevoked)

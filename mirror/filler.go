@@ -32,6 +32,8 @@ type Filler struct {
 	Pool *fill.Pool
 	// Verified gives hosts no byte of a file before the whole is right.
 	Verified bool
+	// Revoked, where it is set, says which contents were taken back. It must be quick.
+	Revoked func(layout.Digest) bool
 	// Elsewhere hands out files that no catalog lists; nil: there are none.
 	Elsewhere func(ctx context.Context, q layout.PathRequest) (layout.Filling, error)
 
@@ -163,7 +165,7 @@ func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (
 	one := &carriage{filler: f, key: key, listed: *l, expected: expected}
 	return fill.Job{
 		Key: fillKey(key, &expected), URL: l.File.URL, Origin: origin, File: expected, Start: l.Start, End: l.End,
-		Verified: f.Verified, MaxSize: maxFilled, Admit: one.admit, Refused: one.refused,
+		Verified: f.Verified, MaxSize: maxFilled, Admit: one.admit, Refused: one.refused, Revoked: f.Revoked,
 	}, nil
 }
 

@@ -46,6 +46,7 @@ type onDemand struct {
 	origins  upstream.Origins
 	unlisted *unlisted.Cache // nil: only what is listed is fetched
 	withheld atomic.Pointer[withheld]
+	shown    atomic.Pointer[distribute.View] // to hosts that ask for no ring
 }
 
 // openOnDemand wires what a side may do. What fetches is made for a near side alone.
@@ -74,7 +75,7 @@ func (o *onDemand) openFiller(c *config.Config, s *site) error {
 		return err
 	}
 	o.client = client
-	o.filler = &mirror.Filler{Mirror: m, Verified: c.Filling.Mode == config.FillVerified}
+	o.filler = &mirror.Filler{Mirror: m, Verified: c.Filling.Mode == config.FillVerified, Revoked: o.revoked}
 	stage, err := m.Stage()
 	if err == nil {
 		o.filler.Pool, err = fill.Open(filepath.Join(stage, fillFolder))
@@ -111,6 +112,7 @@ func (o *onDemand) openUnlisted(c *config.Config) error {
 		return nil
 	}
 	cache.Quota, cache.Revalidate = int64(c.Unlisted.Quota), time.Duration(c.Unlisted.Revalidate)
+	cache.Revoked = o.revoked
 	cache.Changing, cache.Log = c.Unlisted.Changing, o.log
 	cache.Fills.Idle, cache.Fills.Patience = time.Duration(c.Filling.Idle), time.Duration(c.Filling.Patience)
 	cache.Fills.Connections, cache.Fills.Log = c.Filling.Parts, o.log
@@ -135,8 +137,15 @@ func (o *onDemand) openUnlisted(c *config.Config) error {
 	return nil
 }
 
+// revoked reports whether a content was taken back.
+func (o *onDemand) revoked(d layout.Digest) bool {
+	v := o.shown.Load()
+	return v != nil && v.Revokes(d)
+}
+
 // withhold keeps from hosts as unlisted files what their ring does not show.
 func (o *onDemand) withhold(ctx context.Context, state *trusted.State, shown *trusted.Shown, view *distribute.View) error {
+	o.shown.Store(view)
 	if o.unlisted == nil {
 		return nil
 	}

@@ -163,6 +163,29 @@ func TestWholeAmongParts(t *testing.T) {
 
 // TestWrong: bytes that are not what is stated never come whole, and are not fetched
 // again at once.
+// TestRevoked has bytes that are what is stated and that nobody is to have.
+func TestRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPublisher(3_000_000)
+		var a admitted
+		pool := open(t, t.TempDir())
+		job := jobOf(p, &a)
+		job.File.SHA256 = layout.Digest{} // else it would not have been asked for
+		job.Revoked = func(d layout.Digest) bool { return d == layout.DigestOf(p.data) }
+		refused := false
+		job.Refused = func(string, layout.Got, error) { refused = true }
+		f, err := pool.Fill(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		got, err := readPart(t.Context(), f, 0, f.Size())
+		if _, ok := errors.AsType[*layout.MismatchError](err); !ok || len(got) > 3_000_000-64<<10 || !refused {
+			t.Errorf("got %d bytes and error %v, refused %v", len(got), err, refused)
+		}
+	})
+}
+
 func TestWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPublisher(3_000_000)

@@ -216,7 +216,7 @@ func (f *fill) work(ctx context.Context, a *attempt) error {
 	got, err := f.loop(inner, a, sums)
 	if err == nil {
 		got.Modified = a.j.Told
-		err = a.j.Stated.check(got)
+		err = a.check(got)
 	}
 	if wrong, ok := errors.AsType[*layout.MismatchError](err); ok {
 		err = &wrongError{got, wrong}

@@ -106,6 +106,17 @@ func (f *fill) linger(ctx context.Context, a *attempt) error {
 	}
 }
 
+// check holds what came against what is stated, and against what was taken back.
+func (a *attempt) check(got layout.Got) error {
+	if err := a.j.Stated.check(got); err != nil {
+		return err
+	}
+	if a.job.Revoked != nil && a.job.Revoked(got.SHA256) {
+		return mismatch("sha256", "one that was not taken back", got.SHA256.String())
+	}
+	return nil
+}
+
 // recall returns what is known of the file from before, and an error while it is not to
 // be fetched again.
 func (f *fill) recall(job Job) (journal, error) {

@@ -40,6 +40,9 @@ type Job struct {
 	// called again, with growing pauses, unless the error is a *layout.MismatchError:
 	// then the file is refused.
 	Admit func(ctx context.Context, path string, done Done) error
+	// Revoked, where it is set, says which bytes nobody is to have, though they are what
+	// is stated: they are refused as wrong ones are.
+	Revoked func(layout.Digest) bool
 	// Refused is told of bytes that are not the file's. It may take path away; what is
 	// left of it is removed. Nil: nobody is told.
 	Refused func(path string, got layout.Got, why error)

@@ -38,6 +38,8 @@ type Cache struct {
 	// Publisher returns what fetches from a host and the host's URL with the path "/",
 	// nil where no operator allows it. The host is as somebody sent it.
 	Publisher func(host string) (fill.Origin, *url.URL)
+	// Revoked, where it is set, says which contents nobody is to have. It must be quick.
+	Revoked func(layout.Digest) bool
 	// Quota bounds the bytes of all that is kept here, in part or whole. The longest
 	// unused file that nobody reads makes room. 0 is DefaultQuota.
 	Quota int64

@@ -124,8 +124,9 @@ func (c *Cache) last(n *name) layout.Filling {
 func (c *Cache) fetch(ctx context.Context, t *target, n *name, v version) (layout.Filling, error) {
 	f, err := c.Fills.Fill(ctx, fill.Job{
 		Key: t.fillKey(v), URL: t.url, Origin: n.source, MaxSize: c.quota(),
-		File:  layout.File{Name: t.file, SHA1: t.sha1},
-		Admit: func(_ context.Context, path string, done fill.Done) error { return c.admit(t, path, done) },
+		File:    layout.File{Name: t.file, SHA1: t.sha1},
+		Admit:   func(_ context.Context, path string, done fill.Done) error { return c.admit(t, path, done) },
+		Revoked: c.Revoked,
 	})
 	if err != nil {
 		return nil, err
