@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"errors"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -49,8 +50,10 @@ func TestT21ImportMeetsABadDisk(t *testing.T) {
 				t.Fatalf("an import makes %d operations, too few to be the whole of it", total)
 			}
 			for after := range points(total) {
-				f, disk := onFlaky(t, w, kind.err, kind.stays)
-				f.meets(disk, after, kind.err, want, dir)
+				t.Run(strconv.Itoa(after), func(t *testing.T) { // so that its files are closed
+					f, disk := onFlaky(t, w, kind.err, kind.stays)
+					f.meets(disk, after, kind.err, want, dir)
+				})
 				if t.Failed() {
 					t.Fatalf("failed at operation %d of %d", after, total)
 				}

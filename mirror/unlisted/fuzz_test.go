@@ -37,7 +37,7 @@ func (r *recorder) Part(_ context.Context, q layout.PartRequest) (layout.Part, e
 func FuzzGet(f *testing.F) {
 	for _, seed := range []layout.PathRequest{
 		{Path: guid, Query: "P1=1&P2=2"}, {Path: scan}, {Path: "/a/../b"}, {Path: "//evil.example/x"}, {Path: `/a\b`},
-		{Path: "/a?b#c", Query: "d#e"}, {Path: "/%2e%2e/x"}, {Path: "/x", Query: "a\r\nHost: evil.example"}, {Path: "/@evil.example/x"},
+		{Path: "/a?b#c", Query: "d#e"}, {Path: "/%2e%2e/x"}, {Path: "/x", Query: "a\r\nHost: evil.example"}, {Path: "/@evil.example/x"}, {Path: "/ ", Query: `\`},
 	} {
 		f.Add(seed.Path, seed.Query)
 	}

@@ -64,7 +64,7 @@ func plainPath(p string) bool {
 
 // plainQuery reports whether q can stand in a request as it is.
 func plainQuery(q string) bool {
-	return len(q) <= maxQuery && !strings.ContainsFunc(q, func(r rune) bool { return r <= ' ' || r == '#' || r >= 0x7f })
+	return len(q) <= maxQuery && !strings.ContainsFunc(q, func(r rune) bool { return r <= ' ' || r == '#' || r == '\\' || r >= 0x7f })
 }
 
 // changes reports whether a file of that name changes in place.
