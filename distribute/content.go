@@ -42,8 +42,7 @@ type supplier interface {
 	open(ctx context.Context, plan bodyPlan) (body, error)
 	// fail answers instead, where check or open return an error.
 	fail(a *answer, err error)
-	// broken records that an answer ended before its body did. A client that goes away
-	// is no fault of ours.
+	// broken records that an answer ended before its body did, by no fault of the client's.
 	broken(a *answer, err error)
 }
 
@@ -192,6 +191,10 @@ func (s *Server) serveBytes(a *answer, c content, ranges []byteRange) {
 	if err := plan.send(ctx, a, body); err != nil {
 		// The length that was announced is not reached, so that net/http
 		// closes the connection: the client sees that it has a part.
+		if clientGone(err) {
+			s.log().Debug("client went away", "path", a.r.URL.Path, "err", err)
+			return
+		}
 		c.bytes.broken(a, err)
 	}
 }

@@ -161,13 +161,8 @@ func (f *fillBytes) fail(a *answer, err error) {
 }
 
 func (f *fillBytes) broken(a *answer, err error) {
-	log := f.server.log().With("update", f.order.miss.Update, "file", f.order.name, "path", a.r.URL.Path, "err", err)
-	if clientGone(err) {
-		log.Debug("client went away")
-		return
-	}
 	f.server.metrics.brokenFills.Inc()
-	log.Warn("file ended before it was whole")
+	f.server.log().Warn("file ended before it was whole", "update", f.order.miss.Update, "file", f.order.name, "path", a.r.URL.Path, "err", err)
 }
 
 // fillBody sends the parts of a file that may still be growing.

@@ -79,13 +79,8 @@ func (h heldBytes) fail(a *answer, err error) {
 }
 
 func (h heldBytes) broken(a *answer, err error) {
-	log := h.server.log().With("path", a.r.URL.Path, "digest", h.file.sha256.String(), "err", err)
-	if clientGone(err) {
-		log.Debug("client went away")
-		return
-	}
 	h.server.metrics.broken.Inc()
-	log.Error("object could not be sent: run patchferry audit")
+	h.server.log().Error("object could not be sent: run patchferry audit", "path", a.r.URL.Path, "digest", h.file.sha256.String(), "err", err)
 }
 
 // heldBody is an opened object: as a file, or as a source to open at each part.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/mirror/bundle"
 )
 
@@ -192,7 +193,7 @@ func (l *AskedList) Save(now time.Time) error {
 			return fmt.Errorf("write the want list: %w", err)
 		}
 	}
-	if err := writeWhole(l.path, doc.Bytes()); err != nil {
+	if err := durable.Rewrite(l.path, 0o640, doc.Bytes(), false); err != nil {
 		l.mu.Lock()
 		l.dirty = true
 		l.mu.Unlock()

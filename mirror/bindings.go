@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // boundFor is how long a binding is kept at least, also when a generation holds its
@@ -110,19 +111,10 @@ func (b *boundFiles) settle(ctx context.Context, decided bool) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(b.m.settledPath(), doc); err != nil {
+	if err := durable.Rewrite(b.m.settledPath(), 0o640, doc, false); err != nil {
 		return fmt.Errorf("note what was folded: %w", err)
 	}
 	return nil
-}
-
-// writeWhole replaces a file of the work directory in one step.
-func writeWhole(path string, doc []byte) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, doc, 0o640); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }
 
 // find returns the binding of a file as it is listed now.

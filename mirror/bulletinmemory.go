@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // bulletinMemory is what is remembered of a source of bulletins between two
@@ -85,11 +86,7 @@ func (m *Mirror) rememberBulletins(s *BulletinSource, mem bulletinMemory) error 
 	if err != nil {
 		return fmt.Errorf("remember source %s: %w", s.Name, err)
 	}
-	tmp := filepath.Join(dir, "bulletins.json.new")
-	if err := os.WriteFile(tmp, append(doc, '\n'), 0o640); err != nil {
-		return fmt.Errorf("remember source %s: %w", s.Name, err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, "bulletins.json")); err != nil {
+	if err := durable.Rewrite(filepath.Join(dir, "bulletins.json"), 0o640, append(doc, '\n'), false); err != nil {
 		return fmt.Errorf("remember source %s: %w", s.Name, err)
 	}
 	return nil

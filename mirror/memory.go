@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // memory is what is remembered of a source between two syncs, in the work
@@ -89,11 +90,7 @@ func (m *Mirror) remember(s *Source, mem memory) error {
 	if err != nil {
 		return fmt.Errorf("remember source %s: %w", s.Name, err)
 	}
-	tmp := filepath.Join(dir, "memory.json.new")
-	if err := os.WriteFile(tmp, append(doc, '\n'), 0o640); err != nil {
-		return fmt.Errorf("remember source %s: %w", s.Name, err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, "memory.json")); err != nil {
+	if err := durable.Rewrite(filepath.Join(dir, "memory.json"), 0o640, append(doc, '\n'), false); err != nil {
 		return fmt.Errorf("remember source %s: %w", s.Name, err)
 	}
 	return nil

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/mirror/bundle"
-	"patchferry/verify"
 )
 
 // ReceiptName returns the name of a receipt, or of a want file, of one bundle.
@@ -89,10 +89,10 @@ func (m *Mirror) putReceipt(dir string, r bundle.Receipt) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write receipt: %w", err)
 	}
-	if err := verify.Replace(name, 0o644, doc); err != nil {
+	if err := durable.Replace(name, 0o644, doc); err != nil {
 		return "", err
 	}
-	return name, verify.Replace(name+".asc", 0o644, sig)
+	return name, durable.Replace(name+".asc", 0o644, sig)
 }
 
 // maxSameName is how many want files of one bundle may lie in a directory.

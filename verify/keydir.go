@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"patchferry/layout/durable"
 )
 
 // KeyDir is the operator's directory of public keys. Every file in it whose
@@ -120,7 +122,7 @@ func (d KeyDir) Add(ctx context.Context, ring *Keyring, f Fingerprint) (added Ad
 	if after.Len() > maxKeyring {
 		return "", fmt.Errorf("add key %s: more than %d bytes with the version that is there", f, maxKeyring)
 	}
-	return added, Replace(name, 0o644, after.Bytes())
+	return added, durable.Replace(name, 0o644, after.Bytes())
 }
 
 // Remove takes away the file that Add made for a certificate. A file that is
@@ -134,5 +136,5 @@ func (d KeyDir) Remove(ctx context.Context, f Fingerprint) (err error) {
 	if err := os.Remove(d.File(f)); err != nil {
 		return fmt.Errorf("remove the key: %w", err)
 	}
-	return SyncDir(d.Path)
+	return durable.SyncDir(d.Path)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"patchferry/layout/durable"
 )
 
 const (
@@ -68,7 +70,7 @@ func (pf PinFile) Update(ctx context.Context, change func(*Pins) error) (err err
 	if _, err := pins.WriteTo(&text); err != nil {
 		return fmt.Errorf("write pins %s: %w", pf.Path, err)
 	}
-	return Replace(pf.Path, pf.mode(), text.Bytes())
+	return durable.Replace(pf.Path, pf.mode(), text.Bytes())
 }
 
 // mode keeps what the operator gave the file; a new one is readable by all,

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchferry/verify"
+
+	"patchferry/layout/durable"
 )
 
 // TestPinFileKeepsEveryChange lets many writers change one file at once: none
@@ -62,16 +64,16 @@ func TestPinFileStopsWaiting(t *testing.T) {
 
 func TestWriteNewAndReplace(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "key.asc")
-	if err := verify.WriteNew(name, 0o600, []byte("one")); err != nil {
+	if err := durable.WriteNew(name, 0o600, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
-	if err := verify.WriteNew(name, 0o600, []byte("two")); !errors.Is(err, fs.ErrExist) {
+	if err := durable.WriteNew(name, 0o600, []byte("two")); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want one that matches fs.ErrExist", err)
 	}
 	if got, err := os.ReadFile(name); err != nil || string(got) != "one" {
 		t.Errorf("got %q, %v, want the first content", got, err)
 	}
-	if err := verify.Replace(name, 0o644, []byte("three")); err != nil {
+	if err := durable.Replace(name, 0o644, []byte("three")); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(name)
@@ -81,7 +83,7 @@ func TestWriteNewAndReplace(t *testing.T) {
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("got %v, %v, want mode 0644", info, err)
 	}
-	if err := verify.Replace(filepath.Join(name, "below"), 0o644, nil); err == nil {
+	if err := durable.Replace(filepath.Join(name, "below"), 0o644, nil); err == nil {
 		t.Error("a file below a file was written")
 	}
 	entries, err := os.ReadDir(filepath.Dir(name))

@@ -12,6 +12,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/verify"
 )
 
@@ -215,7 +216,7 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 		}
 		return nil
 	}
-	if err := verify.WriteNew(name, 0o644, document); err != nil {
+	if err := durable.WriteNew(name, 0o644, document); err != nil {
 		return err
 	}
 	if n.Signature.IsZero() {
@@ -229,7 +230,7 @@ func (a *app) writeOriginal(ctx context.Context, s *site, n *layout.Notice, name
 	if strings.HasSuffix(n.SigFile, ".asc") {
 		beside = name + ".asc"
 	}
-	if err := verify.WriteNew(beside, 0o644, signature); err != nil {
+	if err := durable.WriteNew(beside, 0o644, signature); err != nil {
 		return err
 	}
 	return a.printf("%s, %s: %s, %s\n", name, beside, verdictWords(n), n.ID)

@@ -14,6 +14,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/verify"
 )
 
@@ -311,7 +312,7 @@ func (a *app) writeRecovered(r *verifyReport, name string) error {
 	if r.Judgement == nil || r.Diagnosis == nil || r.Diagnosis.Original == nil {
 		return fmt.Errorf("write %s: nothing was recovered from %s", name, r.File)
 	}
-	if err := verify.WriteNew(name, 0o644, r.Diagnosis.Original); err != nil {
+	if err := durable.WriteNew(name, 0o644, r.Diagnosis.Original); err != nil {
 		return err
 	}
 	check := "patchferry bulletin verify " + name

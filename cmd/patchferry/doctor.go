@@ -18,6 +18,8 @@ import (
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/mirror/upstream"
 	"patchferry/verify"
+
+	"patchferry/layout/durable"
 )
 
 // finding is one thing that doctor looked at (docs/json.md).
@@ -232,7 +234,7 @@ func probe(from, to string) (err error) {
 	if err := os.Link(tmp.Name(), link); err != nil {
 		return err
 	}
-	return errors.Join(verify.SyncDir(to), os.Remove(link))
+	return errors.Join(durable.SyncDir(to), os.Remove(link))
 }
 
 // checkApart finds a work directory inside of the store: set back together they

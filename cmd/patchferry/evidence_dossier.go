@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/layout/store"
 	"patchferry/mirror"
 	"patchferry/mirror/bundle"
@@ -105,7 +106,7 @@ func openDossier(dir string) (*dossier, error) {
 func (d *dossier) close(finished bool) error {
 	var err error
 	if finished {
-		err = verify.SyncDir(d.path)
+		err = durable.SyncDir(d.path)
 	} else {
 		for name := range d.sums {
 			top, _, _ := strings.Cut(name, "/")

@@ -148,7 +148,13 @@ func (c *check) ours(pos token.Pos, name string) {
 // deepest folder.
 func (h *house) room(dir string) (room, bool) {
 	var best room
-	depth := func(r room) int { return 2*len(strings.TrimSuffix(r.name, "/...")) + len(r.name) }
+	depth := func(r room) int { // its own entry counts for a package before that of its folder
+		folder, below := strings.CutSuffix(r.name, "/...")
+		if below {
+			return 2 * len(folder)
+		}
+		return 2*len(folder) + 1
+	}
 	for _, r := range h.rooms {
 		if matches([]string{r.name}, dir) && depth(r) > depth(best) {
 			best = r

@@ -16,6 +16,7 @@ import (
 
 	"patchferry/configs"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/verify"
 )
 
@@ -142,7 +143,7 @@ func (a *app) initNear(ctx context.Context, s setup) (setupReport, error) {
 	if r.Missing, err = makeOwnStore(ctx, c); err != nil {
 		return r, err
 	}
-	return r, verify.WriteNew(r.Config, 0o644, []byte(nearConfig(s)))
+	return r, durable.WriteNew(r.Config, 0o644, []byte(nearConfig(s)))
 }
 
 // nearConfig returns the example configuration with what the setup knows.
@@ -203,7 +204,7 @@ func makeKey(dir, name string, s setup) (verify.Fingerprint, error) {
 	if err := key.WritePublic(&public); err != nil {
 		return "", fmt.Errorf("write %s: %w", publicFile, err)
 	}
-	if err := verify.WriteNew(publicFile, 0o644, public.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.WriteNew(publicFile, 0o644, public.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return key.Fingerprint(), nil
@@ -231,7 +232,7 @@ func newKey(file, name string, passphrase []byte) (*verify.SecretKey, error) {
 	if err := key.WriteSecret(&secret, passphrase); err != nil {
 		return nil, fmt.Errorf("write %s: %w", file, err)
 	}
-	return key, verify.WriteNew(file, 0o600, secret.Bytes())
+	return key, durable.WriteNew(file, 0o600, secret.Bytes())
 }
 
 // pinOwn pins the two keys, each for its own purpose.

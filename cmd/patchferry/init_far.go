@@ -14,6 +14,7 @@ import (
 
 	"patchferry/configs"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/verify"
 )
 
@@ -150,7 +151,7 @@ func (a *app) initFar(ctx context.Context, s farSetup) (farReport, error) {
 	if r.Missing, err = makeOwnStore(ctx, c); err != nil {
 		return r, err
 	}
-	return r, verify.WriteNew(r.Config, 0o644, []byte(farConfig(s)))
+	return r, durable.WriteNew(r.Config, 0o644, []byte(farConfig(s)))
 }
 
 // origin reads the key of the near side and finds the typed fingerprint in it.

@@ -13,6 +13,7 @@ import (
 
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/mirror"
 	"patchferry/verify"
 )
@@ -202,7 +203,7 @@ func (r *rotating) keep(fresh *verify.SecretKey) error {
 	if err := fresh.WriteSecret(&secret, r.j.keys.passphrase); err != nil {
 		return fmt.Errorf("write the new key: %w", err)
 	}
-	return verify.WriteNew(r.c.KeyFile(nextKey+".key"), 0o600, secret.Bytes())
+	return durable.WriteNew(r.c.KeyFile(nextKey+".key"), 0o600, secret.Bytes())
 }
 
 // settle gives the new key the place of the old one on this machine. Each step
@@ -230,14 +231,14 @@ func (r *rotating) settle(ctx context.Context, fresh *verify.SecretKey, report *
 		return report, fmt.Errorf("write the new key: %w", err)
 	}
 	report.Key = r.c.KeyFile(originKey + ".asc")
-	if err := verify.Replace(report.Key, 0o644, public.Bytes()); err != nil {
+	if err := durable.Replace(report.Key, 0o644, public.Bytes()); err != nil {
 		return report, err
 	}
 	secret := r.c.KeyFile(originKey + ".key")
 	report.OldKey = r.c.KeyFile(originKey + "-" + old.Fingerprint().String() + ".key")
 	kept, err := os.ReadFile(secret)
 	if err == nil {
-		err = verify.WriteNew(report.OldKey, 0o600, kept)
+		err = durable.WriteNew(report.OldKey, 0o600, kept)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return report, fmt.Errorf("keep the old key: %w", err)
@@ -245,7 +246,7 @@ func (r *rotating) settle(ctx context.Context, fresh *verify.SecretKey, report *
 	if err := os.Rename(r.c.KeyFile(nextKey+".key"), secret); err != nil {
 		return report, fmt.Errorf("put the new key in the place of the old one: %w", err)
 	}
-	return report, verify.SyncDir(r.c.Path(r.c.Keys))
+	return report, durable.SyncDir(r.c.Path(r.c.Keys))
 }
 
 func (a *app) printRotated(r *rotateReport) error {

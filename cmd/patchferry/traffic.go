@@ -13,6 +13,7 @@ import (
 	"patchferry/cmd/patchferry/internal/config"
 	"patchferry/distribute"
 	"patchferry/layout"
+	"patchferry/layout/durable"
 	"patchferry/mirror/upstream"
 )
 
@@ -73,10 +74,7 @@ func writeCounted(path string, c byteCounts) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(doc, '\n'), 0o640); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return durable.Rewrite(path, 0o640, append(doc, '\n'), false)
 }
 
 // addTraffic adds what came for sources to the counts before.

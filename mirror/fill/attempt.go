@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // attempt is one state of a file at its origin, as far as it is here. A file that changes
@@ -99,7 +100,7 @@ func (a *attempt) resume() error {
 	a.handed = a.j.Handed
 	a.plan.here, a.plan.covered = here, slices.Clone(here)
 	a.durable = slices.Clone(a.j.Durable)
-	if a.j.Boot == "" || a.j.Boot != bootID() {
+	if a.j.Boot == "" || a.j.Boot != durable.Boot() {
 		a.durable = slices.Clone(here)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 const (
@@ -81,7 +82,7 @@ func (f *fill) admit(ctx context.Context, a *attempt, got layout.Got) error {
 // linger keeps an admitted file where it is until nobody has read it for a while.
 func (f *fill) linger(ctx context.Context, a *attempt) error {
 	p := f.pool
-	if err := remove(filepath.Join(p.dir, a.j.Key.String()+journalSuffix)); err != nil {
+	if err := durable.Remove(filepath.Join(p.dir, a.j.Key.String()+journalSuffix)); err != nil {
 		return err
 	}
 	if err := p.reserve(a.job.Key, 0); err != nil {
@@ -149,7 +150,7 @@ func (f *fill) close(a *attempt, err error) error {
 		return errors.Join(wrong, derr)
 	}
 	if err == nil {
-		return errors.Join(a.close(os.ErrClosed), remove(a.path))
+		return errors.Join(a.close(os.ErrClosed), durable.Remove(a.path))
 	}
 	if serr := a.save(true); serr != nil && !isFull(serr) {
 		// The journal of before has to do.
@@ -158,7 +159,7 @@ func (f *fill) close(a *attempt, err error) error {
 	begun := a.isBegun()
 	cerr := a.close(err)
 	if !begun {
-		cerr = errors.Join(cerr, remove(a.path))
+		cerr = errors.Join(cerr, durable.Remove(a.path))
 	}
 	if cerr != nil {
 		f.pool.log().Warn("close what is here of a file", "file", a.job.File.Name, "err", cerr)
@@ -193,7 +194,7 @@ func (f *fill) discard(a *attempt, err error, wrong *wrongError) (journal, error
 		a.job.Refused(a.path, wrong.got, wrong.err)
 	}
 	cerr := a.close(err)
-	if rerr := remove(a.path); rerr != nil { // the next Open does it
+	if rerr := durable.Remove(a.path); rerr != nil { // the next Open does it
 		p.log().Warn("file that was given up is still there", "path", a.path, "err", rerr)
 	}
 	return tomb, errors.Join(terr, cerr)
@@ -228,7 +229,7 @@ func (p *Pool) removeData(key layout.Digest) error {
 	entries, err := os.ReadDir(p.dir)
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), key.String()+"-") {
-			err = errors.Join(err, remove(filepath.Join(p.dir, e.Name())))
+			err = errors.Join(err, durable.Remove(filepath.Join(p.dir, e.Name())))
 		}
 	}
 	return err

@@ -5,21 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 const (
 	journalFormat = 1
 	journalSuffix = ".json"
-	newSuffix     = ".new"
 	partSuffix    = ".part"
 	// maxJournal bounds a journal that is read back, in bytes: a map of a file that is
 	// here in pieces of the least size.
@@ -95,7 +92,7 @@ func (j *journal) dataName() string {
 
 // kept returns which bytes can be relied on.
 func (j *journal) kept() extents {
-	if j.Boot != "" && j.Boot == bootID() {
+	if j.Boot != "" && j.Boot == durable.Boot() {
 		return j.Here
 	}
 	return j.Durable
@@ -140,61 +137,12 @@ func decodeJournal(r io.Reader) (journal, error) {
 	return j, nil
 }
 
-// write replaces the journal in dir. With durable it waits for the disk.
-func (j *journal) write(dir string, durable bool) error {
-	j.Format, j.Boot = journalFormat, bootID()
+// write replaces the journal in dir. With wait it waits for the disk.
+func (j *journal) write(dir string, wait bool) error {
+	j.Format, j.Boot = journalFormat, durable.Boot()
 	b, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(dir, j.Key.String()+journalSuffix)
-	if err := writeFile(name+newSuffix, b, durable); err != nil {
-		return errors.Join(err, remove(name+newSuffix))
-	}
-	if err := os.Rename(name+newSuffix, name); err != nil {
-		return errors.Join(err, remove(name+newSuffix))
-	}
-	if durable {
-		return syncDir(dir)
-	}
-	return nil
-}
-
-func writeFile(name string, b []byte, durable bool) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// syncDir makes the names in a folder durable, where that can be had.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = f.Sync() // not every file system has it for folders
-	return f.Close()
-}
-
-// bootID names the running kernel's start, on Linux; empty elsewhere. While it is the
-// same, all that was written to a file is in it, synced or not.
-var bootID = sync.OnceValue(func() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-})
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return durable.Rewrite(filepath.Join(dir, j.Key.String()+journalSuffix), 0o644, b, wait)
 }

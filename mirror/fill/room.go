@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // noRoomFor is when to ask again where there was no room.
@@ -36,9 +37,9 @@ func (p *Pool) find() error {
 		}
 	}
 	for _, e := range entries {
-		ours := slices.Contains([]string{journalSuffix, newSuffix, partSuffix}, filepath.Ext(e.Name()))
+		ours := slices.Contains([]string{journalSuffix, durable.NewSuffix, partSuffix}, filepath.Ext(e.Name()))
 		if ours && !wanted[e.Name()] && e.Type().IsRegular() {
-			err = errors.Join(err, remove(filepath.Join(p.dir, e.Name())))
+			err = errors.Join(err, durable.Remove(filepath.Join(p.dir, e.Name())))
 		}
 	}
 	return err
@@ -116,7 +117,7 @@ func (p *Pool) drop(key layout.Digest, r resting) error {
 	delete(p.rest, key)
 	p.used -= r.size
 	if r.data == "" {
-		return remove(filepath.Join(p.dir, key.String()+journalSuffix))
+		return durable.Remove(filepath.Join(p.dir, key.String()+journalSuffix))
 	}
 	p.stats.Evicted++
 	j, err := readJournal(p.dir, key)
@@ -126,9 +127,9 @@ func (p *Pool) drop(key layout.Digest, r resting) error {
 			return err
 		}
 		p.rest[key] = resting{touched: p.now()}
-		return remove(filepath.Join(p.dir, r.data))
+		return durable.Remove(filepath.Join(p.dir, r.data))
 	}
-	return errors.Join(remove(filepath.Join(p.dir, key.String()+journalSuffix)), remove(filepath.Join(p.dir, r.data)))
+	return errors.Join(durable.Remove(filepath.Join(p.dir, key.String()+journalSuffix)), durable.Remove(filepath.Join(p.dir, r.data)))
 }
 
 // given returns what is to be remembered of an attempt that is given up.

@@ -6,20 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 const (
 	recordFormat = 1
 	recordSuffix = ".json"
 	bytesSuffix  = ".bin"
-	newSuffix    = ".new"
 	maxRecord    = 64 << 10 // bytes
 	// touchAfter is how stale the time of use of a file may be on disk.
 	touchAfter = time.Hour
@@ -124,7 +123,7 @@ func (c *Cache) forget(n *name) {
 
 // erase removes the record, and then the bytes.
 func (e *entry) erase() error {
-	err := errors.Join(remove(e.base+recordSuffix), remove(e.base+bytesSuffix))
+	err := errors.Join(durable.Remove(e.base+recordSuffix), durable.Remove(e.base+bytesSuffix))
 	_ = os.Remove(filepath.Dir(e.base)) // unless another version is in it
 	return err
 }
@@ -140,16 +139,13 @@ func (e *entry) write(path string) error {
 	}
 	b, err := json.Marshal(e.record)
 	if err == nil {
-		err = writeFile(e.base+newSuffix, b)
+		err = durable.Rewrite(e.base+recordSuffix, 0o644, b, true)
 	}
 	if err == nil {
-		err = os.Rename(e.base+newSuffix, e.base+recordSuffix)
-	}
-	if err == nil {
-		err = errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+		err = durable.SyncDir(filepath.Dir(dir))
 	}
 	if err != nil {
-		return errors.Join(err, remove(e.base+newSuffix), e.erase())
+		return errors.Join(err, e.erase())
 	}
 	return nil
 }
@@ -201,7 +197,7 @@ func findVersions(dir string) ([]*entry, error) {
 	}
 	for _, f := range files {
 		if !whole[f.Name()] && !f.IsDir() {
-			err = errors.Join(err, remove(filepath.Join(dir, f.Name())))
+			err = errors.Join(err, durable.Remove(filepath.Join(dir, f.Name())))
 		}
 	}
 	if len(found) == 0 {
@@ -247,33 +243,4 @@ func decodeRecord(r io.Reader) (record, error) {
 		return record{}, errors.New("record that tells too little")
 	}
 	return rec, nil
-}
-
-func writeFile(name string, b []byte) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// syncDir makes the names in a folder durable, where that can be had.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = f.Sync() // not every file system has it for folders
-	return f.Close()
-}
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // Bounds of one fetch.
@@ -179,7 +180,7 @@ func (t *transfer) settle(err error) error {
 func (t *transfer) finish() error {
 	err := t.part.finish("")
 	if err == nil && t.list && t.part.recorded {
-		err = remove(t.part.path + journalSuffix)
+		err = durable.Remove(t.part.path + journalSuffix)
 	}
 	return err
 }

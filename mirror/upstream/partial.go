@@ -11,10 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
-	"sync"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // Names beside the wanted path.
@@ -100,7 +99,7 @@ func (p *partial) takeOver(w layout.Want) error {
 		return statErr
 	}
 	keep := j.Synced
-	if j.Boot != "" && j.Boot == bootID() {
+	if j.Boot != "" && j.Boot == durable.Boot() {
 		keep = info.Size()
 	}
 	p.recorded = true
@@ -128,7 +127,7 @@ func (p *partial) rehash(n int64) error {
 // they went: what came once before is no progress.
 func (p *partial) reset() error {
 	if p.recorded {
-		if err := remove(p.path + journalSuffix); err != nil {
+		if err := durable.Remove(p.path + journalSuffix); err != nil {
 			return err
 		}
 	}
@@ -188,18 +187,13 @@ func (p *partial) sync() error {
 }
 
 func (p *partial) record() error {
-	p.j.Boot = bootID()
+	p.j.Boot = durable.Boot()
 	b, err := json.Marshal(p.j)
 	if err != nil {
 		return err
 	}
-	name := p.path + journalSuffix
-	err = os.WriteFile(name+".new", b, 0o644)
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	if err != nil {
-		return errors.Join(err, remove(name+".new"))
+	if err := durable.Rewrite(p.path+journalSuffix, 0o644, b, false); err != nil {
+		return err
 	}
 	p.recorded = true
 	return nil
@@ -220,9 +214,9 @@ func (p *partial) suspend() error {
 
 // discard closes the file and removes all traces.
 func (p *partial) discard() error {
-	err := errors.Join(p.file.Close(), remove(p.path+partSuffix))
+	err := errors.Join(p.file.Close(), durable.Remove(p.path+partSuffix))
 	if p.recorded {
-		err = errors.Join(err, remove(p.path+journalSuffix))
+		err = errors.Join(err, durable.Remove(p.path+journalSuffix))
 	}
 	return err
 }
@@ -241,7 +235,7 @@ func (p *partial) finish(suffix string) error {
 		return err
 	}
 	if p.recorded && suffix != "" {
-		return remove(p.path + journalSuffix)
+		return durable.Remove(p.path + journalSuffix)
 	}
 	return nil
 }
@@ -304,21 +298,4 @@ func readJournal(name string) (journal, error) {
 	var j journal
 	err = json.NewDecoder(io.LimitReader(f, maxJournal)).Decode(&j)
 	return j, err
-}
-
-// bootID names the running kernel's start, on Linux; empty elsewhere. While it
-// is the same, all that was written to a file is in it, synced or not.
-var bootID = sync.OnceValue(func() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-})
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"patchferry/layout"
+	"patchferry/layout/durable"
 )
 
 // Publisher is a Client for one source: it talks to what the source's Origin
@@ -27,5 +28,5 @@ func (p *Publisher) Fetch(ctx context.Context, w layout.Want) (layout.Got, error
 // Discard removes the file that a call of Fetch left at path, and what is
 // remembered of it.
 func (p *Publisher) Discard(path string) error {
-	return errors.Join(remove(path), remove(path+journalSuffix))
+	return errors.Join(durable.Remove(path), durable.Remove(path+journalSuffix))
 }
