@@ -35,7 +35,7 @@ func patchferryHouse() *house {
 			{name: "verify/envelope"},
 			{name: "verify/bulletin", imports: []string{"layout"}},
 			{name: "layout/index", imports: []string{"layout"}},
-			{name: "layout/store", imports: []string{"layout"}},
+			{name: "layout/store", imports: []string{"layout"}, tests: []string{"layout/store/storetest", "layout/store/faulty"}},
 			{name: "layout/store/...", imports: []string{"layout/store", "layout"}},
 			{name: "layout/store/s3", imports: []string{"layout/store", "layout"}, tests: []string{"layout/store/s3/s3test"}},
 			{name: "layout/store/s3/s3test", imports: []string{"layout/store/s3", "layout/store", "layout"}},
