@@ -37,8 +37,9 @@ type Filler struct {
 	// Elsewhere hands out files that no catalog lists; nil: there are none.
 	Elsewhere func(ctx context.Context, q layout.PathRequest) (layout.Filling, error)
 
-	mu    sync.Mutex
-	known map[layout.Digest]stored // by key of their bindings
+	mu     sync.Mutex
+	known  map[layout.Digest]stored // by key of their bindings
+	shared map[layout.Digest]*joint // by key of the fill
 }
 
 // Unlisted hands out a file that no catalog lists, by Elsewhere.
@@ -62,11 +63,16 @@ func (f *Filler) Fill(ctx context.Context, l layout.Listed) (layout.Filling, err
 	if here != nil {
 		return here, nil
 	}
-	job, err := f.job(key, &l, pin)
+	one, job, err := f.job(key, &l, pin)
 	if err != nil {
 		return nil, err
 	}
-	return f.Pool.Fill(ctx, job)
+	done := f.share(job.Key, one)
+	coming, err := f.Pool.Fill(ctx, job)
+	if err == nil && done != nil {
+		one.bindToo(ctx, done)
+	}
+	return coming, err
 }
 
 // find looks for a listed file in the store. Where nobody vouches for it, it also
@@ -145,27 +151,31 @@ func (f *Filler) remember(key layout.Digest, s stored) {
 }
 
 // job says how a listed file is fetched.
-func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (fill.Job, error) {
+func (f *Filler) job(key layout.Digest, l *layout.Listed, pin *layout.Binding) (*carriage, fill.Job, error) {
 	best := l.File.Best()
 	if f.Pool == nil || best == nil || l.File.URL == "" {
-		return fill.Job{}, fmt.Errorf("%s of %s: %w", l.File.Name, l.Update, layout.ErrNoFill)
+		return nil, fill.Job{}, fmt.Errorf("%s of %s: %w", l.File.Name, l.Update, layout.ErrNoFill)
 	}
 	src := f.Mirror.source(sourceOf(l.Update))
 	if src == nil {
-		return fill.Job{}, fmt.Errorf("%s of %s: no such source is configured: %w", l.File.Name, l.Update, layout.ErrNoFill)
+		return nil, fill.Job{}, fmt.Errorf("%s of %s: no such source is configured: %w", l.File.Name, l.Update, layout.ErrNoFill)
 	}
 	origin, ok := src.Upstream.(fill.Origin)
 	if !ok {
-		return fill.Job{}, fmt.Errorf("%s of %s: its source hands out no parts: %w", l.File.Name, l.Update, layout.ErrNoFill)
+		return nil, fill.Job{}, fmt.Errorf("%s of %s: its source hands out no parts: %w", l.File.Name, l.Update, layout.ErrNoFill)
 	}
 	expected := expectedOf(&l.File)
 	if pin != nil {
 		expected.SHA256, expected.SHA1, expected.Size = pin.SHA256, pin.SHA1, pin.Size
 	}
 	one := &carriage{filler: f, key: key, listed: *l, expected: expected}
-	return fill.Job{
-		Key: fillKey(key, &expected), URL: l.File.URL, Origin: origin, File: expected, Start: l.Start, End: l.End,
-		Verified: f.Verified, MaxSize: maxFilled, Admit: one.admit, Refused: one.refused, Revoked: f.Revoked,
+	name := fillKey(key, &expected)
+	return one, fill.Job{
+		Key: name, URL: l.File.URL, Origin: origin, File: expected, Start: l.Start, End: l.End,
+		Verified: f.Verified, MaxSize: maxFilled, Refused: one.refused, Revoked: f.Revoked,
+		Admit: func(ctx context.Context, path string, done fill.Done) error {
+			return f.admitFor(ctx, name, one, path, done)
+		},
 	}, nil
 }
 
@@ -216,12 +226,8 @@ func (b *carriage) admit(ctx context.Context, path string, done fill.Done) error
 	if err != nil {
 		return err
 	}
-	binding := b.binding(&held, &done)
-	if err := m.prove(binding); err != nil {
-		return fmt.Errorf("bind %s: %w", b.listed.File.Name, err)
-	}
-	if err := m.bind(ctx, b.key, binding, best.Grade == layout.GradeFirstUse); err != nil {
-		return fmt.Errorf("bind %s: %w", b.listed.File.Name, err)
+	if err := b.bind(ctx, &held, &done); err != nil {
+		return err
 	}
 	again := func() error {
 		_, err := m.admit(ctx, path, done.Got, b.expected, best)
@@ -230,8 +236,22 @@ func (b *carriage) admit(ctx context.Context, path string, done fill.Done) error
 	if err := m.settleFill(ctx, held.SHA256, again); err != nil {
 		return fmt.Errorf("bind %s: %w", b.listed.File.Name, err)
 	}
-	b.filler.remember(b.key, storedOf(binding))
 	m.log().Info("file was filled", "update", b.listed.Update, "file", b.listed.File.Name, "digest", held.SHA256, "size", held.Size)
+	return nil
+}
+
+// bind writes down what the file turned out to be, which the store now has.
+func (b *carriage) bind(ctx context.Context, held *layout.File, done *fill.Done) error {
+	m := b.filler.Mirror
+	binding := b.binding(held, done)
+	err := m.prove(binding)
+	if err == nil {
+		err = m.bind(ctx, b.key, binding, b.listed.File.Best().Grade == layout.GradeFirstUse)
+	}
+	if err != nil {
+		return fmt.Errorf("bind %s: %w", b.listed.File.Name, err)
+	}
+	b.filler.remember(b.key, storedOf(binding))
 	return nil
 }
 
