@@ -12,7 +12,8 @@ type Set struct {
 	Ring    string
 	Edition Edition
 	Items   []Item
-	Left    []Left // what was asked for and is not in Items
+	Left    []Left   // what was asked for and is not in Items
+	Notes   []string // for people, in ASCII: a circle of prerequisites that was cut, a base that cannot be used
 }
 
 // Edition names what a set was made from.
@@ -65,21 +66,27 @@ const (
 	EngineSelf    Engine = "self"    // the package is a program and takes Args itself
 	EngineMSI     Engine = "msi"     // msiexec /i FILE Args
 	EngineMSP     Engine = "msp"     // msiexec /p FILE Args
-	EngineWUSA    Engine = "wusa"    // wusa FILE Args; DISM where there are Members
+	EngineWUSA    Engine = "wusa"    // wusa FILE Args; never with Members
 	EngineDISM    Engine = "dism"    // dism /Online /Add-Package /PackagePath:FILE Args
-	EnginePnPUtil Engine = "pnputil" // one call an INF
+	EnginePnPUtil Engine = "pnputil" // pnputil /add-driver FILE Args, one call an INF; a driver.cab is expanded first
 )
 
 // Run says how a package is run silently and without a restart of its own.
 type Run struct {
 	Engine Engine
 	Args   []string
-	Codes  []layout.ExitCode // by code; what is not listed failed
+	Codes  []layout.ExitCode // by code, each once; what is not listed failed
 	QChain bool              // QChain.exe must run after a batch with it (Hotfix.exe)
-	Log    string            // switch that names a log file, "" where there is none: "/log:"
+	Log    string            // switch that names a log file, "" where there is none: "/log:"; where it ends in a blank the file is an argument of its own: "/l*v "
 }
 
-// Gate says on which hosts an item makes sense. Everything empty: on all.
+// Gate says on which hosts an item makes sense. A list that is empty, and a
+// limit that is 0, admits all; but MaxSP 0 is "without a service pack", and -1
+// admits all.
+//
+// A host is of an OS where its family stands there, or its family and release:
+// "windowsxp", "windows11-24h2", "windowsxp-sp2" (System.Release, or the number
+// of its service pack).
 type Gate struct {
 	OS       []layout.OS // families and releases
 	Arch     []layout.Arch
@@ -109,9 +116,11 @@ type Remove struct {
 }
 
 // Command is a program with its arguments; %windir% and the like are the host's.
+// The first of several whose program and key are there is run.
 type Command struct {
-	Program string // "%windir%\\$NTUninstallKB123456$\\spuninst\\spuninst.exe"
+	Program string // "%windir%\\$NTUninstallKB123456$\\spuninst\\spuninst.exe"; "" is the item's own package
 	Args    []string
+	Key     string // only where this key of the registry is there; "" asks for none
 }
 
 // Barrier says that what comes after an item must wait.
@@ -124,10 +133,11 @@ const (
 	BarrierRestart Barrier = "restart" // always restart after it
 )
 
-// Left is an update that a set does not have.
+// Left is an update that a set does not have, or one file of it.
 type Left struct {
-	Update string
-	Why    string // superseded by …, not here, kind unknown, name unsafe
+	Update string // its id in the catalog
+	File   string // its name there, "" where the whole update is meant; not safe for scripts
+	Why    string // superseded by …, not here, kind unknown, name unsafe; ASCII
 }
 
 // File is one file of a set, beside its scripts.

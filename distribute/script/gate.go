@@ -1,0 +1,185 @@
+package script
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"patchferry/layout"
+)
+
+// gateOf says for which hosts a file of an update is, or why no script can say
+// it. The record of the update counts first; what the file's name says narrows
+// it where an update has files for several kinds of host.
+func gateOf(u *layout.Update, f *layout.File, kind layout.Kind, name layout.NameParts) (Gate, string) {
+	g := Gate{MaxSP: -1}
+	g.OS = narrow(u.OS, name.OS, func(a, b layout.OS) bool { return a.Matches(b) })
+	g.Arch = narrow(u.Arch, name.Arch, func(a, b layout.Arch) bool { return a == b })
+	g.Language = language(u, f, kind, name)
+	for _, word := range slices.Concat(texts(g.OS), texts(g.Arch), []string{string(g.Language)}) {
+		if word != "" && !safeWord(word) {
+			return g, "its system, architecture or language cannot stand in a script"
+		}
+	}
+	if len(g.OS) > 0 {
+		g.OS = slices.DeleteFunc(g.OS, func(os layout.OS) bool { return !scripted(os) })
+		if len(g.OS) == 0 {
+			return g, "scripts begin with Windows 2000, and it is for older systems alone"
+		}
+	}
+	// The architecture of these is that of a program, and 32-bit programs stand
+	// on 64-bit systems.
+	if onePlatform := kind != layout.KindOffice && kind != layout.KindMSI && kind != layout.KindMSP; !onePlatform && slices.Equal(g.Arch, []layout.Arch{"x86"}) {
+		g.Arch = []layout.Arch{"x86", "x64", "arm64"}
+	}
+	packs(&g)
+	if in := u.Install; in != nil {
+		g.MinBuild, g.MaxBuild = max(in.MinBuild, 0), max(in.MaxBuild, 0)
+	}
+	if level := packLevel(u.IncludedIn); level > 0 && ofWindows(kind) && len(familiesOf(g.OS)) == 1 {
+		g.limit(0, level-1)
+	}
+	if g.MaxSP >= 0 && g.MaxSP < g.MinSP {
+		return g, "the service pack that it asks for includes it already"
+	}
+	return g, ""
+}
+
+// narrow returns those of said that one of hints fits, said itself where none
+// does, and the hints where nothing was said. The result is sorted, each once.
+func narrow[T ~string](said, hints []T, fits func(a, b T) bool) []T {
+	var both []T
+	for _, s := range said {
+		if s != "" && slices.ContainsFunc(hints, func(h T) bool { return fits(s, h) }) {
+			both = append(both, s)
+		}
+	}
+	if len(both) == 0 {
+		both = slices.Clone(said)
+	}
+	if len(both) == 0 {
+		both = slices.Clone(hints)
+	}
+	both = slices.DeleteFunc(both, func(s T) bool { return s == "" })
+	slices.Sort(both)
+	return slices.Compact(both)
+}
+
+// language returns the language of the host that a file is for.
+func language(u *layout.Update, f *layout.File, kind layout.Kind, name layout.NameParts) layout.Language {
+	// The redistributable packages of .NET talk English to everybody.
+	if kind == layout.KindDotNet && strings.Contains(layout.Fold(f.Name), "allos") {
+		return ""
+	}
+	switch {
+	case f.Language != "":
+		return f.Language
+	case u.Language != "":
+		return u.Language
+	case name.Neutral:
+		return ""
+	}
+	return name.Language
+}
+
+// packs turns service packs among the systems into limits where all are of one
+// family: "windowsxp-sp2" and "windowsxp-sp3" are windowsxp from 2 to 3.
+func packs(g *Gate) {
+	low, high := 0, 0
+	for _, os := range g.OS {
+		level := packLevel(os.Release())
+		if level == 0 {
+			return
+		}
+		if low == 0 || level < low {
+			low = level
+		}
+		high = max(high, level)
+	}
+	if families := familiesOf(g.OS); len(families) == 1 {
+		g.OS = families
+		g.limit(low, high)
+	}
+}
+
+// limit narrows the service packs of a gate.
+func (g *Gate) limit(low, high int) {
+	g.MinSP = max(g.MinSP, low)
+	if g.MaxSP < 0 || high < g.MaxSP {
+		g.MaxSP = high
+	}
+}
+
+var packName = regexp.MustCompile(`^(?i:sp|service pack )([1-9])[a-z]?$`)
+
+// packLevel returns the number of a service pack, "SP3" or "sp1a", or 0.
+func packLevel(s string) int {
+	m := packName.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
+// ofWindows reports whether packages of a kind are updates of Windows itself, so
+// that the service pack that includes one is that of Windows.
+func ofWindows(kind layout.Kind) bool {
+	switch kind {
+	case layout.KindHotfix, layout.KindUpdate, layout.KindMSU, layout.KindCAB, layout.KindServicePack:
+		return true
+	}
+	return false
+}
+
+func familiesOf(list []layout.OS) []layout.OS {
+	var families []layout.OS
+	for _, os := range list {
+		families = append(families, os.Family())
+	}
+	slices.Sort(families)
+	return slices.Compact(families)
+}
+
+func texts[T ~string](list []T) []string {
+	all := make([]string, len(list))
+	for i, s := range list {
+		all[i] = string(s)
+	}
+	return all
+}
+
+// admits reports whether an item makes sense on a kind of host, whatever its
+// release, build and service pack.
+func (g *Gate) admits(h Host) bool {
+	switch {
+	case len(g.OS) > 0 && h.OS != "" && !slices.ContainsFunc(g.OS, h.OS.Matches):
+	case len(g.Arch) > 0 && h.Arch != "" && !slices.Contains(g.Arch, h.Arch):
+	case g.Language != "" && g.Language != h.Language:
+	default:
+		return true
+	}
+	return false
+}
+
+// covers reports whether every host that other admits is admitted by g.
+func (g *Gate) covers(other *Gate) bool {
+	if len(g.OS) > 0 {
+		if len(other.OS) == 0 {
+			return false
+		}
+		for _, os := range other.OS {
+			if !slices.Contains(g.OS, os) && !slices.Contains(g.OS, os.Family()) {
+				return false
+			}
+		}
+	}
+	if len(g.Arch) > 0 && (len(other.Arch) == 0 || slices.ContainsFunc(other.Arch, func(a layout.Arch) bool { return !slices.Contains(g.Arch, a) })) {
+		return false
+	}
+	within := func(max, otherMax, any int) bool { return max == any || otherMax != any && otherMax <= max }
+	return (g.Language == "" || g.Language == other.Language) &&
+		g.MinSP <= other.MinSP && within(g.MaxSP, other.MaxSP, -1) &&
+		g.MinBuild <= other.MinBuild && within(g.MaxBuild, other.MaxBuild, 0)
+}
