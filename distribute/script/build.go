@@ -69,9 +69,9 @@ func build(h *Host, updates []*layout.Update, o Options) *Set {
 		}
 		s.Notes = append(s.Notes, "a base that is neither a plain URL nor a UNC path is left out: "+title(base))
 	}
-	drafts := p.drafts
+	drafts, left := withoutCopies(p.drafts)
+	p.left = append(p.left, left...)
 	if !o.Superseded {
-		var left []Left
 		drafts, left = withoutSuperseded(drafts)
 		p.left = append(p.left, left...)
 	}
@@ -205,9 +205,6 @@ func (d *draft) complete(o *Override) string {
 	var problem string
 	if d.Kind == layout.KindCAB && !serviced(d.file) {
 		return "a cabinet that does not say that DISM can add it"
-	}
-	if d.Kind == layout.KindCAB && d.vista() {
-		return "Windows Vista and Server 2008 have no DISM for running systems"
 	}
 	if d.Run, problem = runOf(d, o); problem != "" {
 		return problem

@@ -15,6 +15,7 @@ import (
 func gateOf(u *layout.Update, f *layout.File, kind layout.Kind, name layout.NameParts) (Gate, string) {
 	g := Gate{MaxSP: -1}
 	g.OS = narrow(u.OS, name.OS, func(a, b layout.OS) bool { return a.Matches(b) })
+	g.OS = releasesOf(u.Title, g.OS)
 	g.Arch = narrow(u.Arch, name.Arch, func(a, b layout.Arch) bool { return a == b })
 	g.Language = language(u, f, kind, name)
 	for _, word := range slices.Concat(texts(g.OS), texts(g.Arch), []string{string(g.Language)}) {
@@ -22,15 +23,13 @@ func gateOf(u *layout.Update, f *layout.File, kind layout.Kind, name layout.Name
 			return g, "its system, architecture or language cannot stand in a script"
 		}
 	}
-	if len(g.OS) > 0 {
-		g.OS = slices.DeleteFunc(g.OS, func(os layout.OS) bool { return !scripted(os) })
-		if len(g.OS) == 0 {
-			return g, "scripts begin with Windows 2000, and it is for older systems alone"
-		}
+	if problem := g.scripted(f, kind, name); problem != "" {
+		return g, problem
 	}
 	// The architecture of these is that of a program, and 32-bit programs stand
 	// on 64-bit systems.
-	if onePlatform := kind != layout.KindOffice && kind != layout.KindMSI && kind != layout.KindMSP; !onePlatform && slices.Equal(g.Arch, []layout.Arch{"x86"}) {
+	program := kind == layout.KindOffice || kind == layout.KindMSI || kind == layout.KindMSP
+	if program && slices.Equal(g.Arch, []layout.Arch{"x86"}) {
 		g.Arch = []layout.Arch{"x86", "x64", "arm64"}
 	}
 	packs(&g)
@@ -44,6 +43,83 @@ func gateOf(u *layout.Update, f *layout.File, kind layout.Kind, name layout.Name
 		return g, "the service pack that it asks for includes it already"
 	}
 	return g, ""
+}
+
+// releaseInTitle finds the release of Windows 10 or 11 that a title names:
+// "Cumulative Update for Windows 10 Version 22H2 for x64-based Systems".
+var releaseInTitle = regexp.MustCompile(`(?i)\bWindows (10|11),? Version (\d\d(?:\d\d|H\d))\b`)
+
+// releasesOf puts the releases that a title names in place of the bare family: the
+// publisher's catalogs say windows10 of updates for one release of it.
+func releasesOf(title string, list []layout.OS) []layout.OS {
+	var named []layout.OS
+	for _, m := range releaseInTitle.FindAllStringSubmatch(title, 8) {
+		release, known := layout.ParseOS("windows" + m[1] + "-" + m[2])
+		if known && slices.Contains(list, release.Family()) {
+			named = append(named, release)
+		}
+	}
+	bare := func(os layout.OS) bool {
+		return slices.ContainsFunc(named, func(n layout.OS) bool { return n.Family() == os })
+	}
+	list = append(slices.DeleteFunc(list, bare), named...)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// scripted leaves of the systems of a gate those that scripts run on and that have
+// what runs packages of the kind: Update.exe packages are refused by Windows Vista
+// and later, and wusa and DISM are not there before. Where nothing is said of the
+// system, all that have it are in the gate.
+func (g *Gate) scripted(f *layout.File, kind layout.Kind, name layout.NameParts) string {
+	named := len(g.OS) > 0
+	g.OS = slices.DeleteFunc(g.OS, func(os layout.OS) bool { return !scripted(os) })
+	if named && len(g.OS) == 0 {
+		return "scripts begin with Windows 2000, and it is for older systems alone"
+	}
+	era := eraOf(f, kind)
+	if era == nil {
+		return ""
+	}
+	within := func(list []layout.OS) []layout.OS {
+		return slices.DeleteFunc(slices.Clone(list), func(os layout.OS) bool { return !era(os.Family()) })
+	}
+	g.OS = within(g.OS)
+	if len(g.OS) == 0 {
+		g.OS = within(name.OS)
+	}
+	if len(g.OS) == 0 && named {
+		return "no system that it is for can run packages of its kind"
+	}
+	if len(g.OS) == 0 {
+		for _, s := range systems {
+			g.OS = append(g.OS, s.Family)
+		}
+		g.OS = within(familiesOf(g.OS))
+	}
+	return ""
+}
+
+// oldName begins the names of IExpress packages for Windows 2003 and earlier.
+var oldName = regexp.MustCompile(`^(q\d{5,7}|ie[56]|\d{6}us|msxml[2-4]|mdac|oe6)`)
+
+// eraOf returns which families can run packages of a kind; nil is all.
+func eraOf(f *layout.File, kind layout.Kind) func(layout.OS) bool {
+	old := func(os layout.OS) bool { return os == "windows2000" || os == "windowsxp" || os == "windowsserver2003" }
+	vista := func(os layout.OS) bool { return os == "windowsvista" || os == "windowsserver2008" }
+	switch kind {
+	case layout.KindHotfix, layout.KindUpdate:
+		return old
+	case layout.KindIExpress:
+		if oldName.MatchString(layout.Fold(f.Name)) {
+			return old
+		}
+	case layout.KindMSU:
+		return func(os layout.OS) bool { return !old(os) }
+	case layout.KindCAB:
+		return func(os layout.OS) bool { return !old(os) && !vista(os) }
+	}
+	return nil
 }
 
 // narrow returns those of said that one of hints fits, said itself where none

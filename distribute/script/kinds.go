@@ -40,6 +40,9 @@ func runOf(d *draft, o *Override) (Run, string) {
 		}
 		run.Codes = merge(o.Codes, run.Codes)
 	}
+	if run.Args == nil && d.Kind == layout.KindDotNet {
+		return Run{}, "dotnetfx.exe wants its switches in quotation marks, which no script carries: install its MSI or a later .NET"
+	}
 	if run.Args == nil {
 		return Run{}, why(d.Kind)
 	}

@@ -35,6 +35,27 @@ func withoutSuperseded(drafts []*draft) ([]*draft, []Left) {
 	return kept, left
 }
 
+// withoutCopies leaves out files that are byte for byte those of another item for
+// at least the same hosts: records of several sources are never merged, and one
+// file stands in the records of several releases.
+func withoutCopies(drafts []*draft) ([]*draft, []Left) {
+	var kept []*draft
+	var left []Left
+	same := make(map[layout.Digest][]*draft)
+	for _, d := range drafts {
+		at := slices.IndexFunc(same[d.SHA256], func(k *draft) bool { return k.Gate.covers(&d.Gate) })
+		if at >= 0 && !d.SHA256.IsZero() {
+			left = append(left, Left{Update: d.Update, File: d.file.Name, Why: "the same file as that of " + title(same[d.SHA256][at].Update) + ", which is in the set"})
+			continue
+		}
+		if len(same[d.SHA256]) < maxNamed {
+			same[d.SHA256] = append(same[d.SHA256], d)
+		}
+		kept = append(kept, d)
+	}
+	return kept, left
+}
+
 // called names an item for people.
 func called(d *draft) string {
 	if d.KB != "" {
@@ -51,14 +72,19 @@ func superseders(drafts []*draft) [][]int {
 			by[loser] = append(by[loser], winner)
 		}
 	}
-	names := namesOf(drafts)
+	names, packs := namesOf(drafts), 0
+	for _, d := range drafts {
+		if d.Kind == layout.KindServicePack {
+			packs++
+		}
+	}
 	for i, d := range drafts {
 		for _, word := range d.update.Supersedes {
 			for _, j := range names.find(word) {
 				note(i, j)
 			}
 		}
-		if d.Kind == layout.KindServicePack {
+		if d.Kind == layout.KindServicePack && packs <= maxNamed {
 			for j, other := range drafts {
 				if other.Detect.SP > 0 && other.Detect.SP <= d.pack.level && other.Kind != layout.KindServicePack {
 					note(i, j)
