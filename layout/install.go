@@ -33,6 +33,11 @@ type ExitCode struct {
 	Result string `json:"result"` // ok | reboot | present | not-applicable | retry | failed
 }
 
+// ExitResults returns what an exit code may mean (ExitCode.Result).
+func ExitResults() []string {
+	return []string{"ok", "reboot", "present", "not-applicable", "retry", "failed"}
+}
+
 // InstalledKey is a key of the registry, and where Value is given a value of it.
 type InstalledKey struct {
 	Key   string `json:"key"`             // "HKLM\SOFTWARE\…"

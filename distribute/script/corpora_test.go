@@ -197,22 +197,3 @@ func sorted(m map[string]int) []string {
 	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(a, b) })
 	return all
 }
-
-func TestScratch(t *testing.T) {
-	us := corpora(t)
-	set := script.BuildFor(script.Host{OS: "windows10", Arch: "x64", Language: "EN"}, us, script.Options{Name: "all"})
-	n := map[string]int{}
-	for _, it := range set.Items {
-		n[string(it.Kind)]++
-		if n[string(it.Kind)] < 12 {
-			t.Log(it.Kind, it.ID, it.Name, it.Gate, it.Title)
-		}
-	}
-	c := 0
-	for _, l := range set.Left {
-		if strings.HasPrefix(l.Why, "a cabinet") && c < 40 {
-			c++
-			t.Log(l.File)
-		}
-	}
-}

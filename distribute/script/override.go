@@ -51,9 +51,7 @@ func Kinds() []string {
 }
 
 // Results returns what an exit code may mean (layout.ExitCode.Result).
-func Results() []string {
-	return []string{resultOK, resultReboot, resultThere, resultNot, resultRetry, resultFailed}
-}
+func Results() []string { return layout.ExitResults() }
 
 // overrideFor returns the override of one file of an update, nil where there is none.
 func overrideFor(all []Override, u *layout.Update, f *layout.File) *Override {
