@@ -175,7 +175,7 @@ func (p *planner) file(u *layout.Update, g *grouped) {
 	d.Item = Item{
 		Update: u.ID, Title: title(u.Title), Path: g.file.Path(u), Name: path.Base(g.file.Path(u)),
 		Size: g.file.Size, SHA256: g.file.SHA256, SHA1: g.file.SHA1, MD5: g.file.MD5,
-		Kind: g.kind, Gate: gate, Released: released(u.Released), KB: articleOf(u, g, name),
+		Kind: g.kind, Gate: gate, Released: released(u.Released), KB: articleOf(u, name),
 	}
 	if d.Title == "" {
 		d.Title = title(d.Name)
@@ -203,7 +203,8 @@ func (d *draft) complete(o *Override) string {
 		}
 	}
 	var problem string
-	if d.Kind == layout.KindCAB && !serviced(d.file) {
+	told := o != nil && o.Kind != ""
+	if d.Kind == layout.KindCAB && !told && !serviced(d.file) {
 		return "a cabinet that does not say that DISM can add it"
 	}
 	if d.Run, problem = runOf(d, o); problem != "" {
@@ -269,14 +270,11 @@ func released(d layout.Date) layout.Date {
 	return d
 }
 
-// articleOf returns the digits of the article that a file is for: the update's, and
-// of a checkpoint set that of its target.
-func articleOf(u *layout.Update, g *grouped, name layout.NameParts) string {
-	if g.kind == layout.KindMSU && len(g.members) > 0 && name.KB != "" {
+// articleOf returns the digits of the article that a file is for. What it leaves
+// on a host is called by its own name, not by that of its record.
+func articleOf(u *layout.Update, name layout.NameParts) string {
+	if name.KB != "" || !only(u.KB, "0123456789", 8) {
 		return name.KB
 	}
-	if only(u.KB, "0123456789", 8) {
-		return u.KB
-	}
-	return name.KB
+	return u.KB
 }

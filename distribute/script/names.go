@@ -160,14 +160,13 @@ func reduce(s, set string, max int) string {
 }
 
 // baseID returns the id of an item as it is where no other item of the set has it.
-func baseID(u *layout.Update, f *layout.File) string {
-	if len(u.KB) <= 8 && only(u.KB, "0123456789", 8) {
-		return "KB" + u.KB
+func baseID(d *draft) string {
+	if d.KB != "" {
+		return "KB" + d.KB
 	}
-	name := f.Entry()
-	id := reduce(strings.TrimSuffix(name, path.Ext(name)), idChars, maxID)
+	id := reduce(strings.TrimSuffix(d.Name, path.Ext(d.Name)), idChars, maxID)
 	if id == "" || layout.CheckPath(id) != nil {
-		return "U-" + digits(u.ID)
+		return "U-" + digits(d.Update)
 	}
 	return id
 }
@@ -190,7 +189,7 @@ func nameItems(items []*draft) {
 		}
 	}
 	for _, d := range items {
-		d.ID = baseID(d.update, d.file)
+		d.ID = baseID(d)
 	}
 	tally()
 	for _, d := range items {
