@@ -111,6 +111,9 @@ func (p *planner) add(u *layout.Update) {
 	if p.host != nil && len(u.OS) > 0 && !slices.ContainsFunc(u.OS, p.host.OS.Matches) {
 		return
 	}
+	if p.host != nil && elsewhere(u, *p.host) {
+		return
+	}
 	files := packages(u)
 	if len(files) == 0 {
 		p.leave(u, nil, "it names no file")
@@ -124,6 +127,18 @@ func (p *planner) add(u *layout.Update) {
 	for i := range sets {
 		p.file(u, &sets[i])
 	}
+}
+
+// elsewhere reports of most updates for other hosts that they are, at no cost; for
+// which hosts a file is in the end is gateOf's to say.
+func elsewhere(u *layout.Update, h Host) bool {
+	if len(u.OS) > 0 && len(u.Arch) > 0 && h.Arch != "" && !slices.Contains(u.Arch, h.Arch) && !slices.Contains(u.Arch, "x86") {
+		return true
+	}
+	if u.Language == "" || u.Language == h.Language {
+		return false
+	}
+	return !slices.ContainsFunc(u.Files, func(f layout.File) bool { return f.Language != "" || f.Kind == "" || f.Kind == layout.KindDotNet })
 }
 
 func (p *planner) leave(u *layout.Update, f *layout.File, why string) {

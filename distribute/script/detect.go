@@ -12,6 +12,8 @@ import (
 const (
 	hotfixKey  = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\`
 	updatesKey = `HKLM\SOFTWARE\Microsoft\Updates\`
+	// The same, of 32-bit installers on 64-bit systems.
+	updatesKey32 = `HKLM\SOFTWARE\Wow6432Node\Microsoft\Updates\`
 	// Where Windows Installer keeps what is there for the whole machine, by
 	// compressed code; the same for 32-bit and 64-bit programs.
 	productsKey = `HKLM\SOFTWARE\Classes\Installer\Products\`
@@ -74,6 +76,10 @@ func byKind(d *draft, det *Detect) {
 		if code := d.code(func(p *layout.Package) string { return p.Patch }); code != "" {
 			det.Patches = []string{code}
 			det.Keys = []layout.InstalledKey{{Key: patchesKey + compressed(code)}}
+		}
+	case layout.KindDotNet:
+		for _, below := range dotnetLists(d) {
+			det.Keys = append(det.Keys, layout.InstalledKey{Key: updatesKey + below}, layout.InstalledKey{Key: updatesKey32 + below})
 		}
 	case layout.KindDefender:
 		if p := d.file.Package; p != nil && safeVersion(p.Version) {
@@ -148,6 +154,34 @@ func updateLists(d *draft) []string {
 			if level == 0 || level == n {
 				all = append(all, fmt.Sprintf(`%s\SP%d`, name, n))
 			}
+		}
+	}
+	return all
+}
+
+// dotnetUpdates are the names of updates of .NET with the keys below Updates where
+// they stand, each before the article [blogs.msdn.com/jamshedd, 2007-06-16; the
+// articles of MS11-100; learn.microsoft.com, how to determine which .NET Framework
+// security updates are installed].
+var dotnetUpdates = []struct{ file, key string }{
+	{"ndp1.0sp3-kb", `.NETFramework\1.0\M`},
+	{"ndp1.1sp1-kb", `.NETFramework\1.1\M`},
+	{"ndp20sp1-kb", `Microsoft .NET Framework 2.0 Service Pack 1\SP1\KB`},
+	{"ndp20sp2-kb", `Microsoft .NET Framework 2.0 Service Pack 2\SP2\KB`},
+	{"ndp30sp1-kb", `Microsoft .NET Framework 3.0 Service Pack 1\SP1\KB`},
+	{"ndp30sp2-kb", `Microsoft .NET Framework 3.0 Service Pack 2\SP2\KB`},
+	{"ndp35sp1-kb", `Microsoft .NET Framework 3.5 SP1\SP1\KB`},
+	{"ndp40-kb", `Microsoft .NET Framework 4 Client Profile\KB`},
+	{"ndp40-kb", `Microsoft .NET Framework 4 Extended\KB`},
+}
+
+// dotnetLists returns the keys below Updates where an update of .NET stands. .NET
+// itself leaves numbers that a script would have to compare, and stands nowhere.
+func dotnetLists(d *draft) []string {
+	var all []string
+	for _, u := range dotnetUpdates {
+		if d.KB != "" && strings.HasPrefix(layout.Fold(d.file.Name), u.file) {
+			all = append(all, u.key+d.KB)
 		}
 	}
 	return all

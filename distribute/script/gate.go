@@ -114,7 +114,7 @@ func eraOf(f *layout.File, kind layout.Kind) func(layout.OS) bool {
 		if oldName.MatchString(layout.Fold(f.Name)) {
 			return old
 		}
-	case layout.KindMSU:
+	case layout.KindMSU, layout.KindDriverINF, layout.KindDriverCAB: // wusa, PnPUtil
 		return func(os layout.OS) bool { return !old(os) }
 	case layout.KindCAB:
 		return func(os layout.OS) bool { return !old(os) && !vista(os) }

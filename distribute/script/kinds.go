@@ -106,9 +106,12 @@ func adjust(run *Run, d *draft) {
 // kindOf says what kind a file is: the operator's word, else the source's or
 // what its bytes say, else its name's.
 func kindOf(u *layout.Update, f *layout.File, o *Override) layout.Kind {
-	kind := cmp.Or(f.Kind, layout.KindOf(f.Name, u))
 	if o != nil && o.Kind != "" {
 		return o.Kind
+	}
+	kind := f.Kind
+	if kind == "" {
+		kind = layout.KindOf(f.Name, u)
 	}
 	if kind == layout.KindUpdate && servicePackOf(u, f).level > 0 && u.Classification == layout.ServicePack {
 		return layout.KindServicePack
@@ -146,7 +149,7 @@ func restarts(d *draft, r *recipe) bool {
 // never reports whether a source's word on restarts is that there is none.
 func never(word string) bool {
 	word = layout.Fold(strings.TrimSpace(word))
-	return word == "no" || word == "none" || word == "false" || strings.HasPrefix(word, "never")
+	return word == "no" || word == "none" || word == "false" || strings.HasPrefix(word, "never") || strings.HasPrefix(word, "not ")
 }
 
 // merge returns the codes of first and those of rest that it does not name,

@@ -300,65 +300,9 @@ func TestOptionalForHosts(t *testing.T) {
 	driver := update("c:1", func(u *layout.Update) { u.Type = layout.Drivers }, "nic.inf", "nic.cat", "nic.sys")
 	h := script.Host{OS: "windows10", Arch: "x64"}
 	hold(t, script.BuildFor(h, []*layout.Update{driver}, script.Options{}), nil, []string{"c:1: a host may want it or not: ask for it by name"})
-	hold(t, script.BuildFor(h, []*layout.Update{driver}, script.Options{Optional: true}), []string{"nic [] []  +nic.cat +nic.sys"}, nil)
-	hold(t, script.Build([]*layout.Update{driver}, script.Options{}), []string{"nic [] []  +nic.cat +nic.sys"}, nil)
+	driver.OS = []layout.OS{"windows10", "windowsxp"}
+	const plan = "nic [windows10] []  +nic.cat +nic.sys" // Windows XP has no PnPUtil
+	hold(t, script.BuildFor(h, []*layout.Update{driver}, script.Options{Optional: true}), []string{plan}, nil)
+	hold(t, script.Build([]*layout.Update{driver}, script.Options{}), []string{plan}, nil)
 }
 
-// TestMSPTraces finds patches and products where Windows Installer keeps them.
-func TestMSPTraces(t *testing.T) {
-	const patch = "{0FEDCBA9-8765-4321-ABCD-0123456789AB}"
-	set := script.Build([]*layout.Update{update("c:1", func(u *layout.Update) {
-		u.Files[0].Package = &layout.Package{Patch: strings.ToLower(patch)}
-	}, "fix.msp")}, script.Options{})
-	want := script.Detect{Patches: []string{patch}, Keys: []layout.InstalledKey{{Key: `HKLM\SOFTWARE\Classes\Installer\Patches\9ABCDEF056781234BADC1032547698BA`}}}
-	if diff := cmp.Diff(want, set.Items[0].Detect); diff != "" {
-		t.Errorf("traces (-want +got):\n%s", diff)
-	}
-}
-
-// TestSystems finds hosts by kernel, build and type, as a script does.
-func TestSystems(t *testing.T) {
-	tests := []struct {
-		version string
-		build   int
-		kind    string
-		want    string
-	}{
-		{"5.0", 2195, script.TypeServer, "windows2000"},
-		{"5.1", 2600, script.TypeClient, "windowsxp"},
-		{"5.2", 3790, script.TypeClient, "windowsxp"},
-		{"5.2", 3790, script.TypeServer, "windowsserver2003"},
-		{"6.0", 6003, script.TypeServer, "windowsserver2008"},
-		{"6.1", 7601, script.TypeClient, "windows7"},
-		{"10.0", 19045, script.TypeClient, "windows10-22h2"},
-		{"10.0", 17763, script.TypeClient, "windows10-1809"},
-		{"10.0", 17763, script.TypeServer, "windowsserver2019"},
-		{"10.0", 20348, script.TypeServer, "windowsserver2022"},
-		{"10.0", 25398, script.TypeServer, "windowsserver-sac-23h2"},
-		{"10.0", 26100, script.TypeClient, "windows11-24h2"},
-		{"10.0", 26100, script.TypeServer, "windowsserver2025"},
-		{"10.0", 21390, script.TypeClient, "windows10"},
-		{"10.0", 99999, script.TypeClient, "windows11"},
-		{"10.0", 99999, script.TypeServer, ""},
-		{"4.0", 1381, script.TypeClient, ""},
-	}
-	for _, tt := range tests {
-		s, ok := script.SystemOf(tt.version, tt.build, tt.kind)
-		got := string(s.Family)
-		if s.Release != "" {
-			got += "-" + s.Release
-		}
-		if got != tt.want || ok != (tt.want != "") {
-			t.Errorf("%s.%d %s is %q, want %q", tt.version, tt.build, tt.kind, got, tt.want)
-		}
-	}
-	for _, s := range script.Systems() {
-		os := s.Family
-		if s.Release != "" {
-			os += layout.OS("-" + s.Release)
-		}
-		if parsed, known := layout.ParseOS(string(os)); !known || parsed != os {
-			t.Errorf("%s is no system of the catalog", os)
-		}
-	}
-}
