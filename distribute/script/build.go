@@ -43,6 +43,24 @@ func BuildFor(h Host, updates []*layout.Update, o Options) *Set {
 	return build(&h, updates, o)
 }
 
+// May reports whether an update may be for a kind of host, as far as its record
+// says: BuildFor looks no further at one for which it does not. Of those that
+// remain many are for others, which the names of their files tell (Gate): 32-bit
+// programs are for 64-bit systems too, and packages of .NET in English for all
+// languages.
+func (h Host) May(u *layout.Update) bool {
+	if len(u.OS) > 0 && !slices.ContainsFunc(u.OS, h.OS.Matches) {
+		return false
+	}
+	if len(u.Arch) > 0 && h.Arch != "" && !slices.Contains(u.Arch, h.Arch) && !slices.Contains(u.Arch, "x86") {
+		return false
+	}
+	if u.Language == "" || u.Language == h.Language {
+		return true
+	}
+	return slices.ContainsFunc(u.Files, func(f layout.File) bool { return f.Language != "" || f.Kind == "" || f.Kind == layout.KindDotNet })
+}
+
 // HostPlace returns the folder of the set of a kind of host, below the root of the
 // tree: "install/hosts/windows2000/x86/EN"; without a language "…/ALL".
 func HostPlace(h Host) string {
@@ -108,10 +126,7 @@ type draft struct {
 
 // add makes drafts of the files of an update, or notes why there is none.
 func (p *planner) add(u *layout.Update) {
-	if p.host != nil && len(u.OS) > 0 && !slices.ContainsFunc(u.OS, p.host.OS.Matches) {
-		return
-	}
-	if p.host != nil && elsewhere(u, *p.host) {
+	if p.host != nil && !p.host.May(u) {
 		return
 	}
 	files := packages(u)
@@ -127,18 +142,6 @@ func (p *planner) add(u *layout.Update) {
 	for i := range sets {
 		p.file(u, &sets[i])
 	}
-}
-
-// elsewhere reports of most updates for other hosts that they are, at no cost; for
-// which hosts a file is in the end is gateOf's to say.
-func elsewhere(u *layout.Update, h Host) bool {
-	if len(u.OS) > 0 && len(u.Arch) > 0 && h.Arch != "" && !slices.Contains(u.Arch, h.Arch) && !slices.Contains(u.Arch, "x86") {
-		return true
-	}
-	if u.Language == "" || u.Language == h.Language {
-		return false
-	}
-	return !slices.ContainsFunc(u.Files, func(f layout.File) bool { return f.Language != "" || f.Kind == "" || f.Kind == layout.KindDotNet })
 }
 
 func (p *planner) leave(u *layout.Update, f *layout.File, why string) {

@@ -305,4 +305,3 @@ func TestOptionalForHosts(t *testing.T) {
 	hold(t, script.BuildFor(h, []*layout.Update{driver}, script.Options{Optional: true}), []string{plan}, nil)
 	hold(t, script.Build([]*layout.Update{driver}, script.Options{}), []string{plan}, nil)
 }
-
