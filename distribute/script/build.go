@@ -269,6 +269,9 @@ func (d *draft) servicePack() string {
 		return "the system that this service pack is for is not known"
 	}
 	// Its own number among the systems is what it makes of them.
+	if len(d.Gate.Arch) == 0 && slices.Equal(familiesOf(d.Gate.OS), []layout.OS{"windowsxp"}) {
+		d.Gate.Arch = []layout.Arch{"x86"} // XP for x64 has the packs of Server 2003
+	}
 	d.Gate.OS, d.Gate.MinSP, d.Gate.MaxSP = familiesOf(d.Gate.OS), d.pack.least, d.pack.level-1
 	return ""
 }

@@ -49,7 +49,7 @@ func detectOf(d *draft) (Detect, string) {
 	} else {
 		byKind(d, &det)
 	}
-	if level := packLevel(d.update.IncludedIn); level > 0 && ofWindows(d.Kind) && len(familiesOf(d.Gate.OS)) == 1 {
+	if level := packLevel(d.update.IncludedIn); level > 0 && ofWindows(d.Kind) && d.Gate.onePack() {
 		det.SP = level
 	}
 	if d.Kind == layout.KindServicePack {

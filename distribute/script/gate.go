@@ -32,11 +32,15 @@ func gateOf(u *layout.Update, f *layout.File, kind layout.Kind, name layout.Name
 	if program && slices.Equal(g.Arch, []layout.Arch{"x86"}) {
 		g.Arch = []layout.Arch{"x86", "x64", "arm64"}
 	}
+	// Updates of Windows 2000 are for x86, whether their names say so or not.
+	if len(g.Arch) == 0 && slices.Equal(familiesOf(g.OS), []layout.OS{"windows2000"}) {
+		g.Arch = []layout.Arch{"x86"}
+	}
 	packs(&g)
 	if in := u.Install; in != nil {
 		g.MinBuild, g.MaxBuild = max(in.MinBuild, 0), max(in.MaxBuild, 0)
 	}
-	if level := packLevel(u.IncludedIn); level > 0 && ofWindows(kind) && len(familiesOf(g.OS)) == 1 {
+	if level := packLevel(u.IncludedIn); level > 0 && ofWindows(kind) && g.onePack() {
 		g.limit(0, level-1)
 	}
 	if g.MaxSP >= 0 && g.MaxSP < g.MinSP {
@@ -116,6 +120,8 @@ func eraOf(f *layout.File, kind layout.Kind) func(layout.OS) bool {
 		}
 	case layout.KindMSU, layout.KindDriverINF, layout.KindDriverCAB: // wusa, PnPUtil
 		return func(os layout.OS) bool { return !old(os) }
+	case layout.KindDefender:
+		return func(os layout.OS) bool { return os != "windows2000" }
 	case layout.KindCAB:
 		return func(os layout.OS) bool { return !old(os) && !vista(os) }
 	}
@@ -159,8 +165,8 @@ func language(u *layout.Update, f *layout.File, kind layout.Kind, name layout.Na
 	return name.Language
 }
 
-// packs turns service packs among the systems into limits where all are of one
-// family: "windowsxp-sp2" and "windowsxp-sp3" are windowsxp from 2 to 3.
+// packs turns service packs among the systems into limits where a number means the
+// same for all: "windowsxp-sp2" and "windowsxp-sp3" are windowsxp from 2 to 3.
 func packs(g *Gate) {
 	low, high := 0, 0
 	for _, os := range g.OS {
@@ -173,10 +179,24 @@ func packs(g *Gate) {
 		}
 		high = max(high, level)
 	}
-	if families := familiesOf(g.OS); len(families) == 1 {
-		g.OS = families
+	if g.onePack() {
+		g.OS = familiesOf(g.OS)
 		g.limit(low, high)
 	}
+}
+
+// onePack reports whether a service pack of one number is the same for all systems
+// of a gate: of one family, of a client and its server, or of Windows XP for x64,
+// which has the service packs of Server 2003.
+func (g *Gate) onePack() bool {
+	families := familiesOf(g.OS)
+	if len(families) == 1 {
+		return true
+	}
+	x86 := len(g.Arch) == 0 || slices.Contains(g.Arch, "x86")
+	return slices.Equal(families, []layout.OS{"windowsserver2008", "windowsvista"}) ||
+		slices.Equal(families, []layout.OS{"windows7", "windowsserver2008r2"}) ||
+		slices.Equal(families, []layout.OS{"windowsserver2003", "windowsxp"}) && !x86
 }
 
 // limit narrows the service packs of a gate.

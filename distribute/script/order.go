@@ -24,6 +24,10 @@ func compareLeft(a, b Left) int {
 // name with more says nothing: neither orders nor supersedes.
 const maxNamed = 2000
 
+// maxPairs is how many pairs of items are looked at for prerequisites, and how many
+// for supersedence: a hundred times what real catalogs have, some seconds.
+const maxPairs = 20_000_000
+
 // named finds items by what prerequisites and supersedence call them: the id of
 // the update with or without its source, its article, its bulletins.
 type named map[string][]int
@@ -83,7 +87,7 @@ func (n named) find(word string) []int {
 // what it needs and after what it supersedes. Circles are cut at the item that
 // comes first by phase, day and id, and noted.
 func inOrder(drafts []*draft) ([]*draft, []string) {
-	after := edges(drafts)
+	after, whole := edges(drafts)
 	g := newGraph(len(drafts), after)
 	g.inherit(drafts)
 	ready := &queue{drafts: drafts, phase: g.phase, step: g.step}
@@ -100,6 +104,9 @@ func inOrder(drafts []*draft) ([]*draft, []string) {
 	slices.SortFunc(left, ready.compare)
 	var ordered []*draft
 	var notes []string
+	if !whole {
+		notes = append(notes, "there are too many prerequisites: the order is by day from some item on")
+	}
 	done := make([]bool, len(drafts))
 	for len(ordered) < len(drafts) {
 		if ready.Len() == 0 {
@@ -126,14 +133,21 @@ func inOrder(drafts []*draft) ([]*draft, []string) {
 	return ordered, notes
 }
 
-// edges returns for each item those that must come before it. Of several updates
-// of which any would do all that are in the set come before.
-func edges(drafts []*draft) [][]int {
+// edges returns for each item those that must come before it, and whether all was
+// looked at. Of several updates of which any would do all that are in the set come
+// before.
+func edges(drafts []*draft) ([][]int, bool) {
 	n := namesOf(drafts)
+	pairs := 0
 	after := make([][]int, len(drafts))
 	for i, d := range drafts {
 		add := func(word string) {
-			for _, j := range n.find(word) {
+			if pairs > maxPairs {
+				return
+			}
+			found := n.find(word)
+			pairs += 1 + len(found)
+			for _, j := range found {
 				if drafts[j].Update != d.Update && meets(&d.Gate, &drafts[j].Gate) {
 					after[i] = append(after[i], j)
 				}
@@ -150,7 +164,7 @@ func edges(drafts []*draft) [][]int {
 		slices.Sort(after[i])
 		after[i] = slices.Compact(after[i])
 	}
-	return after
+	return after, pairs <= maxPairs
 }
 
 // meets reports whether some host may be admitted by both: their architectures and

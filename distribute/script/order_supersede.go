@@ -67,7 +67,12 @@ func called(d *draft) string {
 // superseders returns for each item those that make it needless, the newest first.
 func superseders(drafts []*draft) [][]int {
 	by := make([][]int, len(drafts))
+	pairs := 0
 	note := func(winner, loser int) {
+		pairs++
+		if pairs > maxPairs {
+			return // then what is superseded stays, which is only slower
+		}
 		if winner != loser && drafts[winner].Update != drafts[loser].Update && drafts[winner].Gate.covers(&drafts[loser].Gate) {
 			by[loser] = append(by[loser], winner)
 		}
@@ -112,7 +117,7 @@ func superseders(drafts []*draft) [][]int {
 // equal.
 var (
 	cumulativeTitle = regexp.MustCompile(`(?i)\bcumulative update\b|\bmonthly quality rollup\b|\bservicing stack update\b|\bmalicious software removal tool\b|\bcumulative security update\b`)
-	passing         = regexp.MustCompile(`(?i)^\s*\d{4}-\d\d\s|\((?:KB)?\d+\)|\bkb\d+\b|\bpreview( of)?\b|\bv?\d+\.\d+(\.\d+)+\b|- (january|february|march|april|may|june|july|august|september|october|november|december) \d{4}`)
+	passing         = regexp.MustCompile(`(?i)^\s*\d{4}-\d\d\s|\((?:KB)?\d+\)|\bkb\d+\b|\bpreview( of)?\b| - v\d+\.\d+\b|- (january|february|march|april|may|june|july|august|september|october|november|december) \d{4}`)
 )
 
 // cumulative returns the series of which only the newest is needed, each from the

@@ -120,7 +120,7 @@ func TestWindowsXP(t *testing.T) {
 	}
 	set := script.BuildFor(script.Host{OS: "windowsxp", Arch: "x86", Language: "EN"}, updates, script.Options{})
 	hold(t, set, []string{
-		"KB835935 [windowsxp] [] EN sp0-1 restart",
+		"KB835935 [windowsxp] [x86] EN sp0-1 restart",
 		"KB936929 [windowsxp] [x86] EN sp1-2 restart",
 		"KB958644 [windowsxp] [x86] EN sp2-3",
 	}, nil)
@@ -203,6 +203,22 @@ func TestFilesApart(t *testing.T) {
 	}
 }
 
+// TestServicePacksShared limits by service pack what is for a client and its server.
+func TestServicePacksShared(t *testing.T) {
+	set := script.Build([]*layout.Update{
+		update("c:1", func(u *layout.Update) { u.OS = []layout.OS{"windows7-sp1", "windowsserver2008r2-sp1"} }, "windows6.1-kb1000001-x64.msu"),
+		update("c:2", func(u *layout.Update) { u.IncludedIn = "SP1" }, "windows6.1-kb1000002-x64.msu"),
+		update("c:3", func(u *layout.Update) { u.IncludedIn = "SP2" }, "WindowsServer2003.WindowsXP-KB1000003-x64-ENU.exe"),
+		update("c:4", func(u *layout.Update) { u.IncludedIn, u.OS = "SP2", []layout.OS{"windowsxp", "windows2000"} }, "KB1000004-x86.exe"),
+	}, script.Options{Overrides: []script.Override{{Match: "KB1000004", Kind: layout.KindUpdate}}})
+	hold(t, set, []string{
+		"KB1000001 [windows7 windowsserver2008r2] [x64]  sp1-1",
+		"KB1000002 [windows7 windowsserver2008r2] [x64]  sp0-0",
+		"KB1000003 [windowsserver2003 windowsxp] [x64] EN sp0-1",
+		"KB1000004 [windows2000 windowsxp] [x86] ",
+	}, nil)
+}
+
 // TestSuperseded leaves out only what another covers wherever it is installed.
 func TestSuperseded(t *testing.T) {
 	by := func(day string, words ...string) func(*layout.Update) {
@@ -237,6 +253,35 @@ func TestSuperseded(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { hold(t, script.Build(tt.updates, script.Options{}), tt.items, tt.left) })
+	}
+}
+
+// TestCumulative keeps the newest of a series, which is told by its title.
+func TestCumulative(t *testing.T) {
+	titled := func(day, title string) func(*layout.Update) {
+		return func(u *layout.Update) { u.Released, u.Title = layout.Date(day), title }
+	}
+	tests := []struct {
+		name, older, newer string
+		one                bool
+	}{
+		{"month and article", "2024-05 Cumulative Update for Windows 10 Version 22H2 for x64-based Systems (KB1000001)", "2024-06 Cumulative Update for Windows 10 Version 22H2 for x64-based Systems (KB1000002)", true},
+		{"preview", "2024-05 Cumulative Update Preview for Windows 10 Version 22H2 (KB1000001)", "2024-06 Cumulative Update for Windows 10 Version 22H2 (KB1000002)", true},
+		{"tool", "Windows Malicious Software Removal Tool x64 - v5.100 (KB890830)", "Windows Malicious Software Removal Tool x64 - v5.101 (KB890830)", true},
+		{"another .NET", "2024-05 Cumulative Update for .NET Framework 3.5 and 4.7.2 for Windows 10 (KB1000001)", "2024-06 Cumulative Update for .NET Framework 3.5 and 4.8.1 for Windows 10 (KB1000002)", false},
+		{"another release", "2024-05 Cumulative Update for Windows 10 Version 1809 (KB1000001)", "2024-06 Cumulative Update for Windows 10 Version 22H2 (KB1000002)", false},
+		{"one fix of many", "Security Update for Windows 10 (KB1000001)", "Security Update for Windows 10 (KB1000002)", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			set := script.Build([]*layout.Update{
+				update("c:2", titled("2024-06-11", tt.newer), "windows10.0-kb1000002-x64.msu"), update("c:1", titled("2024-05-14", tt.older), "windows10.0-kb1000001-x64.msu"),
+			}, script.Options{})
+			checkSet(t, set)
+			if one := len(set.Items) == 1 && set.Items[0].Update == "c:2"; one != tt.one {
+				t.Errorf("got %v, left %v", lines(set), reasons(set))
+			}
+		})
 	}
 }
 
