@@ -55,6 +55,7 @@ func (c *plainLine) update(u *Update) {
 	field(c, "reboot", &u.Reboot, c.text)
 	field(c, "support_url", &u.SupportURL, c.text)
 	field(c, "driver", &u.Driver, c.driver)
+	field(c, "install", &u.Install, c.install)
 	field(c, "files", &u.Files, list(c, c.file))
 	field(c, "folder", &u.Folder, c.text)
 	c.byte('}')
@@ -82,6 +83,9 @@ func (c *plainLine) file() (f File) {
 	field(c, "md5", &f.MD5, func() (d MD5) { c.hex(d[:]); return d })
 	field(c, "url", &f.URL, c.text)
 	field(c, "kind", &f.Kind, word[Kind](c))
+	field(c, "package", &f.Package, c.pack)
+	field(c, "in", &f.In, c.text)
+	field(c, "from", &f.From, c.digest)
 	field(c, "language", &f.Language, word[Language](c))
 	field(c, "held", &f.Held, c.yes)
 	field(c, "modified", &f.Modified, c.time)
@@ -225,6 +229,14 @@ func (c *plainLine) int() int {
 		c.fail = true
 	}
 	return int(n)
+}
+
+func (c *plainLine) int32() int32 {
+	n := c.int64()
+	if int64(int32(n)) != n {
+		c.fail = true
+	}
+	return int32(n)
 }
 
 func (c *plainLine) int64() int64 {

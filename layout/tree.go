@@ -205,8 +205,13 @@ func plainWord(s string, n int) string {
 }
 
 // Path returns the path of the file in the catalog tree, below its root: the
-// folder and the name in it.
-func (f *File) Path(u *Update) string { return u.Folder + "/" + f.Entry() }
+// folder, the folder in it of a file that was taken out of another, and the name.
+func (f *File) Path(u *Update) string {
+	if f.In != "" {
+		return u.Folder + "/" + f.In + "/" + f.Entry()
+	}
+	return u.Folder + "/" + f.Entry()
+}
 
 // ContentPath returns the path under which a WSUS client asks for a file:
 // /Content/<last two digits of the SHA-1>/<SHA-1>.<extension>, in capital

@@ -33,6 +33,7 @@ type Update struct {
 	Reboot         string         `json:"reboot,omitempty"`        // the source's word
 	SupportURL     string         `json:"support_url,omitempty"`
 	Driver         *Driver        `json:"driver,omitempty"`
+	Install        *Install       `json:"install,omitempty"`  // what the source says of installing it
 	Delisted       Date           `json:"delisted,omitempty"` // the day on which its source first left it out
 	Files          []File         `json:"files,omitempty"`
 	Folder         string         `json:"folder,omitempty"` // below the root of the tree, without a leading slash
@@ -61,6 +62,9 @@ type File struct {
 	MD5      MD5        `json:"md5,omitzero"`       // as stated by the source
 	URL      string     `json:"url,omitempty"`      // where the publisher hands it out
 	Kind     Kind       `json:"kind,omitempty"`     // how it is installed
+	Package  *Package   `json:"package,omitempty"`  // what its bytes say of themselves
+	In       string     `json:"in,omitempty"`       // folder within the update's, of a file that was taken out of another: "w2ksp4_en/i386/update"
+	From     Digest     `json:"from,omitzero"`      // the file that it was taken out of; File.Evidence is then that file's
 	Language Language   `json:"language,omitempty"` // where files of one update differ
 	Held     bool       `json:"held,omitempty"`
 	Modified Time       `json:"modified,omitzero"` // Last-Modified for hosts; fixed when the file is first held

@@ -36,6 +36,8 @@ type record struct {
 	SupportURL     string     `json:"support_url"`
 	Driver         *driver    `json:"driver"`
 	Files          []file     `json:"files"`
+
+	Install *layout.Install `json:"install"`
 }
 
 type driver struct {
@@ -80,6 +82,10 @@ func (r *record) update(l upstream.List) (*layout.Update, error) {
 	if d := r.Driver; d != nil {
 		u.Driver = &layout.Driver{Maker: d.Maker, Class: d.Class, Version: d.Version, Models: d.Models, HardwareIDs: d.HardwareIDs}
 	}
+	if err := checkInstall(r.Install); err != nil {
+		return nil, err
+	}
+	u.Install = said(r.Install)
 	if err := r.words(u); err != nil {
 		return nil, err
 	}

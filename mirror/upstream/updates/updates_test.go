@@ -33,7 +33,8 @@ func TestLimits(t *testing.T) {
 // TestEveryFieldHasAPlace holds the format to layout.Update: what a publisher
 // may state can be stated, what is not for it to say cannot.
 func TestEveryFieldHasAPlace(t *testing.T) {
-	ours := map[string]bool{"folder": true, "delisted": true, "as": true, "held": true, "modified": true, "tag": true, "evidence": true}
+	ours := map[string]bool{"folder": true, "delisted": true, "as": true, "held": true, "modified": true, "tag": true, "evidence": true,
+		"package": true, "in": true, "from": true}
 	check := func(typ reflect.Type, wrap func(member string) string) {
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
@@ -49,6 +50,12 @@ func TestEveryFieldHasAPlace(t *testing.T) {
 	}
 	check(reflect.TypeFor[layout.Update](), func(m string) string { return `{"id":"a","` + m + `":null}` })
 	check(reflect.TypeFor[layout.Driver](), func(m string) string { return `{"id":"a","driver":{"` + m + `":null}}` })
+	check(reflect.TypeFor[layout.Install](), func(m string) string { return `{"id":"a","install":{"` + m + `":null}}` })
+	for list, typ := range map[string]reflect.Type{
+		"codes": reflect.TypeFor[layout.ExitCode](), "keys": reflect.TypeFor[layout.InstalledKey](), "files": reflect.TypeFor[layout.InstalledFile](),
+	} {
+		check(typ, func(m string) string { return `{"id":"a","install":{"` + list + `":[{"` + m + `":null}]}}` })
+	}
 	check(reflect.TypeFor[layout.File](), func(m string) string {
 		return `{"id":"a","files":[{"url":"https://a.example/a.exe","` + m + `":null}]}`
 	})
@@ -61,10 +68,14 @@ func TestDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := bytes.Cut(b, []byte("```json\n"))
-	example, _, ok := bytes.Cut(rest, []byte("```"))
-	if !ok {
-		t.Fatal("no example")
+	var example []byte
+	for rest := b; ; {
+		_, after, found := bytes.Cut(rest, []byte("```json\n"))
+		if !found {
+			break
+		}
+		lines, more, _ := bytes.Cut(after, []byte("```"))
+		example, rest = append(example, lines...), more
 	}
 	n := 0
 	for _, err := range updates.Parse(bytes.NewReader(example), parsetest.List("l.jsonl")) {
@@ -73,10 +84,11 @@ func TestDocumented(t *testing.T) {
 		}
 		n++
 	}
-	if n < 2 {
-		t.Errorf("got %d updates in the example, want at least 2", n)
+	if n < 3 {
+		t.Errorf("got %d updates in the examples, want at least 3", n)
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[layout.Update](), reflect.TypeFor[layout.Driver](), reflect.TypeFor[layout.File]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[layout.Update](), reflect.TypeFor[layout.Driver](), reflect.TypeFor[layout.File](),
+		reflect.TypeFor[layout.Install](), reflect.TypeFor[layout.ExitCode](), reflect.TypeFor[layout.InstalledKey](), reflect.TypeFor[layout.InstalledFile]()} {
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
 			if !bytes.Contains(b, []byte("`"+name+"`")) {

@@ -43,6 +43,8 @@ type Config struct {
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
 	Filling        Filling    `toml:"fill"`
+	Install        Install    `toml:"install"`
+	Overrides      []Override `toml:"override"`
 
 	dir string // of the configuration file
 }

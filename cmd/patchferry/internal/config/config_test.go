@@ -173,7 +173,7 @@ func isTable(typ reflect.Type) bool {
 func TestDefaultsAreWhatAnEmptyFileGives(t *testing.T) {
 	var file strings.Builder
 	for _, k := range config.Keys() {
-		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") && !strings.HasPrefix(k.Name, "prefetch.") {
+		if !strings.HasPrefix(k.Name, "source.") && !strings.HasPrefix(k.Name, "stream.") && !strings.HasPrefix(k.Name, "prefetch.") && !strings.HasPrefix(k.Name, "override.") {
 			file.WriteString(k.Name + " = " + k.Default + "\n")
 		}
 	}

@@ -47,6 +47,14 @@ func Keys() []Key {
 			Doc:     f.doc,
 		})
 	}
+	for _, f := range new(Override).fields() {
+		keys = append(keys, Key{
+			Name:    "override." + f.name,
+			Env:     "PATCHFERRY_OVERRIDE_NUMBER_" + strings.TrimPrefix(envName(f.name), "PATCHFERRY_"),
+			Default: literal(f.ptr),
+			Doc:     f.doc,
+		})
+	}
 	return keys
 }
 
@@ -95,6 +103,7 @@ func (c *Config) fields() []field {
 		field{"prune.grace", &c.Prune.Grace, "How long a plan of prune must rest before it is applied."},
 	)
 	fields = append(fields, c.Filling.fields()...)
+	fields = append(fields, c.Install.fields()...)
 	fields = append(fields, c.Unlisted.fields()...)
 	fields = append(fields, c.Rings.fields()...)
 	fields = append(fields, c.Origin.fields()...)

@@ -209,6 +209,13 @@ func (l *Loaded) all() []located {
 			all = append(all, located{f, key})
 		}
 	}
+	for i := range l.Overrides {
+		for _, f := range l.Overrides[i].fields() {
+			key := "override[" + strconv.Itoa(i) + "]." + f.name
+			f.name = "override." + strconv.Itoa(i+1) + "." + f.name
+			all = append(all, located{f, key})
+		}
+	}
 	return all
 }
 
