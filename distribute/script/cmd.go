@@ -29,7 +29,11 @@ type cmdSet struct {
 	Flags       []string // arguments, without "/"
 	Usage       []string
 	Writes      bool // it changes the host, and so needs an administrator
+	Reports     bool // it can leave a report
 	QChain      bool
+	Packs       bool            // an item is told by the packages of Windows
+	Versions    bool            // an item is told by files
+	Engines     map[string]bool // those that items have
 	Items       []cmdItem
 	CodeTables  []cmdCodes
 	Systems     []string // lines that set FAMILY and RELEASE
@@ -103,7 +107,7 @@ func newCmdSet(name, place string, o Options) (*cmdSet, error) {
 	c := &cmdSet{
 		Script: name, What: kind.what, Writes: kind.writes, Flags: strings.Fields(kind.flags),
 		Title: cmdText(o.Title), Generation: strconv.FormatUint(o.Edition.Generation, 10), Root: root,
-		Usage: cmdUsage(name, kind.flags), Systems: cmdSystems(), Languages: cmdLanguages(),
+		Engines: make(map[string]bool), Reports: name == "install.cmd", Usage: cmdUsage(name, kind.flags), Systems: cmdSystems(), Languages: cmdLanguages(),
 	}
 	var err error
 	if c.Name, err = cmdWord(o.Name); err != nil {
@@ -161,5 +165,6 @@ func (c *cmdSet) write() ([]byte, error) {
 		return nil, err
 	}
 	b.WriteString("rem End of " + c.Script + ".\n")
-	return bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n")), nil
+	lines := bytes.ReplaceAll(b.Bytes(), []byte("\r"), nil)
+	return bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n")), nil
 }

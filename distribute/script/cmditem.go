@@ -46,6 +46,9 @@ func (c *cmdSet) add(items []Item, backwards bool) error {
 		}
 		c.Items = append(c.Items, line)
 		c.QChain = c.QChain || it.Run.QChain
+		c.Packs = c.Packs || len(it.Detect.Packages) > 0
+		c.Versions = c.Versions || len(it.Detect.Files) > 0
+		c.Engines[string(it.Run.Engine)] = true
 	}
 	if backwards {
 		slices.Reverse(c.Items)
@@ -68,8 +71,8 @@ func (c *cmdSet) item(it *Item, n string, tables map[string]string) (cmdItem, er
 	args, err := cmdArgs(it.Run.Args)
 	w.set("ARGS", args, err)
 	if it.Run.Log != "" {
-		log, err := cmdValue(it.Run.Log)
-		w.set("LOGARG", log, err)
+		_, err := cmdValue(strings.ReplaceAll(it.Run.Log, "*", "")) // /l*v is Windows Installer's
+		w.set("LOGARG", it.Run.Log, err)
 	}
 	w.set("CODES", codes, nil)
 	if it.Barrier != NoBarrier {

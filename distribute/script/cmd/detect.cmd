@@ -1,5 +1,7 @@
 {{define "detect"}}
-rem ======== What is there =================================================
+{{- if .Packs}}
+
+rem ======== Packages of Windows ==========================================
 rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
 :pack
 if not defined PACKAGES call :pack_list
@@ -39,7 +41,10 @@ if not defined GOT goto :eof
 set /a "GOT=%GOT%"
 if %GOT% GEQ 80 >>"%PACKAGES%" echo %PACKED:~12%
 goto :eof
+{{- end}}
+{{- if .Versions}}
 
+rem ======== Files that are installed =======================================
 rem Is INSTALLED there in version ATLEAST or a later one, and if in that one or
 rem in none, with the digest that is given? Else FITS is empty.
 :there
@@ -101,4 +106,5 @@ goto :eof
 :compare_powershell
 for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
 goto :eof
+{{- end}}
 {{end}}

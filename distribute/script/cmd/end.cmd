@@ -21,7 +21,9 @@ set "VALUE=Result"
 set "DATA=%RESULT%"
 call :remember
 :end_report
+{{- if .Reports}}
 if defined REPORT call :report
+{{- end}}
 :end_said
 if defined REBOOT echo A restart is needed; run this again after it.
 set "LINE=end set=%SET% rc=%RESULT%"

@@ -3,6 +3,7 @@ rem ======== Run it: RC ====================================================
 :run
 set "LOGFILE=%LOGDIR%%SET%-%ID%.log"
 goto run_%ENGINE%
+{{- if .Engines.self}}
 
 rem A program of windows is not waited for without start /wait.
 :run_self
@@ -14,16 +15,32 @@ goto :eof
 start "" /wait "%PKG%" %ARGS%
 set "RC=%ERRORLEVEL%"
 goto :eof
+{{- end}}
+{{- if .Engines.msi}}
 
 :run_msi
-start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS% /l*v "%LOGFILE%"
+if not defined LOGARG goto run_msi_plain
+start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
 set "RC=%ERRORLEVEL%"
 goto :eof
+:run_msi_plain
+start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
+goto :eof
+{{- end}}
+{{- if .Engines.msp}}
 
 :run_msp
-start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS% /l*v "%LOGFILE%"
+if not defined LOGARG goto run_msp_plain
+start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
 set "RC=%ERRORLEVEL%"
 goto :eof
+:run_msp_plain
+start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
+goto :eof
+{{- end}}
+{{- if .Engines.wusa}}
 
 :run_wusa
 if not defined LOGARG goto run_wusa_plain
@@ -34,6 +51,8 @@ goto :eof
 start "" /wait %NATIVE%wusa.exe "%PKG%" %ARGS%
 set "RC=%ERRORLEVEL%"
 goto :eof
+{{- end}}
+{{- if .Engines.dism}}
 
 rem Of several files DISM is given the target alone; it finds the others beside it.
 :run_dism
@@ -45,6 +64,8 @@ goto :eof
 %NATIVE%dism.exe /Online /Add-Package /PackagePath:"%PKG%" %ARGS% >nul
 set "RC=%ERRORLEVEL%"
 goto :eof
+{{- end}}
+{{- if .Engines.pnputil}}
 
 rem One INF a call: of several the code says nothing. A cabinet is unpacked first.
 :run_pnputil
@@ -72,6 +93,7 @@ if "%GAVE%"=="0" if not "%RC%"=="259" goto :eof
 if not "%RC%"=="259" if not "%RC%"=="0" if not "%RC%"=="3010" goto :eof
 set "RC=%GAVE%"
 goto :eof
+{{- end}}
 {{end}}
 
 {{define "qchain"}}
