@@ -12,11 +12,12 @@ set "SEEN=1"
 if defined STOP set "STATE=waiting"
 if defined STATE goto item_said
 call :gate
-if defined WHYNOT set "STATE=not-applicable"
-if defined STATE goto item_said
+rem A service pack that is there already is no reason why it is not for this host.
+if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_not
 call :have_%N%
 set "CHECK="
 if defined HERE goto item_there
+if defined WHYNOT goto item_not
 call :files_%N%
 if defined STATE goto item_judge
 if defined DRY set "STATE=dry"
@@ -36,8 +37,13 @@ if defined QCHAIN if defined RC set "RANHOTFIX=1"
 if defined BARRIER call :barrier
 goto item_said
 
+:item_not
+set "STATE=not-applicable"
+goto item_said
+
 :item_there
 set "STATE=installed"
+set "WHYNOT="
 rem It is there, but was the host restarted since?
 if not "%BARRIER%"=="" if "%WAITED%"=="%ID%" call :pending
 :item_said

@@ -88,10 +88,12 @@ set "SEEN=1"
 if defined STOP set "STATE=waiting"
 if defined STATE goto item_said
 call :gate
-if defined WHYNOT set "STATE=not-applicable"
+rem A service pack that is there can be taken off.
+if not "%WHYNOT%"=="sp" if defined WHYNOT set "STATE=not-applicable"
 if defined STATE goto item_said
 if defined DETECT call :have_%N%
-if defined DETECT if not defined HERE set "WHYNOT=absent"
+if defined HERE set "WHYNOT="
+if not defined WHYNOT if defined DETECT if not defined HERE set "WHYNOT=absent"
 if defined WHYNOT set "STATE=not-applicable"
 if defined STATE goto item_said
 call :undo_%N%

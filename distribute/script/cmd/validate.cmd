@@ -54,13 +54,16 @@ set "SEEN=1"
 set "STATE=not-applicable"
 set "CHECK="
 call :gate
-if defined WHYNOT goto item_said
-set "STATE=unknown"
-if not defined DETECT goto item_said
+rem A service pack that is there already is no reason why it is not for this host.
+if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_said
 set "HERE="
 set "FITS=1"
 set "FILES="
 call :have_%N%
+if defined HERE set "WHYNOT="
+if defined WHYNOT goto item_said
+set "STATE=unknown"
+if not defined DETECT goto item_said
 call :fits_%N%
 rem A trace, and every file as it was left or later: installed. A trace, and a
 rem file that is older or another: something replaced it since.
