@@ -13,6 +13,10 @@ import (
 //go:embed cmd/*.cmd cmd/*.vbs
 var cmdTemplates embed.FS
 
+// cmdTemplate holds a template for each script, and the parts that they share. A
+// script has only the parts that its items need.
+var cmdTemplate = template.Must(template.New("").Funcs(template.FuncMap{"upper": strings.ToUpper}).ParseFS(cmdTemplates, "cmd/*.cmd"))
+
 // cmdSet is a set as the templates below cmd/ see it: every string in it is
 // safe where it stands, and every line of Data, Have, Fits, Files and Undo is a
 // line of batch.
@@ -156,15 +160,11 @@ func cmdSystems() []string {
 
 // write runs the template of the script, with the line ends of Windows.
 func (c *cmdSet) write() ([]byte, error) {
-	t, err := template.New(c.Script).Funcs(template.FuncMap{"upper": strings.ToUpper}).ParseFS(cmdTemplates, "cmd/*.cmd")
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, c.Script, c); err != nil {
+	if err := cmdTemplate.ExecuteTemplate(&b, c.Script, c); err != nil {
 		return nil, err
 	}
-	b.WriteString("rem End of " + c.Script + ".\n")
+	b.WriteString("\nrem Only the whole of this script has its end.\n:whole\nexit /b 77\n")
 	lines := bytes.ReplaceAll(b.Bytes(), []byte("\r"), nil)
 	return bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n")), nil
 }

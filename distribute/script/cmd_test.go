@@ -128,7 +128,7 @@ func TestCmdLint(t *testing.T) {
 		{"quote", `set "A=b`, "a quote too few"},
 		{"two commands", `md x & md y`, "a character that cmd reads"},
 		{"long", `set "A=` + strings.Repeat("x", 2000) + `"`, " characters"},
-		{"not ASCII", "rem \u00e9", "is not printable ASCII"},
+		{"not ASCII", "rem \u00e9", "not printable ASCII"},
 		{"comment", "rem 100%", "a comment that cmd reads"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,20 +12,21 @@ import (
 var cmdForbidden = []struct {
 	what    string
 	pattern *regexp.Regexp
+	outside bool // of quotes alone
 }{
-	{"a chain of && or ||", regexp.MustCompile(`&&|\|\|`)},
-	{"if errorlevel, a signed comparison", regexp.MustCompile(`(?i)\bif\s+(not\s+)?errorlevel\b`)},
-	{"status of a called script", regexp.MustCompile(`(?i)\bcall\s+"?[^:\s"]\S*\.(cmd|bat)`)},
-	{"find, findstr, timeout, choice, where or robocopy", regexp.MustCompile(`(?i)^\s*(find|findstr|timeout|choice|where|robocopy)(\.exe)?\s`)},
-	{"reg query /f", regexp.MustCompile(`(?i)%REG%\s+query\b.*\s/f\b`)},
-	{"set /p from a file", regexp.MustCompile(`(?i)set /p\b.*<\s*"`)},
-	{"a block in parentheses", regexp.MustCompile(`\($|(?i)\belse\b|^\s*[()]`)},
-	{"start behind if", regexp.MustCompile(`(?i)^if\b.*\bstart\s`)},
-	{"a loop variable that is a modifier", regexp.MustCompile(`(?i)\bfor\b[^%]*%%[^g-m]`)},
-	{"delayed expansion", regexp.MustCompile(`!`)},
-	{"a handle number by accident", regexp.MustCompile(`[^ \t"^][0-9]>|[a-zA-Z%]>`)},
-	{"a restart", regexp.MustCompile(`(?i)\bshutdown(\.exe)?\s+[-/]|/forcerestart`)},
-	{"the current directory", regexp.MustCompile(`(?i)^\s*(pushd|cd|chdir)\b`)},
+	{"a chain of && or ||", regexp.MustCompile(`&&|\|\|`), true},
+	{"if errorlevel, a signed comparison", regexp.MustCompile(`(?i)\bif\s+(not\s+)?errorlevel\b`), true},
+	{"status of a called script", regexp.MustCompile(`(?i)\bcall\s+"?[^:\s"]\S*\.(cmd|bat)`), false},
+	{"find, findstr, timeout, choice, where or robocopy", regexp.MustCompile(`(?i)^\s*(find|findstr|timeout|choice|where|robocopy)(\.exe)?\s`), true},
+	{"reg query /f", regexp.MustCompile(`(?i)%REG%\s+query\b.*\s/f\b`), false},
+	{"set /p from a file", regexp.MustCompile(`(?i)set /p\b.*<\s*"`), false},
+	{"a block in parentheses", regexp.MustCompile(`\($|(?i)\belse\b|^\s*[()]`), true},
+	{"start behind if", regexp.MustCompile(`(?i)^if\b.*\bstart\s`), true},
+	{"a loop variable that is a modifier", regexp.MustCompile(`(?i)\bfor\b[^%]*%%[^g-m]`), false},
+	{"delayed expansion", regexp.MustCompile(`!`), false},
+	{"a handle number by accident", regexp.MustCompile(`[^ \t"^][0-9]>|[a-zA-Z%]>`), true},
+	{"a restart", regexp.MustCompile(`(?i)\bshutdown(\.exe)?\s+[-/]|/forcerestart`), true},
+	{"the current directory", regexp.MustCompile(`(?i)^\s*(pushd|cd|chdir)\b`), true},
 }
 
 var (
@@ -50,63 +51,142 @@ func words(s string) map[string]bool {
 	return m
 }
 
-// lintCmd holds a script to the rules for scripts that run from Windows 2000 to
-// 11, and returns what breaks them.
-func lintCmd(script []byte) []string {
+// cmdFacts is what one line of a script is found to be, by itself.
+type cmdFacts struct {
+	label                string
+	problems             []string
+	jumps, assigns, uses []string
+}
+
+// cmdLint holds scripts to the rules for what runs from Windows 2000 to 11. It
+// remembers lines, of which most stand in every script.
+type cmdLint map[string]*cmdFacts
+
+// lintCmd returns what breaks the rules in one script.
+func lintCmd(script []byte) []string { return make(cmdLint).script(script) }
+
+func (l cmdLint) script(script []byte) []string {
 	var problems []string
 	bad := func(line int, format string, args ...any) {
 		problems = append(problems, fmt.Sprintf("line %d: ", line)+fmt.Sprintf(format, args...))
 	}
-	if bytes.Contains(bytes.ReplaceAll(script, []byte("\r\n"), nil), []byte("\r")) || !bytes.HasSuffix(script, []byte("\r\n")) {
-		bad(0, "a line that does not end in CR LF")
+	if !bytes.HasSuffix(script, []byte("\r\n")) {
+		bad(0, "no line end at the end")
 	}
-	labels := make(map[string]int)
-	jumps := make(map[string]int)
-	set := make(map[string]bool)
-	read := make(map[string]int)
+	labels, jumps, uses := make(map[string]int), make(map[string]int), make(map[string]int)
+	assigned := make(map[string]bool)
 	for i, line := range strings.Split(strings.TrimSuffix(string(script), "\r\n"), "\r\n") {
-		n := i + 1
-		if strings.Contains(line, "\n") {
-			bad(n, "a line end without CR")
+		facts := l.line(line)
+		for _, problem := range facts.problems {
+			bad(i+1, "%s: %.200q", problem, line)
 		}
-		if len(line) >= 2000 {
-			bad(n, "%d characters", len(line))
+		if first := labels[facts.label]; facts.label != "" && first > 0 {
+			bad(i+1, "label %s is in line %d already", facts.label, first)
 		}
-		if j := strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }); j >= 0 {
-			bad(n, "%q is not printable ASCII", line[j:])
+		labels[facts.label] = i + 1
+		for _, name := range facts.jumps {
+			jumps[name] = i + 1
 		}
-		if label := cmdLabel.FindStringSubmatch(line); label != nil {
-			name := strings.ToLower(label[1])
-			if first := labels[name]; first > 0 {
-				bad(n, "label %s is in line %d already", name, first)
-			}
-			labels[name] = n
-			continue
+		for _, name := range facts.assigns {
+			assigned[name] = true
 		}
-		if strings.HasPrefix(line, ":") {
-			bad(n, "%q is no label", line)
+		for _, name := range facts.uses {
+			uses[name] = i + 1
 		}
-		if strings.HasPrefix(line, "rem") {
-			lintComment(line, n, bad)
-			continue
-		}
-		lintLine(line, n, bad)
-		for _, m := range cmdJump.FindAllStringSubmatch(line, -1) {
-			jumps[strings.ToLower(m[1])] = n
-		}
-		lintVariables(line, n, set, read)
 	}
 	for jump, n := range jumps {
 		if !lands(jump, labels) {
 			bad(n, "no label %s", jump)
 		}
 	}
-	for name, n := range read {
-		if !set[name] && !cmdOfHost[name] {
+	for name, n := range uses {
+		if !assigned[name] && !cmdOfHost[name] {
 			bad(n, "%%%s%% is never set", name)
 		}
 	}
 	return problems
+}
+
+// line looks at one line, unless it did before.
+func (l cmdLint) line(line string) *cmdFacts {
+	if known := l[line]; known != nil {
+		return known
+	}
+	f := &cmdFacts{}
+	l[line] = f
+	if strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		f.problems = append(f.problems, "not printable ASCII")
+	}
+	if len(line) >= 2000 {
+		f.problems = append(f.problems, fmt.Sprintf("%d characters", len(line)))
+	}
+	label := cmdLabel.FindStringSubmatch(line)
+	switch {
+	case label != nil:
+		f.label = strings.ToLower(label[1])
+	case strings.HasPrefix(line, ":"):
+		f.problems = append(f.problems, "no label")
+	case strings.HasPrefix(line, "rem"):
+		// cmd reads "%" and "/?" there, and a caret at its end joins the next line to it.
+		if strings.ContainsAny(strings.ReplaceAll(line, "%SystemRoot%", ""), `%^&<>|!`) || strings.Contains(line, "/?") {
+			f.problems = append(f.problems, "a comment that cmd reads")
+		}
+	default:
+		f.command(line)
+		f.variables(line)
+	}
+	return f
+}
+
+// command looks at a line that is neither label nor comment.
+func (f *cmdFacts) command(line string) {
+	outside := unquoted(line)
+	before, said, echoes := strings.Cut(outside, "echo ")
+	for _, rule := range cmdForbidden {
+		at := line
+		if rule.outside {
+			at = outside
+		}
+		// What echo prints is no command, however it reads.
+		if echoes && rule.outside {
+			at = before
+		}
+		if rule.pattern.MatchString(at) {
+			f.problems = append(f.problems, rule.what)
+		}
+	}
+	if !(echoes && strings.Contains(said, "^")) && strings.Count(line, `"`)%2 != 0 {
+		f.problems = append(f.problems, "a quote too few")
+	}
+	// One command a line; only redirections of ours stand outside of quotes.
+	for _, ours := range []string{"2^>nul", ">nul", "2>&1", "2>nul", "<nul", ">>", "^&", "^<", "^>", "^|", "^^"} {
+		outside = strings.ReplaceAll(outside, ours, "")
+	}
+	if strings.ContainsAny(strings.TrimPrefix(outside, ">"), `&|<>^`) {
+		f.problems = append(f.problems, "a character that cmd reads, outside of quotes")
+	}
+	for _, m := range cmdJump.FindAllStringSubmatch(line, -1) {
+		f.jumps = append(f.jumps, strings.ToLower(m[1]))
+	}
+}
+
+// variables finds what a line sets and what it uses.
+func (f *cmdFacts) variables(line string) {
+	for _, m := range cmdAssign.FindAllStringSubmatch(line, -1) {
+		f.assigns = append(f.assigns, strings.ToLower(m[1]))
+	}
+	if m := cmdCleared.FindStringSubmatch(line); m != nil {
+		for name := range words(m[1]) {
+			f.assigns = append(f.assigns, name)
+		}
+	}
+	line = cmdLoop.ReplaceAllString(line, "")
+	for _, m := range cmdRead.FindAllStringSubmatch(line, -1) {
+		f.uses = append(f.uses, strings.ToLower(m[1]))
+	}
+	for _, m := range cmdDefined.FindAllStringSubmatch(line, -1) {
+		f.uses = append(f.uses, strings.ToLower(m[1]))
+	}
 }
 
 // lands reports whether a jump has its label. A jump to a computed label has at
@@ -124,46 +204,6 @@ func lands(jump string, labels map[string]int) bool {
 	return false
 }
 
-// lintComment looks at a comment: cmd reads "%" and "/?" there, and a caret at
-// its end joins the next line to it.
-func lintComment(line string, n int, bad func(int, string, ...any)) {
-	if strings.ContainsAny(strings.ReplaceAll(line, "%SystemRoot%", ""), `%^&<>|!`) || strings.Contains(line, "/?") {
-		bad(n, "a comment that cmd reads: %q", line)
-	}
-}
-
-func lintLine(line string, n int, bad func(int, string, ...any)) {
-	outside := unquoted(line)
-	for _, f := range cmdForbidden {
-		at := line
-		if f.what == "a handle number by accident" || f.what == "a chain of && or ||" {
-			at = outside
-		}
-		// What echo writes to another file is no command here, nor is text for people.
-		if _, text, ok := strings.Cut(line, "echo "); ok {
-			at = strings.TrimSuffix(at, text)
-			if f.what == "a restart" || f.what == "delayed expansion" {
-				at = line
-			}
-		}
-		if f.pattern.MatchString(at) {
-			bad(n, "%s: %q", f.what, line)
-		}
-	}
-	if !strings.Contains(line, "echo ") && strings.Count(line, `"`)%2 != 0 {
-		bad(n, "a quote too few: %q", line)
-	}
-	// One command a line; only redirections of ours stand outside of quotes.
-	bare := outside
-	for _, ours := range []string{"2^>nul", ">nul", "2>&1", "2>nul", "<nul", ">>", "^&", "^<", "^>", "^|", "^^"} {
-		bare = strings.ReplaceAll(bare, ours, "")
-	}
-	bare = strings.TrimPrefix(bare, ">")
-	if strings.ContainsAny(bare, `&|<>^`) {
-		bad(n, "a character that cmd reads, outside of quotes: %q", line)
-	}
-}
-
 // unquoted returns a line without what stands between quotes.
 func unquoted(line string) string {
 	var b strings.Builder
@@ -177,22 +217,4 @@ func unquoted(line string) string {
 		}
 	}
 	return b.String()
-}
-
-func lintVariables(line string, n int, set map[string]bool, read map[string]int) {
-	for _, m := range cmdAssign.FindAllStringSubmatch(line, -1) {
-		set[strings.ToLower(m[1])] = true
-	}
-	if m := cmdCleared.FindStringSubmatch(line); m != nil {
-		for name := range words(m[1]) {
-			set[name] = true
-		}
-	}
-	line = cmdLoop.ReplaceAllString(line, "")
-	for _, m := range cmdRead.FindAllStringSubmatch(line, -1) {
-		read[strings.ToLower(m[1])] = n
-	}
-	for _, m := range cmdDefined.FindAllStringSubmatch(line, -1) {
-		read[strings.ToLower(m[1])] = n
-	}
 }

@@ -26,6 +26,7 @@ if "%~1"=="" goto arguments_read
 {{- range .Flags}}
 if /i "%~1"=="/{{.}}" goto argument_{{.}}
 {{- end}}
+if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo {{.Script}}: there is no argument "%~1"; see {{.Script}} /help

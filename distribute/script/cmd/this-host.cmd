@@ -67,16 +67,18 @@ set "TRY=%FROM%\install\hosts\%KIND%\install.cmd"
 if exist "%TRY%" set "INSTALL=%TRY%"
 goto :eof
 
-rem A script that came by HTTP is run only if all of it came: its last line says so.
+rem A script that came by HTTP is run only if all of it came: its last lines
+rem answer to /whole.
 :look_web
 call :work
+if not exist "%WORK%\" echo {{.Script}} must be run by an administrator, or by the system.
+if not exist "%WORK%\" goto :eof
 set "URL=%FROM%/install/hosts/%KIND:\=/%/install.cmd"
 set "GET_TO=%WORK%\install.cmd"
 call :get
 if not exist "%GET_TO%" goto :eof
-set "LAST="
-for /f "usebackq delims=" %%g in ("%GET_TO%") do set "LAST=%%g"
-if "%LAST%"=="rem End of install.cmd." set "INSTALL=%GET_TO%"
+%ComSpec% /d /c ""%GET_TO%" /whole" >nul 2>&1
+if "%ERRORLEVEL%"=="77" set "INSTALL=%GET_TO%"
 goto :eof
 {{template "get" .}}
 {{template "registry" .}}

@@ -29,6 +29,7 @@ if /i "%~1"=="/stage" goto argument_stage
 if /i "%~1"=="/only" goto argument_only
 if /i "%~1"=="/base" goto argument_base
 if /i "%~1"=="/report" goto argument_report
+if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo install.cmd: there is no argument "%~1"; see install.cmd /help
@@ -1275,4 +1276,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo End Select
 goto :eof
 
-rem End of install.cmd.
+
+rem Only the whole of this script has its end.
+:whole
+exit /b 77

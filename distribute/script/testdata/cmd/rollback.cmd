@@ -29,6 +29,7 @@ if /i "%~1"=="/stage" goto argument_stage
 if /i "%~1"=="/only" goto argument_only
 if /i "%~1"=="/all" goto argument_all
 if /i "%~1"=="/base" goto argument_base
+if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo rollback.cmd: there is no argument "%~1"; see rollback.cmd /help
@@ -1142,4 +1143,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo End Select
 goto :eof
 
-rem End of rollback.cmd.
+
+rem Only the whole of this script has its end.
+:whole
+exit /b 77

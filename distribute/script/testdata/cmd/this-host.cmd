@@ -29,6 +29,7 @@ if /i "%~1"=="/stage" goto argument_stage
 if /i "%~1"=="/only" goto argument_only
 if /i "%~1"=="/base" goto argument_base
 if /i "%~1"=="/report" goto argument_report
+if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo this-host.cmd: there is no argument "%~1"; see this-host.cmd /help
@@ -139,16 +140,18 @@ set "TRY=%FROM%\install\hosts\%KIND%\install.cmd"
 if exist "%TRY%" set "INSTALL=%TRY%"
 goto :eof
 
-rem A script that came by HTTP is run only if all of it came: its last line says so.
+rem A script that came by HTTP is run only if all of it came: its last lines
+rem answer to /whole.
 :look_web
 call :work
+if not exist "%WORK%\" echo this-host.cmd must be run by an administrator, or by the system.
+if not exist "%WORK%\" goto :eof
 set "URL=%FROM%/install/hosts/%KIND:\=/%/install.cmd"
 set "GET_TO=%WORK%\install.cmd"
 call :get
 if not exist "%GET_TO%" goto :eof
-set "LAST="
-for /f "usebackq delims=" %%g in ("%GET_TO%") do set "LAST=%%g"
-if "%LAST%"=="rem End of install.cmd." set "INSTALL=%GET_TO%"
+%ComSpec% /d /c ""%GET_TO%" /whole" >nul 2>&1
+if "%ERRORLEVEL%"=="77" set "INSTALL=%GET_TO%"
 goto :eof
 
 rem Fetch URL to GET_TO.
@@ -453,4 +456,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo End Select
 goto :eof
 
-rem End of this-host.cmd.
+
+rem Only the whole of this script has its end.
+:whole
+exit /b 77

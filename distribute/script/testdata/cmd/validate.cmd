@@ -24,6 +24,7 @@ set "RESULT=0"
 if "%~1"=="" goto arguments_read
 if /i "%~1"=="/log" goto argument_log
 if /i "%~1"=="/only" goto argument_only
+if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo validate.cmd: there is no argument "%~1"; see validate.cmd /help
@@ -714,4 +715,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo End Select
 goto :eof
 
-rem End of validate.cmd.
+
+rem Only the whole of this script has its end.
+:whole
+exit /b 77
