@@ -66,15 +66,12 @@ func cmdExample() *Set {
 func cmdFiles(t testing.TB, s *Set) map[string][]byte {
 	t.Helper()
 	files := make(map[string][]byte)
-	for name, write := range map[string]func() ([]byte, error){
-		"install.cmd": s.installCmd, "validate.cmd": s.validateCmd, "rollback.cmd": s.rollbackCmd, "folder.cmd": s.folderCmd,
-		"this-host.cmd": func() ([]byte, error) { return thisHostCmd(Options{Bases: s.Bases, Ring: s.Ring, Edition: s.Edition}) },
-	} {
-		data, err := write()
+	for _, w := range cmdWriters {
+		data, err := w.write(s)
 		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+			t.Fatalf("%s: %v", w.name, err)
 		}
-		files[name] = data
+		files[w.name] = data
 	}
 	return files
 }

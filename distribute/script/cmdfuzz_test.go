@@ -50,23 +50,33 @@ func cmdHostileSet(where uint, s string) *Set {
 	return set
 }
 
-// checkHostileSet holds what is written of a set to the rules, or that nothing is.
-func checkHostileSet(t *testing.T, lint cmdLint, s *Set) {
+// cmdWriters write the scripts of a set, by name.
+var cmdWriters = []struct {
+	name  string
+	write func(*Set) ([]byte, error)
+}{
+	{"install.cmd", (*Set).installCmd},
+	{"validate.cmd", (*Set).validateCmd},
+	{"rollback.cmd", (*Set).rollbackCmd},
+	{"folder.cmd", (*Set).folderCmd},
+	{"this-host.cmd", func(s *Set) ([]byte, error) {
+		return thisHostCmd(Options{Bases: s.Bases, Ring: s.Ring, Edition: s.Edition})
+	}},
+}
+
+// checkHostileSet holds one script of a set to the rules, or that it is not written.
+func checkHostileSet(t *testing.T, lint cmdLint, which uint, s *Set) {
 	t.Helper()
-	for name, write := range map[string]func() ([]byte, error){
-		"install.cmd": s.installCmd, "validate.cmd": s.validateCmd, "rollback.cmd": s.rollbackCmd, "folder.cmd": s.folderCmd,
-		"this-host.cmd": func() ([]byte, error) { return thisHostCmd(Options{Bases: s.Bases, Ring: s.Ring}) },
-	} {
-		script, err := write()
-		if err != nil {
-			if strings.IndexFunc(err.Error(), func(r rune) bool { return r < ' ' }) >= 0 {
-				t.Errorf("%s: an error with control characters: %q", name, err)
-			}
-			continue
+	w := cmdWriters[which%uint(len(cmdWriters))]
+	script, err := w.write(s)
+	if err != nil {
+		if strings.IndexFunc(err.Error(), func(r rune) bool { return r < ' ' }) >= 0 {
+			t.Errorf("%s: an error with control characters: %q", w.name, err)
 		}
-		for _, problem := range lint.script(script) {
-			t.Errorf("%s: %s", name, problem)
-		}
+		return
+	}
+	for _, problem := range lint.script(script) {
+		t.Errorf("%s: %s", w.name, problem)
 	}
 }
 
@@ -83,7 +93,9 @@ func TestCmdHostile(t *testing.T) {
 	lint := make(cmdLint)
 	for _, s := range cmdHostileStrings {
 		for where := uint(0); where < 66; where += 2 {
-			checkHostileSet(t, lint, cmdHostileSet(where, s))
+			for which := range cmdWriters {
+				checkHostileSet(t, lint, uint(which), cmdHostileSet(where, s))
+			}
 			if t.Failed() {
 				t.Fatalf("with %.100q at place %d", s, where)
 			}
@@ -96,5 +108,11 @@ func FuzzCmd(f *testing.F) {
 	for i, s := range cmdHostileStrings {
 		f.Add(uint(i), s)
 	}
-	f.Fuzz(func(t *testing.T, where uint, s string) { checkHostileSet(t, make(cmdLint), cmdHostileSet(where%66, s)) })
+	lint := make(cmdLint)
+	f.Fuzz(func(t *testing.T, where uint, s string) {
+		if len(lint) > 20_000 {
+			clear(lint)
+		}
+		checkHostileSet(t, lint, where/66, cmdHostileSet(where%66, s))
+	})
 }
