@@ -1,0 +1,220 @@
+package script
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// cmdForbidden are constructs that one of the systems from Windows 2000 on, or
+// Wine 8, does not have or reads in its own way.
+var cmdForbidden = []struct {
+	what    string
+	pattern *regexp.Regexp
+	outside bool // of quotes alone
+}{
+	{"a chain of && or ||", regexp.MustCompile(`&&|\|\|`), true},
+	{"if errorlevel, a signed comparison", regexp.MustCompile(`(?i)\bif\s+(not\s+)?errorlevel\b`), true},
+	{"status of a called script", regexp.MustCompile(`(?i)\bcall\s+"?[^:\s"]\S*\.(cmd|bat)`), false},
+	{"find, findstr, timeout, choice, where or robocopy", regexp.MustCompile(`(?i)^\s*(find|findstr|timeout|choice|where|robocopy)(\.exe)?\s`), true},
+	{"reg query /f", regexp.MustCompile(`(?i)%REG%\s+query\b.*\s/f\b`), false},
+	{"set /p from a file", regexp.MustCompile(`(?i)set /p\b.*<\s*"`), false},
+	{"a block in parentheses", regexp.MustCompile(`\($|(?i)\belse\b|^\s*[()]`), true},
+	{"start behind if", regexp.MustCompile(`(?i)^if\b.*\bstart\s`), true},
+	{"a loop variable that is a modifier", regexp.MustCompile(`(?i)\bfor\b[^%]*%%[^g-m]`), false},
+	{"delayed expansion", regexp.MustCompile(`!`), false},
+	{"a handle number by accident", regexp.MustCompile(`[^ \t"^][0-9]>|[a-zA-Z%]>`), true},
+	{"a restart", regexp.MustCompile(`(?i)\bshutdown(\.exe)?\s+[-/]|/forcerestart`), true},
+	{"the current directory", regexp.MustCompile(`(?i)^\s*(pushd|cd|chdir)\b`), true},
+}
+
+var (
+	cmdLabel   = regexp.MustCompile(`^:([A-Za-z0-9_]+)$`)
+	cmdJump    = regexp.MustCompile(`(?i)\b(?:goto\s+:?|call\s+:)([A-Za-z0-9_%]+)`)
+	cmdAssign  = regexp.MustCompile(`(?i)\bset (?:/[ap] )?"?([A-Za-z0-9_]+)[=+ ]`)
+	cmdRead    = regexp.MustCompile(`%([A-Za-z][A-Za-z0-9_()]*)(?::[^%]*)?%`)
+	cmdLoop    = regexp.MustCompile(`%%(~[$a-zA-Z:]*)?[g-m]|%%[0-9A-F]{2}`) // a loop's variable, a byte of a URL
+	cmdDefined = regexp.MustCompile(`(?i)\bdefined ([A-Za-z0-9_]+)`)
+	cmdCleared = regexp.MustCompile(`^for %%g in \(([A-Za-z0-9_ ]+)\) do set "%%g="$`)
+)
+
+// cmdOfHost are the variables that every host has, or the program asks for.
+var cmdOfHost = words(`SystemRoot ERRORLEVEL RANDOM DATE TIME TEMP COMPUTERNAME ComSpec PROCESSOR_ARCHITECTURE PROCESSOR_ARCHITEW6432
+	ProgramFiles ProgramFiles(x86) CommonProgramFiles CommonProgramFiles(x86) SystemDrive ProgramData ALLUSERSPROFILE`)
+
+func words(s string) map[string]bool {
+	m := make(map[string]bool)
+	for w := range strings.FieldsSeq(s) {
+		m[strings.ToLower(w)] = true
+	}
+	return m
+}
+
+// cmdFacts is what one line of a script is found to be, by itself.
+type cmdFacts struct {
+	label                string
+	problems             []string
+	jumps, assigns, uses []string
+}
+
+// cmdLint holds scripts to the rules for what runs from Windows 2000 to 11. It
+// remembers lines, of which most stand in every script.
+type cmdLint map[string]*cmdFacts
+
+// lintCmd returns what breaks the rules in one script.
+func lintCmd(script []byte) []string { return make(cmdLint).script(script) }
+
+func (l cmdLint) script(script []byte) []string {
+	var problems []string
+	bad := func(line int, format string, args ...any) {
+		problems = append(problems, fmt.Sprintf("line %d: ", line)+fmt.Sprintf(format, args...))
+	}
+	if !bytes.HasSuffix(script, []byte("\r\n")) {
+		bad(0, "no line end at the end")
+	}
+	labels, jumps, uses := make(map[string]int), make(map[string]int), make(map[string]int)
+	assigned := make(map[string]bool)
+	for i, line := range strings.Split(strings.TrimSuffix(string(script), "\r\n"), "\r\n") {
+		facts := l.line(line)
+		for _, problem := range facts.problems {
+			bad(i+1, "%s: %.200q", problem, line)
+		}
+		if first := labels[facts.label]; facts.label != "" && first > 0 {
+			bad(i+1, "label %s is in line %d already", facts.label, first)
+		}
+		labels[facts.label] = i + 1
+		for _, name := range facts.jumps {
+			jumps[name] = i + 1
+		}
+		for _, name := range facts.assigns {
+			assigned[name] = true
+		}
+		for _, name := range facts.uses {
+			uses[name] = i + 1
+		}
+	}
+	for jump, n := range jumps {
+		if !lands(jump, labels) {
+			bad(n, "no label %s", jump)
+		}
+	}
+	for name, n := range uses {
+		if !assigned[name] && !cmdOfHost[name] {
+			bad(n, "%%%s%% is never set", name)
+		}
+	}
+	return problems
+}
+
+// line looks at one line, unless it did before.
+func (l cmdLint) line(line string) *cmdFacts {
+	if known := l[line]; known != nil {
+		return known
+	}
+	f := &cmdFacts{}
+	l[line] = f
+	if strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		f.problems = append(f.problems, "not printable ASCII")
+	}
+	if len(line) >= 2000 {
+		f.problems = append(f.problems, fmt.Sprintf("%d characters", len(line)))
+	}
+	label := cmdLabel.FindStringSubmatch(line)
+	switch {
+	case label != nil:
+		f.label = strings.ToLower(label[1])
+	case strings.HasPrefix(line, ":"):
+		f.problems = append(f.problems, "no label")
+	case strings.HasPrefix(line, "rem"):
+		// cmd reads "%" and "/?" there, and a caret at its end joins the next line to it.
+		if strings.ContainsAny(strings.ReplaceAll(line, "%SystemRoot%", ""), `%^&<>|!`) || strings.Contains(line, "/?") {
+			f.problems = append(f.problems, "a comment that cmd reads")
+		}
+	default:
+		f.command(line)
+		f.variables(line)
+	}
+	return f
+}
+
+// command looks at a line that is neither label nor comment.
+func (f *cmdFacts) command(line string) {
+	outside := unquoted(line)
+	before, said, echoes := strings.Cut(outside, "echo ")
+	for _, rule := range cmdForbidden {
+		at := line
+		if rule.outside {
+			at = outside
+		}
+		// What echo prints is no command, however it reads.
+		if echoes && rule.outside {
+			at = before
+		}
+		if rule.pattern.MatchString(at) {
+			f.problems = append(f.problems, rule.what)
+		}
+	}
+	if !(echoes && strings.Contains(said, "^")) && strings.Count(line, `"`)%2 != 0 {
+		f.problems = append(f.problems, "a quote too few")
+	}
+	// One command a line; only redirections of ours stand outside of quotes.
+	for _, ours := range []string{"2^>nul", ">nul", "2>&1", "2>nul", "<nul", ">>", "^&", "^<", "^>", "^|", "^^"} {
+		outside = strings.ReplaceAll(outside, ours, "")
+	}
+	if strings.ContainsAny(strings.TrimPrefix(outside, ">"), `&|<>^`) {
+		f.problems = append(f.problems, "a character that cmd reads, outside of quotes")
+	}
+	for _, m := range cmdJump.FindAllStringSubmatch(line, -1) {
+		f.jumps = append(f.jumps, strings.ToLower(m[1]))
+	}
+}
+
+// variables finds what a line sets and what it uses.
+func (f *cmdFacts) variables(line string) {
+	for _, m := range cmdAssign.FindAllStringSubmatch(line, -1) {
+		f.assigns = append(f.assigns, strings.ToLower(m[1]))
+	}
+	if m := cmdCleared.FindStringSubmatch(line); m != nil {
+		for name := range words(m[1]) {
+			f.assigns = append(f.assigns, name)
+		}
+	}
+	line = cmdLoop.ReplaceAllString(line, "")
+	for _, m := range cmdRead.FindAllStringSubmatch(line, -1) {
+		f.uses = append(f.uses, strings.ToLower(m[1]))
+	}
+	for _, m := range cmdDefined.FindAllStringSubmatch(line, -1) {
+		f.uses = append(f.uses, strings.ToLower(m[1]))
+	}
+}
+
+// lands reports whether a jump has its label. A jump to a computed label has at
+// least one that begins like it.
+func lands(jump string, labels map[string]int) bool {
+	if jump == "eof" || labels[jump] > 0 {
+		return true
+	}
+	stem, _, computed := strings.Cut(jump, "%")
+	for label := range labels {
+		if computed && strings.HasPrefix(label, stem) {
+			return true
+		}
+	}
+	return false
+}
+
+// unquoted returns a line without what stands between quotes.
+func unquoted(line string) string {
+	var b strings.Builder
+	inside := false
+	for _, r := range line {
+		if r == '"' {
+			inside = !inside
+		}
+		if r == '"' || !inside {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
