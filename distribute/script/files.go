@@ -1,12 +1,76 @@
 package script
 
-// Files returns everything of a set: scripts, manifest, sums and lists, by name.
-func (s *Set) Files() ([]File, error) { return nil, nil }
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Files returns everything that stands in a set's folder, sorted by name:
+// scripts, manifest, lists and sums. The same set gives the same bytes.
+func (s *Set) Files() ([]File, error) {
+	files, err := written([]writer{
+		{"install.ps1", s.installPS1},
+		{"validate.ps1", s.validatePS1},
+		{"rollback.ps1", s.rollbackPS1},
+		{"manifest.json", s.manifest},
+		{"updates.lst", s.list},
+		{"bundle.meta4", s.metalink},
+		{"README.txt", s.readme},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set %s: %w", s.Name, err)
+	}
+	// The sums are of the files above too, and so come last.
+	files = append(files, s.sums(files)...)
+	return byName(files), nil
+}
 
 // FolderFiles returns what stands in an update's own folder of the tree: a set of
-// that one update, as install.cmd, and README.txt.
-func (s *Set) FolderFiles() ([]File, error) { return nil, nil }
+// that one update, as install.cmd, and README.txt. The set's Place is that folder.
+func (s *Set) FolderFiles() ([]File, error) {
+	files, err := written([]writer{
+		{"README.txt", s.folderReadme},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("folder of %s: %w", s.Name, err)
+	}
+	return byName(files), nil
+}
 
 // AnyHost returns what stands in install/ itself, the same for every host:
 // this-host.cmd, this-host.ps1, quiet.reg and README.txt.
-func AnyHost(o Options) ([]File, error) { return nil, nil }
+func AnyHost(o Options) ([]File, error) {
+	files, err := written([]writer{
+		{"this-host.ps1", func() ([]byte, error) { return thisHostPS1(o) }},
+		{"quiet.reg", quiet},
+		{"README.txt", func() ([]byte, error) { return anyReadme(o) }},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("scripts for any host: %w", err)
+	}
+	return byName(files), nil
+}
+
+// writer writes one file.
+type writer struct {
+	name  string
+	write func() ([]byte, error)
+}
+
+func written(writers []writer) ([]File, error) {
+	files := make([]File, 0, len(writers)+3)
+	for _, w := range writers {
+		data, err := w.write()
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", w.name, err)
+		}
+		files = append(files, File{Name: w.name, Data: data})
+	}
+	return files, nil
+}
+
+func byName(files []File) []File {
+	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	return files
+}

@@ -1,0 +1,38 @@
+# ---- validate -----------------------------------------------------------------
+
+# What became of an item on this machine since it was installed.
+function Get-ItemState($item) {
+    $script:wrongFile = ''
+    if ((Get-Refusal $item) -ne '') { return 'not-applicable' }
+    $there = Get-Installed $item
+    if ($there -eq 'unknown') { return 'unknown' }
+    if ($there -eq 'no') { return 'missing' }
+    if (Test-Files $item) { return 'installed' }
+    return 'replaced'
+}
+
+$machine = Get-Machine
+$known = $false
+$wrong = $false
+Write-Line ('begin set=' + $setName + ' generation=' + $setGeneration + ' os=' + $machine.Family + ' release=' + $machine.Release + ' build=' + $machine.Build + ' arch=' + $machine.Arch + ' lang=' + $machine.Language)
+try {
+    foreach ($item in $items) {
+        if ($Only -ne '' -and $item.Id -ne $Only) { continue }
+        $known = $true
+        $state = Get-ItemState $item
+        $more = ''
+        if ($wrongFile -ne '') { $more = 'why="' + $wrongFile + '"' }
+        Add-Result $item $state $null $more
+        if ($state -eq 'missing' -or $state -eq 'replaced') { $wrong = $true }
+    }
+} catch {
+    Write-Line ('note=stopped why=' + (Format-Reason $_))
+    $wrong = $true
+}
+if ($Only -ne '' -and -not $known) {
+    Write-Host ($scriptName + ': there is no package "' + $Only + '" in this set')
+    $wrong = $true
+}
+$code = 0
+if ($wrong) { $code = 1 }
+Stop-Script $code
