@@ -23,7 +23,7 @@ func (s *Set) Files() ([]File, error) {
 	}
 	// The sums are of the files above too, and so come last.
 	files = append(files, s.sums(files)...)
-	return byName(files), nil
+	return sortedFiles(files), nil
 }
 
 // FolderFiles returns what stands in an update's own folder of the tree: a set of
@@ -35,7 +35,7 @@ func (s *Set) FolderFiles() ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder of %s: %w", s.Name, err)
 	}
-	return byName(files), nil
+	return sortedFiles(files), nil
 }
 
 // AnyHost returns what stands in install/ itself, the same for every host:
@@ -49,7 +49,7 @@ func AnyHost(o Options) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scripts for any host: %w", err)
 	}
-	return byName(files), nil
+	return sortedFiles(files), nil
 }
 
 // writer writes one file.
@@ -70,7 +70,7 @@ func written(writers []writer) ([]File, error) {
 	return files, nil
 }
 
-func byName(files []File) []File {
+func sortedFiles(files []File) []File {
 	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	return files
 }

@@ -26,6 +26,7 @@ type manifestJSON struct {
 	Bases      []string       `json:"bases,omitempty"`
 	Items      []manifestItem `json:"items"`
 	Left       []manifestLeft `json:"left,omitempty"`
+	Notes      []string       `json:"notes,omitempty"`
 }
 
 type manifestItem struct {
@@ -84,13 +85,17 @@ type manifestInstalled struct {
 	SP      int    `json:"sp,omitempty"`
 }
 
+// manifestCommand removes an item. Without a program it is the item's own
+// package; with a key it is run only where that is there.
 type manifestCommand struct {
-	Program string   `json:"program"`
+	Program string   `json:"program,omitempty"`
 	Args    []string `json:"args"`
+	Key     string   `json:"key,omitempty"`
 }
 
 type manifestLeft struct {
 	Update string `json:"update"`
+	File   string `json:"file,omitempty"`
 	Why    string `json:"why"`
 }
 
@@ -123,7 +128,7 @@ func (s *Set) manifest() ([]byte, error) {
 	m := manifestJSON{
 		Schema: manifestSchema, ID: s.Name, Title: s.Title, Ring: s.Ring,
 		Generation: s.Edition.Generation, State: s.Edition.State, Root: s.Edition.Root, Created: s.Edition.Created,
-		Place: s.Place, Bases: s.Bases, Items: make([]manifestItem, 0, len(s.Items)),
+		Place: s.Place, Bases: s.Bases, Items: make([]manifestItem, 0, len(s.Items)), Notes: s.Notes,
 	}
 	for i := range s.Items {
 		m.Items = append(m.Items, s.Items[i].manifest())
@@ -154,7 +159,7 @@ func (it *Item) manifest() manifestItem {
 		m.Members = append(m.Members, manifestFile{f.Name, f.Path, f.Size, f.SHA256, f.SHA1, f.MD5})
 	}
 	for _, c := range it.Remove.Commands {
-		m.Remove = append(m.Remove, manifestCommand{c.Program, append([]string{}, c.Args...)})
+		m.Remove = append(m.Remove, manifestCommand{c.Program, append([]string{}, c.Args...), c.Key})
 	}
 	return m
 }

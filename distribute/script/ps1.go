@@ -125,7 +125,7 @@ func (s *Set) rollbackPS1() ([]byte, error) {
 func thisHostPS1(o Options) ([]byte, error) {
 	t := &psTable{}
 	t.line("$setName = 'this-host'")
-	t.line("$setBases = " + psList(o.Bases))
+	t.line("$setBases = " + psList(slices.DeleteFunc(slices.Clone(o.Bases), func(base string) bool { return !CheckBase(base) })))
 	p := psScript{
 		name: "this-host.ps1",
 		head: []string{

@@ -2,7 +2,6 @@ package script
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -122,6 +121,7 @@ func (t *psTable) item(it *Item) {
 	t.array("Remove", len(it.Remove.Commands), func(i int) {
 		t.line("Program = " + psQuote(it.Remove.Commands[i].Program))
 		t.line("Arguments = " + psList(it.Remove.Commands[i].Args))
+		t.line("Key = " + psQuote(it.Remove.Commands[i].Key))
 	})
 	t.line("Stays = " + psQuote(it.Remove.Why))
 }
@@ -188,29 +188,15 @@ func (t *psTable) installedFile(f *layout.InstalledFile) {
 	t.line("Version = " + psQuote(f.Version))
 }
 
-// psPackedCodes returns the form of patch codes in which Windows Installer names
-// its registry keys: of {8-4-4-4-12} the first three groups backwards, and the
-// digits of each byte of the rest exchanged. What is not of that form stays.
+// psPackedCodes returns patch codes as Windows Installer names their registry
+// keys (compressed). What is no code stays as it is, and is found nowhere.
 func psPackedCodes(codes []string) []string {
 	packed := make([]string, len(codes))
 	for i, code := range codes {
 		packed[i] = code
-		groups := strings.Split(strings.Trim(code, "{}"), "-")
-		if len(groups) != 5 || len(code) != 38 {
-			continue
+		if guid.MatchString(strings.ToUpper(code)) {
+			packed[i] = compressed(strings.ToUpper(code))
 		}
-		var b strings.Builder
-		for _, g := range groups[:3] {
-			reversed := []byte(g)
-			slices.Reverse(reversed)
-			b.Write(reversed)
-		}
-		rest := []byte(groups[3] + groups[4])
-		for j := 0; j+1 < len(rest); j += 2 {
-			b.WriteByte(rest[j+1])
-			b.WriteByte(rest[j])
-		}
-		packed[i] = strings.ToUpper(b.String())
 	}
 	return packed
 }

@@ -56,6 +56,7 @@ unless /log FILE says otherwise. Where the packages are not above this folder:
 	p.text(checking)
 	s.itemsText(&p)
 	s.leftText(&p)
+	s.notesText(&p)
 	p.text(`Other files
 -----------
   manifest.json  the set for programs    updates.lst  the set for cmd scripts
@@ -84,9 +85,10 @@ As administrator, in this folder or by its full path:
 			p.para("%s cannot be removed: %s.", it.ID, orElse(strings.TrimRight(it.Remove.Why, "."), "no way is known"))
 			continue
 		}
-		p.para("To remove %s: %s", it.ID, it.Remove.Commands[0].line())
+		p.para("To remove %s: %s", it.ID, it.Remove.Commands[0].line(it))
 	}
 	s.leftText(&p)
+	s.notesText(&p)
 	return p.bytes(), nil
 }
 
@@ -166,9 +168,16 @@ func (s *Set) leftText(p *page) {
 	}
 	p.text("Not in this set\n---------------\n")
 	for _, l := range s.Left {
-		p.item(l.Update + ": " + l.Why)
+		p.item(strings.TrimSpace(l.Update+" "+l.File) + ": " + l.Why)
 	}
 	p.text("")
+}
+
+// notesText says what else a person should know.
+func (s *Set) notesText(p *page) {
+	for _, n := range s.Notes {
+		p.para("Note: %s.", strings.TrimRight(n, "."))
+	}
 }
 
 // byHand returns the command that a person types for an item, in the folder
@@ -182,11 +191,12 @@ func (it *Item) byHand() string {
 	case EngineMSP:
 		return strings.TrimSpace("msiexec /p " + name + " " + args)
 	case EngineDISM:
-		return strings.TrimSpace("dism /Online /Add-Package /PackagePath:" + name + " " + args)
-	case EngineWUSA:
+		command := strings.TrimSpace("dism /Online /Add-Package /PackagePath:" + name + " " + args)
 		if len(it.Members) > 0 {
-			return "copy it and the files that belong to it to a folder of their own on this machine, then dism /Online /Add-Package /PackagePath:" + name
+			return "copy it and the files that belong to it to a folder of their own on this machine; there " + command
 		}
+		return command
+	case EngineWUSA:
 		return strings.TrimSpace("wusa " + name + " " + args)
 	case EnginePnPUtil:
 		return "pnputil /add-driver " + name + " /install"
@@ -196,8 +206,8 @@ func (it *Item) byHand() string {
 }
 
 // line returns the command as a person types it.
-func (c Command) line() string {
-	return strings.TrimSpace(quoteArg(c.Program) + " " + joinArgs(c.Args))
+func (c Command) line(it *Item) string {
+	return strings.TrimSpace(quoteArg(orElse(c.Program, it.Name)) + " " + joinArgs(c.Args))
 }
 
 func joinArgs(args []string) string {

@@ -1,0 +1,40 @@
+package script_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"patchferry/distribute/script"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// TestGolden holds all that is written for the set with one item of each engine
+// to the files in testdata/set.
+func TestGolden(t *testing.T) {
+	got := written(t, handMade(), script.Options{Title: "Updates", Ring: "production", Bases: []string{"http://server:8530"}})
+	for name, data := range got {
+		path := filepath.Join("testdata", "set", filepath.FromSlash(name))
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if diff := cmp.Diff(string(want), data); diff != "" {
+			t.Errorf("%s (-want +got), rewrite it with -update:\n%s", name, diff)
+		}
+	}
+}
