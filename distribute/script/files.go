@@ -7,9 +7,20 @@ import (
 )
 
 // Files returns everything that stands in a set's folder, sorted by name:
-// scripts, manifest, lists and sums. The same set gives the same bytes.
+// scripts, manifest, lists and sums. The same set gives the same bytes. It fails
+// where something in the set cannot stand in a script for cmd, which no set of
+// Build has.
 func (s *Set) Files() ([]File, error) {
-	files, err := written([]writer{
+	return s.files(append([]writer{
+		{"install.cmd", s.installCmd},
+		{"validate.cmd", s.validateCmd},
+		{"rollback.cmd", s.rollbackCmd},
+	}, s.quoting()...))
+}
+
+// quoting are the writers that can quote whatever is in a set.
+func (s *Set) quoting() []writer {
+	return []writer{
 		{"install.ps1", s.installPS1},
 		{"validate.ps1", s.validatePS1},
 		{"rollback.ps1", s.rollbackPS1},
@@ -17,19 +28,24 @@ func (s *Set) Files() ([]File, error) {
 		{"updates.lst", s.list},
 		{"bundle.meta4", s.metalink},
 		{"README.txt", s.readme},
-	})
+	}
+}
+
+// files writes the files, and the sums of them and of the packages.
+func (s *Set) files(writers []writer) ([]File, error) {
+	files, err := written(writers)
 	if err != nil {
 		return nil, fmt.Errorf("set %s: %w", s.Name, err)
 	}
-	// The sums are of the files above too, and so come last.
-	files = append(files, s.sums(files)...)
-	return sortedFiles(files), nil
+	files = sortedFiles(files)
+	return sortedFiles(append(files, s.sums(files)...)), nil
 }
 
 // FolderFiles returns what stands in an update's own folder of the tree: a set of
 // that one update, as install.cmd, and README.txt. The set's Place is that folder.
 func (s *Set) FolderFiles() ([]File, error) {
 	files, err := written([]writer{
+		{"install.cmd", s.folderCmd},
 		{"README.txt", s.folderReadme},
 	})
 	if err != nil {
@@ -42,6 +58,7 @@ func (s *Set) FolderFiles() ([]File, error) {
 // this-host.cmd, this-host.ps1, quiet.reg and README.txt.
 func AnyHost(o Options) ([]File, error) {
 	files, err := written([]writer{
+		{"this-host.cmd", func() ([]byte, error) { return thisHostCmd(o) }},
 		{"this-host.ps1", func() ([]byte, error) { return thisHostPS1(o) }},
 		{"quiet.reg", quiet},
 		{"README.txt", func() ([]byte, error) { return anyReadme(o) }},

@@ -122,7 +122,7 @@ func (c manifestCodes) MarshalJSON() ([]byte, error) {
 	return append(b, `"default":"failed"}`...), nil
 }
 
-// manifest writes manifest.json, a line an item so that differences are read
+// manifest writes manifest.json, a line a member so that differences are read
 // easily.
 func (s *Set) manifest() ([]byte, error) {
 	m := manifestJSON{

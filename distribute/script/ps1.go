@@ -19,27 +19,28 @@ var psParts embed.FS
 type psScript struct {
 	name  string
 	head  []string // what it is, for people
+	exits []string // what its exit codes mean
+	takes []string // the names of its arguments
 	usage []string
 	data  string   // assignments
 	reads bool     // it changes nothing on the host
 	parts []string // below ps1/, without extension
 }
 
-// psParameters begins every script. All take the same arguments, so that one may
-// start another with its own.
-const psParameters = `param(
-    [switch]$Dry,
-    [switch]$All,
-    [string]$Log = '',
-    [string]$Stage = '',
-    [string]$Only = '',
-    [string]$Base = '',
-    [string]$Report = '',
-    [switch]$Help,
-    [Parameter(Position = 0, ValueFromRemainingArguments = $true)]
-    [string[]]$Words
-)
-`
+// psArgument is what a script may be given.
+type psArgument struct{ name, declared, empty string }
+
+// psArguments are all of them. A script declares those that it takes; the others
+// are set to nothing in it.
+var psArguments = []psArgument{
+	{"Dry", "[switch]$Dry", "$false"},
+	{"All", "[switch]$All", "$false"},
+	{"Log", "[string]$Log = ''", "''"},
+	{"Stage", "[string]$Stage = ''", "''"},
+	{"Only", "[string]$Only = ''", "''"},
+	{"Base", "[string]$Base = ''", "''"},
+	{"Report", "[string]$Report = ''", "''"},
+}
 
 // bytes writes the script: ASCII, CRLF.
 func (p *psScript) bytes() ([]byte, error) {
@@ -47,8 +48,11 @@ func (p *psScript) bytes() ([]byte, error) {
 	for _, line := range p.head {
 		b.WriteString(strings.TrimRight("# "+asciiLine(line), " ") + "\n")
 	}
-	b.WriteString("#\n# Exit: 0 done, 3010 restart and run this again, 1618 another installation runs,\n# 1 something failed. It never restarts the machine.\n\n")
-	b.WriteString(psParameters)
+	b.WriteString("#\n")
+	for _, line := range p.exits {
+		b.WriteString("# " + line + "\n")
+	}
+	p.parameters(&b)
 	fmt.Fprintf(&b, "\n$scriptName = %s\n$usage = @(\n", psQuote(p.name))
 	for i, line := range p.usage {
 		b.WriteString("    " + psQuote(line))
@@ -66,10 +70,35 @@ func (p *psScript) bytes() ([]byte, error) {
 		b.WriteByte('\n')
 		b.Write(text)
 	}
+	b.WriteString("\n# End of " + p.name + ".\n")
 	return []byte(crlf(b.String())), nil
 }
 
-// head says what a script is of.
+// parameters writes what the script takes: as PowerShell has it, or, in Words,
+// as cmd has it.
+func (p *psScript) parameters(b *strings.Builder) {
+	b.WriteString("\nparam(\n")
+	absent := ""
+	flags := []string{}
+	for _, a := range psArguments {
+		if !slices.Contains(p.takes, a.name) {
+			absent += "$" + a.name + " = " + a.empty + "\n"
+			continue
+		}
+		b.WriteString("    " + a.declared + ",\n")
+		flags = append(flags, "/"+strings.ToLower(a.name))
+	}
+	b.WriteString("    [switch]$Help,\n    [Parameter(Position = 0, ValueFromRemainingArguments = $true)]\n    [string[]]$Words\n)\n\n")
+	b.WriteString(absent + "$flags = " + psList(flags) + "\n")
+}
+
+// psExits say what the exit codes of what changes a host mean.
+var psExits = []string{
+	"Exit: 0 done, 3010 restart and run this again, 1618 another installation runs,",
+	"1 something failed. It never restarts the machine.",
+}
+
+// psHead says what a script is of.
 func (s *Set) psHead(name, what string) []string {
 	return []string{
 		fmt.Sprintf("%s of %s: %s", name, s.Name, s.Title),
@@ -79,7 +108,8 @@ func (s *Set) psHead(name, what string) []string {
 
 func (s *Set) installPS1() ([]byte, error) {
 	p := psScript{
-		name: "install.ps1", head: s.psHead("install.ps1", "Installs"), data: s.psData() + psWorld(),
+		name: "install.ps1", exits: psExits, takes: strings.Fields("Dry Log Stage Only Base Report"),
+		head: s.psHead("install.ps1", "Installs"), data: s.psData() + psWorld(),
 		usage: []string{
 			"install.ps1 [-Dry] [-Log FILE] [-Stage DIR] [-Only ID] [-Base URL|UNC] [-Report URL|UNC] [-Help]",
 			"  -Dry     say what would be done, and change nothing",
@@ -89,33 +119,35 @@ func (s *Set) installPS1() ([]byte, error) {
 			"  -Base    where the tree is, if it is not above this script",
 			"  -Report  leave one line of JSON in this folder, or at this server",
 		},
-		parts: []string{"arguments", "log", "host", "digest", "detect", "http", "package", "run", "report", "results", "install-main"},
+		parts: []string{"arguments", "log", "host", "change", "digest", "detect", "installed", "http", "package", "run", "report", "results", "install-main"},
 	}
 	return p.bytes()
 }
 
 func (s *Set) validatePS1() ([]byte, error) {
 	p := psScript{
-		name: "validate.ps1", reads: true, head: s.psHead("validate.ps1", "Looks for"), data: s.psData() + psWorld(),
+		name: "validate.ps1", reads: true, takes: strings.Fields("Log Only"),
+		exits: []string{"Exit: 0 everything is as it should be, 1 something is missing or was replaced.", "It changes nothing, and needs no administrator."},
+		head:  s.psHead("validate.ps1", "Looks for"), data: s.psData() + psWorld(),
 		usage: []string{
-			"validate.ps1 [-Log FILE] [-Only ID] [-Report URL|UNC] [-Help]",
-			"  It changes nothing. States: installed, replaced (since), missing,",
-			"  not-applicable, unknown. Exit: 0, or 1 where one is missing or replaced.",
+			"validate.ps1 [-Log FILE] [-Only ID] [-Help]",
+			"  States: installed, replaced (since), missing, not-applicable, unknown.",
 		},
-		parts: []string{"arguments", "log", "host", "digest", "detect", "http", "report", "results", "validate-main"},
+		parts: []string{"arguments", "log", "host", "digest", "detect", "installed", "results", "validate-main"},
 	}
 	return p.bytes()
 }
 
 func (s *Set) rollbackPS1() ([]byte, error) {
 	p := psScript{
-		name: "rollback.ps1", head: s.psHead("rollback.ps1", "Removes one or all of"), data: s.psData() + psWorld(),
+		name: "rollback.ps1", exits: psExits, takes: strings.Fields("Dry All Log Stage Only Base"),
+		head: s.psHead("rollback.ps1", "Removes one or all of"), data: s.psData() + psWorld(),
 		usage: []string{
-			"rollback.ps1 -Only ID|-All [-Dry] [-Log FILE] [-Stage DIR] [-Base URL|UNC] [-Report URL|UNC] [-Help]",
+			"rollback.ps1 -Only ID|-All [-Dry] [-Log FILE] [-Stage DIR] [-Base URL|UNC] [-Help]",
 			"  -Only    this package; -All: all of them, the last first",
 			"  -Dry     say what would be done, and change nothing",
 		},
-		parts: []string{"arguments", "log", "host", "digest", "detect", "http", "package", "run", "report", "results", "rollback-main"},
+		parts: []string{"arguments", "log", "host", "change", "digest", "detect", "http", "package", "results", "rollback-main"},
 	}
 	return p.bytes()
 }
@@ -127,7 +159,7 @@ func thisHostPS1(o Options) ([]byte, error) {
 	t.line("$setName = 'this-host'")
 	t.line("$setBases = " + psList(slices.DeleteFunc(slices.Clone(o.Bases), func(base string) bool { return !CheckBase(base) })))
 	p := psScript{
-		name: "this-host.ps1",
+		name: "this-host.ps1", exits: psExits, takes: strings.Fields("Dry Log Stage Only Base Report"),
 		head: []string{
 			"this-host.ps1: one file for any host. It finds out what this machine is, and",
 			"runs the install.ps1 of its kind, below hosts, with its own arguments.",

@@ -110,6 +110,7 @@ func (t *psTable) item(it *Item) {
 	t.line("Kind = " + psQuote(string(it.Kind)))
 	t.line("Engine = " + psQuote(string(it.Run.Engine)))
 	t.file(Member{it.Path, it.Name, it.Size, it.SHA256, it.SHA1, it.MD5})
+	t.line("Apart = " + psBool(it.apart()))
 	t.array("Members", len(it.Members), func(i int) { t.file(it.Members[i]) })
 	t.line("Arguments = " + psList(it.Run.Args))
 	t.line("LogSwitch = " + psQuote(it.Run.Log))

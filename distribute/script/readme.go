@@ -27,8 +27,8 @@ The scripts check size and digest of each package before they run it. By hand:
   Linux         sha256sum -c SHA256SUMS
   Windows 7 on  certutil -hashfile FILE SHA256
   older         fciv.exe -sha1 FILE
-and compare with SHA256SUMS, SHA1SUMS or MD5SUMS here. SHA-1 and MD5 are for old
-machines: they tell damage, not malice.
+and compare with SHA256SUMS, SHA1SUMS or MD5SUMS here. SHA-1 and MD5 are for
+old machines: they tell damage, not malice.
 `
 
 // readme writes README.txt of a set's folder.
@@ -51,7 +51,7 @@ More: install.cmd /help. The log is %SystemRoot%\Temp\patchferry\NAME.log,
 unless /log FILE says otherwise. Where the packages are not above this folder:
 /base URL or /base \\server\share.
 `)
-	p.text("Name of the set: " + asciiLine(s.Name) + "\n")
+	p.para("NAME, the name of the set: %s", s.Name)
 	p.text(exitCodes)
 	p.text(checking)
 	s.itemsText(&p)
@@ -134,7 +134,7 @@ func (s *Set) itemsText(p *page) {
 	if len(s.Items) == 0 {
 		return
 	}
-	p.text("Packages\n--------\n")
+	p.text("Packages\n--------")
 	for i := range s.Items {
 		it := &s.Items[i]
 		p.item(fmt.Sprintf("%s  %s", it.ID, orElse(it.Title, it.Name)))
@@ -166,7 +166,7 @@ func (s *Set) leftText(p *page) {
 	if len(s.Left) == 0 {
 		return
 	}
-	p.text("Not in this set\n---------------\n")
+	p.text("Not in this set\n---------------")
 	for _, l := range s.Left {
 		p.item(strings.TrimSpace(l.Update+" "+l.File) + ": " + l.Why)
 	}

@@ -11,18 +11,16 @@ function Stop-Usage([string]$why) {
     exit 0
 }
 
-# The arguments of the .cmd scripts are right here too: /dry /log FILE ...
+# Arguments in the form of the .cmd scripts are right here too: /dry /log FILE
 function Read-Words($list) {
     $i = 0
     while ($i -lt $list.Length) {
         $name = ([string]$list[$i]).ToLower()
         $i++
+        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
+        if (-not ($flags -contains $name)) { Stop-Usage ('there is no argument "' + $name + '"') }
         if ($name -eq '/dry') { $script:Dry = $true; continue }
         if ($name -eq '/all') { $script:All = $true; continue }
-        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
-        if (-not (@('/log', '/stage', '/only', '/base', '/report') -contains $name)) {
-            Stop-Usage ('what is "' + $name + '"?')
-        }
         if ($i -ge $list.Length) { Stop-Usage ($name + ' needs a value') }
         $value = [string]$list[$i]
         $i++

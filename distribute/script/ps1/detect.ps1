@@ -2,7 +2,6 @@
 
 # The list of packages is made once, where it is needed.
 $packages = $null
-$wrongFile = ''
 
 # Why an item is not for this machine; nothing where it is.
 function Get-Refusal($item) {
@@ -118,57 +117,4 @@ function Test-Signs($item) {
 
 function Test-HasSigns($item) {
     return ($item.SP -gt 0 -or ($item.Dirs.Length + $item.Marks.Length + $item.Products.Length + $item.Patches.Length + $item.Packages.Length) -gt 0)
-}
-
-# How a version, four numbers, compares with that of a file: -1 where the file
-# is older, 0, or 1 where it is later.
-function Compare-Version($file, [string]$want) {
-    $info = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($file)
-    $have = @($info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart)
-    $parts = $want.Split('.')
-    for ($i = 0; $i -lt 4; $i++) {
-        $number = 0
-        if ($i -lt $parts.Length -and $parts[$i] -match '^\d+$') { $number = [long]$parts[$i] }
-        if ($have[$i] -lt $number) { return -1 }
-        if ($have[$i] -gt $number) { return 1 }
-    }
-    return 0
-}
-
-# What became of a file that an item put on the machine: right, absent, or other.
-# A later version is right whatever its bytes are.
-function Get-FileState($file) {
-    $path = [System.Environment]::ExpandEnvironmentVariables($file.Path)
-    if (-not [System.IO.File]::Exists($path)) { return 'absent' }
-    if ($file.Version -ne '') {
-        $order = Compare-Version $path $file.Version
-        if ($order -lt 0) { return 'other' }
-        if ($order -gt 0) { return 'right' }
-    }
-    $check = Test-File $file $path
-    if ($check.Right) { return 'right' }
-    return 'other'
-}
-
-# Whether all files of an item are right; the first that is not is told.
-function Test-Files($item) {
-    foreach ($file in $item.Files) {
-        $state = Get-FileState $file
-        if ($state -ne 'right') {
-            $script:wrongFile = $file.Path + ' is ' + $state
-            return $false
-        }
-    }
-    return $true
-}
-
-# Whether an item is installed: yes, no, or unknown where nothing tells.
-function Get-Installed($item) {
-    if (Test-HasSigns $item) {
-        if (Test-Signs $item) { return 'yes' }
-        return 'no'
-    }
-    if ($item.Files.Length -eq 0) { return 'unknown' }
-    if (Test-Files $item) { return 'yes' }
-    return 'no'
 }

@@ -29,11 +29,6 @@ function Get-KeyValue([string]$name, [string]$value) {
     return ,$data
 }
 
-function Test-Administrator {
-    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-}
-
 function Get-Architecture {
     # The system's own, whatever this process is.
     $name = [string](Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment' 'PROCESSOR_ARCHITECTURE')

@@ -63,6 +63,7 @@ function Copy-Rest($open, [string]$part, [long]$size) {
     $stream = $open.Response.GetResponseStream()
     $file = New-Object System.IO.FileStream($part, $mode, [System.IO.FileAccess]::Write)
     $total = $open.Have
+    if ($size -le 0 -and $open.Response.ContentLength -ge 0) { $size = $total + $open.Response.ContentLength }
     try {
         $n = $stream.Read($buffer, 0, $buffer.Length)
         while ($n -gt 0) {

@@ -53,13 +53,35 @@ function Complete-Present($item) {
 # What comes after a barrier needs it active.
 function Complete-Barrier($item, [string]$state) {
     if ($item.Barrier -eq '') { return }
-    if (@('failed', 'missing', 'bad') -contains $state) { Stop-Here 1; return }
+    if ($state -eq 'failed') { Stop-Here 1; return }
     if ($state -ne 'ok' -and $state -ne 'reboot') { return }
     $script:packages = $null
     if ($state -eq 'ok' -and $item.Barrier -eq 'after' -and (Get-Installed $item) -ne 'no') { return }
     Stop-Here 3010
     $script:restart = $true
     Set-Mark 'Waiting' $item.Id
+}
+
+# Looks for an item's files and brings nothing: a run that changes nothing says
+# where it would fetch from, and what it would find missing or bad.
+function Find-Dry($item) {
+    foreach ($file in (@($item) + @($item.Members))) {
+        $state = 'missing'
+        foreach ($place in (Get-Places)) {
+            if (Test-Url $place) {
+                Write-Host ('would fetch ' + (Join-Url $place $file.Path))
+                $state = ''
+                break
+            }
+            $there = Get-PlaceFile $place $file
+            if ($there -eq '') { continue }
+            $test = Test-File $file $there
+            if ($test.Right) { $state = ''; break }
+            $state = 'bad'
+        }
+        if ($state -ne '') { return $state }
+    }
+    return 'dry'
 }
 
 # Installs one item, and notes what became of it.
@@ -72,7 +94,6 @@ function Install-Item($item) {
     $found = Find-Package $item
     if ($found.State -ne '') {
         Add-Result $item $found.State $null ('check=' + $found.Check)
-        Complete-Barrier $item $found.State
         return
     }
     $code = $null
@@ -136,5 +157,6 @@ try {
     Write-Line ('note=stopped why=' + (Format-Reason $_))
     $code = 1
 }
+if ($Report -ne '' -and -not $Dry) { Send-Report $code }
 if ($restart) { Write-Host 'A restart is needed; run this again after it.' }
 Stop-Script $code

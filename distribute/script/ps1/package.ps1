@@ -73,11 +73,12 @@ function Find-File($file, [string]$folder, [bool]$local) {
     return @{ State = $state; File = ''; Check = $check }
 }
 
-# Finds all files of an item. Where it has more than one they are brought into a
-# folder of their own on this machine, and nothing else lies there.
+# Finds all files of an item. Where it has more than one, and where its program
+# reads what lies beside it, they are brought into a folder of their own on this
+# machine, and nothing else lies there.
 function Find-Package($item) {
     $folder = [System.IO.Path]::Combine($stageFolder, $item.Id)
-    $local = ($copyAll -or $item.Members.Length -gt 0)
+    $local = ($copyAll -or $item.Apart)
     foreach ($member in $item.Members) {
         $found = Find-File $member $folder $true
         if ($found.State -ne '') { return $found }
@@ -93,26 +94,4 @@ function Remove-Stage($item) {
     } catch {
         Write-Line ('note=stage-not-removed why=' + (Format-Reason $_))
     }
-}
-
-# Looks for an item's files and brings nothing: a run that changes nothing says
-# where it would fetch from, and what it would find missing or bad.
-function Find-Dry($item) {
-    foreach ($file in (@($item) + @($item.Members))) {
-        $state = 'missing'
-        foreach ($place in (Get-Places)) {
-            if (Test-Url $place) {
-                Write-Host ('would fetch ' + (Join-Url $place $file.Path))
-                $state = ''
-                break
-            }
-            $there = Get-PlaceFile $place $file
-            if ($there -eq '') { continue }
-            $test = Test-File $file $there
-            if ($test.Right) { $state = ''; break }
-            $state = 'bad'
-        }
-        if ($state -ne '') { return $state }
-    }
-    return 'dry'
 }

@@ -16,9 +16,8 @@ function Add-Result($item, [string]$state, $code, [string]$more) {
     Write-Line $line
 }
 
-# Ends the script with its exit code, the last line of the log and the report.
+# Ends the script with its exit code and the last line of the log.
 function Stop-Script([int]$code) {
     Write-Line ('end set=' + $setName + ' rc=' + $code)
-    if ($Report -ne '' -and -not $Dry) { Send-Report $code }
     exit $code
 }

@@ -34,18 +34,23 @@ function Invoke-Removal($item, $command) {
     $code = [int](Invoke-Program $program $list)
     $state = Get-CodeState $item $code
     Add-Result $item $state $code ''
-    if ($state -eq 'retry') { Stop-Script 1618 }
+    Remove-Stage $item
+    if ($state -eq 'retry') { $script:stop = 1618 }
+    # What a service pack brought is gone only after the restart.
+    if ($code -eq 1641 -or ($item.Barrier -ne '' -and $state -eq 'reboot')) { $script:stop = 3010 }
 }
 
 function Undo-Item($item) {
+    if ($script:stop -ne 0) { Add-Result $item 'waiting' $null ''; return }
     $refusal = Get-Refusal $item
     if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
-    if ((Get-Installed $item) -eq 'no') { Add-Result $item 'not-applicable' $null 'why=not-installed'; return }
+    if ((Test-HasSigns $item) -and -not (Test-Signs $item)) { Add-Result $item 'not-applicable' $null 'why=absent'; return }
     $command = Find-Command $item
     if ($command -eq $null) {
         $why = $item.Stays
-        if ($why -eq '') { $why = 'what removes it is not on this machine' }
-        Add-Result $item 'failed' $null ('why="cannot be removed: ' + [regex]::Replace($why, '[^ !#-~]+', ' ') + '"')
+        if ($why -eq '') { $why = 'what would do that is not on this machine' }
+        Write-Host ($item.Id + ' cannot be taken off: ' + $why)
+        Add-Result $item 'failed' $null 'why=stays'
         return
     }
     if ($Dry) { Add-Result $item 'dry' $null ''; return }
@@ -56,6 +61,7 @@ function Undo-Item($item) {
     }
 }
 
+$stop = 0
 $machine = Get-Machine
 if ($Only -eq '' -and -not $All) { Stop-Usage 'say which one: -Only ID, or -All' }
 if (-not $Dry -and -not (Test-Administrator)) {
@@ -78,4 +84,5 @@ if (-not $known) {
 $code = 0
 if ($restart) { $code = 3010 }
 if ($failed) { $code = 1 }
+if ($stop -eq 1618) { $code = 1618 }
 Stop-Script $code

@@ -1,7 +1,5 @@
 # ---- running packages ---------------------------------------------------------
 
-$system32 = $env:SystemRoot + '\System32\'
-
 # The arguments of an item, with its log file where its program writes one.
 function Get-RunArguments($item) {
     $list = @($item.Arguments)
@@ -51,11 +49,4 @@ function Invoke-Item($item, [string]$file) {
     }
     if ($item.Engine -eq 'pnputil') { return (Invoke-Driver $item $file $list) }
     return (Invoke-Program $file $list)
-}
-
-# What an exit code means to an item. One that is not in its table is a failure.
-function Get-CodeState($item, $code) {
-    $state = $item.Codes[[string]$code]
-    if ($state -eq $null) { return 'failed' }
-    return $state
 }

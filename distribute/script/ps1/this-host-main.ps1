@@ -17,7 +17,9 @@ function Find-Script([string]$where, [string]$folder) {
     [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($file))
     if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
     if ([System.IO.File]::Exists($file + '.part')) { [System.IO.File]::Delete($file + '.part') }
-    if (Copy-Url ($where.TrimEnd('/') + '/' + $path) $file 0) { return $file }
+    if (-not (Copy-Url ($where.TrimEnd('/') + '/' + $path) $file 0)) { return '' }
+    # It is run only if all of it came: its last line says so.
+    if ([System.IO.File]::ReadAllText($file).EndsWith("# End of install.ps1.`r`n")) { return $file }
     return ''
 }
 
@@ -27,16 +29,17 @@ if ($machine.Family -eq '') {
     Write-Line ('note=system-not-known build=' + $machine.Build)
     exit 1
 }
-$roots = @([System.IO.Path]::GetDirectoryName($here))
-if ($Base -ne '') { $roots = @($Base) }
-if ($Base -eq '') { $roots += $setBases }
+$beside = [System.IO.Path]::GetDirectoryName($here)
+$roots = @($beside)
+if ($Base -ne '') { $roots += $Base }
+$roots += $setBases
 $names = @('ALL')
 if ($machine.Language -ne '') { $names = @($machine.Language, 'ALL') }
-foreach ($where in $roots) {
-    foreach ($name in $names) {
+foreach ($name in $names) {
+    foreach ($where in $roots) {
         $found = Find-Script $where ($kind + '/' + $name)
         if ($found -eq '') { continue }
-        if ($where -ne $roots[0]) { $Base = $where }
+        if ($where -ne $beside) { $Base = $where }
         exit (Invoke-Script ($PSHOME + '\powershell.exe') $found)
     }
 }

@@ -4,11 +4,13 @@
 function Get-ItemState($item) {
     $script:wrongFile = ''
     if ((Get-Refusal $item) -ne '') { return 'not-applicable' }
-    $there = Get-Installed $item
-    if ($there -eq 'unknown') { return 'unknown' }
-    if ($there -eq 'no') { return 'missing' }
-    if (Test-Files $item) { return 'installed' }
-    return 'replaced'
+    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
+    $signs = Test-Signs $item
+    $script:wrongFile = ''
+    $right = Test-Files $item
+    if ($signs -and -not $right) { return 'replaced' }
+    if ($signs -or ($item.Files.Length -gt 0 -and $right)) { return 'installed' }
+    return 'missing'
 }
 
 $machine = Get-Machine

@@ -56,9 +56,12 @@ function* wrong(node) {
   }
 }
 
+// What a grammar does not know though cmd.exe does: input redirection.
+const known = (name, text) => (extension(name) === "ps1" ? text : text.replace(/<nul\b/gi, "    "));
+
 let failures = 0;
 for (const name of names) {
-  const text = readFileSync(join(folder, name), "latin1");
+  const text = known(name, readFileSync(join(folder, name), "latin1"));
   const tree = (await parserOf(name)).parse(text);
   for (const node of wrong(tree.rootNode)) {
     const { row, column } = node.startPosition;

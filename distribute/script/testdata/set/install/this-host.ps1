@@ -6,7 +6,6 @@
 
 param(
     [switch]$Dry,
-    [switch]$All,
     [string]$Log = '',
     [string]$Stage = '',
     [string]$Only = '',
@@ -16,6 +15,9 @@ param(
     [Parameter(Position = 0, ValueFromRemainingArguments = $true)]
     [string[]]$Words
 )
+
+$All = $false
+$flags = @('/dry', '/log', '/stage', '/only', '/base', '/report')
 
 $scriptName = 'this-host.ps1'
 $usage = @(
@@ -196,18 +198,16 @@ function Stop-Usage([string]$why) {
     exit 0
 }
 
-# The arguments of the .cmd scripts are right here too: /dry /log FILE ...
+# Arguments in the form of the .cmd scripts are right here too: /dry /log FILE
 function Read-Words($list) {
     $i = 0
     while ($i -lt $list.Length) {
         $name = ([string]$list[$i]).ToLower()
         $i++
+        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
+        if (-not ($flags -contains $name)) { Stop-Usage ('there is no argument "' + $name + '"') }
         if ($name -eq '/dry') { $script:Dry = $true; continue }
         if ($name -eq '/all') { $script:All = $true; continue }
-        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
-        if (-not (@('/log', '/stage', '/only', '/base', '/report') -contains $name)) {
-            Stop-Usage ('what is "' + $name + '"?')
-        }
         if ($i -ge $list.Length) { Stop-Usage ($name + ' needs a value') }
         $value = [string]$list[$i]
         $i++
@@ -352,11 +352,6 @@ function Get-KeyValue([string]$name, [string]$value) {
     return ,$data
 }
 
-function Test-Administrator {
-    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-}
-
 function Get-Architecture {
     # The system's own, whatever this process is.
     $name = [string](Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment' 'PROCESSOR_ARCHITECTURE')
@@ -490,6 +485,7 @@ function Copy-Rest($open, [string]$part, [long]$size) {
     $stream = $open.Response.GetResponseStream()
     $file = New-Object System.IO.FileStream($part, $mode, [System.IO.FileAccess]::Write)
     $total = $open.Have
+    if ($size -le 0 -and $open.Response.ContentLength -ge 0) { $size = $total + $open.Response.ContentLength }
     try {
         $n = $stream.Read($buffer, 0, $buffer.Length)
         while ($n -gt 0) {
@@ -557,7 +553,9 @@ function Find-Script([string]$where, [string]$folder) {
     [void][System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($file))
     if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
     if ([System.IO.File]::Exists($file + '.part')) { [System.IO.File]::Delete($file + '.part') }
-    if (Copy-Url ($where.TrimEnd('/') + '/' + $path) $file 0) { return $file }
+    if (-not (Copy-Url ($where.TrimEnd('/') + '/' + $path) $file 0)) { return '' }
+    # It is run only if all of it came: its last line says so.
+    if ([System.IO.File]::ReadAllText($file).EndsWith("# End of install.ps1.`r`n")) { return $file }
     return ''
 }
 
@@ -567,18 +565,21 @@ if ($machine.Family -eq '') {
     Write-Line ('note=system-not-known build=' + $machine.Build)
     exit 1
 }
-$roots = @([System.IO.Path]::GetDirectoryName($here))
-if ($Base -ne '') { $roots = @($Base) }
-if ($Base -eq '') { $roots += $setBases }
+$beside = [System.IO.Path]::GetDirectoryName($here)
+$roots = @($beside)
+if ($Base -ne '') { $roots += $Base }
+$roots += $setBases
 $names = @('ALL')
 if ($machine.Language -ne '') { $names = @($machine.Language, 'ALL') }
-foreach ($where in $roots) {
-    foreach ($name in $names) {
+foreach ($name in $names) {
+    foreach ($where in $roots) {
         $found = Find-Script $where ($kind + '/' + $name)
         if ($found -eq '') { continue }
-        if ($where -ne $roots[0]) { $Base = $where }
+        if ($where -ne $beside) { $Base = $where }
         exit (Invoke-Script ($PSHOME + '\powershell.exe') $found)
     }
 }
 Write-Line ('note=nothing-for-this-host kind=' + $kind + '/' + $names[0] + ' build=' + $machine.Build)
 exit 1
+
+# End of this-host.ps1.

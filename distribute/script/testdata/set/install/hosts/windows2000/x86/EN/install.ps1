@@ -6,7 +6,6 @@
 
 param(
     [switch]$Dry,
-    [switch]$All,
     [string]$Log = '',
     [string]$Stage = '',
     [string]$Only = '',
@@ -16,6 +15,9 @@ param(
     [Parameter(Position = 0, ValueFromRemainingArguments = $true)]
     [string[]]$Words
 )
+
+$All = $false
+$flags = @('/dry', '/log', '/stage', '/only', '/base', '/report')
 
 $scriptName = 'install.ps1'
 $usage = @(
@@ -46,6 +48,7 @@ $items = @(
         Sha256 = '55b64c24784bc4e571f904d8ad0a3d0b539686236e9bb493e3f6723543aeb547'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-u', '-q', '-z')
         LogSwitch = ''
@@ -89,6 +92,7 @@ $items = @(
         Sha256 = 'b644b636312b47ece734b4feafa019150c4dcdfa8741c4dc753c3c63071d6591'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-m', '-q', '-z')
         LogSwitch = ''
@@ -152,6 +156,7 @@ $items = @(
         Sha256 = '678bfa6af48b17cde7e32964ff2a268394373b68af81109ce7c42fc1dff25a02'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', '/norestart')
         LogSwitch = '/l*v '
@@ -196,6 +201,7 @@ $items = @(
         Sha256 = '7e345470de240d118d52814a74f5c64fabae0f55b122ecb00ffa17a8889ebc7d'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', 'REBOOT=ReallySuppress')
         LogSwitch = ''
@@ -233,6 +239,7 @@ $items = @(
         Sha256 = '2a3edd2fb9f27e5ea1e26427c8854a10fe767c29abdc37d4c8666f4f99fb1c39'
         Sha1 = '0400000000000000000000000000000000000000'
         Md5 = '03000000000000000000000000000000'
+        Apart = $true
         Members = @()
         Arguments = @('/quiet', '/norestart')
         LogSwitch = '/log:'
@@ -272,6 +279,7 @@ $items = @(
         Sha256 = '56094ffe477777b6ae74a863a8cc5c9d0fe8b59f3274810feb59e4787c32c24b'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @(
             @{
                 Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5043080-x64.msu'
@@ -318,6 +326,7 @@ $items = @(
         Sha256 = 'f3b346c58d134d1b9c0a9efc60ce86beb9e32bba1736925ed266bde6b9ef7f05'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @()
         Arguments = @('/install')
         LogSwitch = ''
@@ -514,18 +523,16 @@ function Stop-Usage([string]$why) {
     exit 0
 }
 
-# The arguments of the .cmd scripts are right here too: /dry /log FILE ...
+# Arguments in the form of the .cmd scripts are right here too: /dry /log FILE
 function Read-Words($list) {
     $i = 0
     while ($i -lt $list.Length) {
         $name = ([string]$list[$i]).ToLower()
         $i++
+        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
+        if (-not ($flags -contains $name)) { Stop-Usage ('there is no argument "' + $name + '"') }
         if ($name -eq '/dry') { $script:Dry = $true; continue }
         if ($name -eq '/all') { $script:All = $true; continue }
-        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
-        if (-not (@('/log', '/stage', '/only', '/base', '/report') -contains $name)) {
-            Stop-Usage ('what is "' + $name + '"?')
-        }
         if ($i -ge $list.Length) { Stop-Usage ($name + ' needs a value') }
         $value = [string]$list[$i]
         $i++
@@ -670,11 +677,6 @@ function Get-KeyValue([string]$name, [string]$value) {
     return ,$data
 }
 
-function Test-Administrator {
-    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-}
-
 function Get-Architecture {
     # The system's own, whatever this process is.
     $name = [string](Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment' 'PROCESSOR_ARCHITECTURE')
@@ -743,6 +745,22 @@ function Get-Machine {
     }
 }
 
+# ---- changing this machine ----------------------------------------------------
+
+$system32 = $env:SystemRoot + '\System32\'
+
+function Test-Administrator {
+    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+}
+
+# What an exit code means to an item. One that is not in its table is a failure.
+function Get-CodeState($item, $code) {
+    $state = $item.Codes[[string]$code]
+    if ($state -eq $null) { return 'failed' }
+    return $state
+}
+
 # ---- size and digest ----------------------------------------------------------
 
 # SHA-256 by the class that .NET 2.0 has; where a policy allows only what is
@@ -789,7 +807,6 @@ function Test-File($file, [string]$path) {
 
 # The list of packages is made once, where it is needed.
 $packages = $null
-$wrongFile = ''
 
 # Why an item is not for this machine; nothing where it is.
 function Get-Refusal($item) {
@@ -907,6 +924,10 @@ function Test-HasSigns($item) {
     return ($item.SP -gt 0 -or ($item.Dirs.Length + $item.Marks.Length + $item.Products.Length + $item.Patches.Length + $item.Packages.Length) -gt 0)
 }
 
+# ---- the files that an update put here ----------------------------------------
+
+$wrongFile = ''
+
 # How a version, four numbers, compares with that of a file: -1 where the file
 # is older, 0, or 1 where it is later.
 function Compare-Version($file, [string]$want) {
@@ -951,13 +972,10 @@ function Test-Files($item) {
 
 # Whether an item is installed: yes, no, or unknown where nothing tells.
 function Get-Installed($item) {
-    if (Test-HasSigns $item) {
-        if (Test-Signs $item) { return 'yes' }
-        return 'no'
-    }
-    if ($item.Files.Length -eq 0) { return 'unknown' }
-    if (Test-Files $item) { return 'yes' }
-    return 'no'
+    if (Test-Signs $item) { return 'yes' }
+    if ($item.Files.Length -gt 0 -and (Test-Files $item)) { return 'yes' }
+    if ($item.Files.Length -gt 0 -or (Test-HasSigns $item)) { return 'no' }
+    return 'unknown'
 }
 
 # ---- HTTP ---------------------------------------------------------------------
@@ -1025,6 +1043,7 @@ function Copy-Rest($open, [string]$part, [long]$size) {
     $stream = $open.Response.GetResponseStream()
     $file = New-Object System.IO.FileStream($part, $mode, [System.IO.FileAccess]::Write)
     $total = $open.Have
+    if ($size -le 0 -and $open.Response.ContentLength -ge 0) { $size = $total + $open.Response.ContentLength }
     try {
         $n = $stream.Read($buffer, 0, $buffer.Length)
         while ($n -gt 0) {
@@ -1148,11 +1167,12 @@ function Find-File($file, [string]$folder, [bool]$local) {
     return @{ State = $state; File = ''; Check = $check }
 }
 
-# Finds all files of an item. Where it has more than one they are brought into a
-# folder of their own on this machine, and nothing else lies there.
+# Finds all files of an item. Where it has more than one, and where its program
+# reads what lies beside it, they are brought into a folder of their own on this
+# machine, and nothing else lies there.
 function Find-Package($item) {
     $folder = [System.IO.Path]::Combine($stageFolder, $item.Id)
-    $local = ($copyAll -or $item.Members.Length -gt 0)
+    $local = ($copyAll -or $item.Apart)
     foreach ($member in $item.Members) {
         $found = Find-File $member $folder $true
         if ($found.State -ne '') { return $found }
@@ -1170,31 +1190,7 @@ function Remove-Stage($item) {
     }
 }
 
-# Looks for an item's files and brings nothing: a run that changes nothing says
-# where it would fetch from, and what it would find missing or bad.
-function Find-Dry($item) {
-    foreach ($file in (@($item) + @($item.Members))) {
-        $state = 'missing'
-        foreach ($place in (Get-Places)) {
-            if (Test-Url $place) {
-                Write-Host ('would fetch ' + (Join-Url $place $file.Path))
-                $state = ''
-                break
-            }
-            $there = Get-PlaceFile $place $file
-            if ($there -eq '') { continue }
-            $test = Test-File $file $there
-            if ($test.Right) { $state = ''; break }
-            $state = 'bad'
-        }
-        if ($state -ne '') { return $state }
-    }
-    return 'dry'
-}
-
 # ---- running packages ---------------------------------------------------------
-
-$system32 = $env:SystemRoot + '\System32\'
 
 # The arguments of an item, with its log file where its program writes one.
 function Get-RunArguments($item) {
@@ -1245,13 +1241,6 @@ function Invoke-Item($item, [string]$file) {
     }
     if ($item.Engine -eq 'pnputil') { return (Invoke-Driver $item $file $list) }
     return (Invoke-Program $file $list)
-}
-
-# What an exit code means to an item. One that is not in its table is a failure.
-function Get-CodeState($item, $code) {
-    $state = $item.Codes[[string]$code]
-    if ($state -eq $null) { return 'failed' }
-    return $state
 }
 
 # ---- the report ---------------------------------------------------------------
@@ -1341,10 +1330,9 @@ function Add-Result($item, [string]$state, $code, [string]$more) {
     Write-Line $line
 }
 
-# Ends the script with its exit code, the last line of the log and the report.
+# Ends the script with its exit code and the last line of the log.
 function Stop-Script([int]$code) {
     Write-Line ('end set=' + $setName + ' rc=' + $code)
-    if ($Report -ne '' -and -not $Dry) { Send-Report $code }
     exit $code
 }
 
@@ -1403,13 +1391,35 @@ function Complete-Present($item) {
 # What comes after a barrier needs it active.
 function Complete-Barrier($item, [string]$state) {
     if ($item.Barrier -eq '') { return }
-    if (@('failed', 'missing', 'bad') -contains $state) { Stop-Here 1; return }
+    if ($state -eq 'failed') { Stop-Here 1; return }
     if ($state -ne 'ok' -and $state -ne 'reboot') { return }
     $script:packages = $null
     if ($state -eq 'ok' -and $item.Barrier -eq 'after' -and (Get-Installed $item) -ne 'no') { return }
     Stop-Here 3010
     $script:restart = $true
     Set-Mark 'Waiting' $item.Id
+}
+
+# Looks for an item's files and brings nothing: a run that changes nothing says
+# where it would fetch from, and what it would find missing or bad.
+function Find-Dry($item) {
+    foreach ($file in (@($item) + @($item.Members))) {
+        $state = 'missing'
+        foreach ($place in (Get-Places)) {
+            if (Test-Url $place) {
+                Write-Host ('would fetch ' + (Join-Url $place $file.Path))
+                $state = ''
+                break
+            }
+            $there = Get-PlaceFile $place $file
+            if ($there -eq '') { continue }
+            $test = Test-File $file $there
+            if ($test.Right) { $state = ''; break }
+            $state = 'bad'
+        }
+        if ($state -ne '') { return $state }
+    }
+    return 'dry'
 }
 
 # Installs one item, and notes what became of it.
@@ -1422,7 +1432,6 @@ function Install-Item($item) {
     $found = Find-Package $item
     if ($found.State -ne '') {
         Add-Result $item $found.State $null ('check=' + $found.Check)
-        Complete-Barrier $item $found.State
         return
     }
     $code = $null
@@ -1486,5 +1495,8 @@ try {
     Write-Line ('note=stopped why=' + (Format-Reason $_))
     $code = 1
 }
+if ($Report -ne '' -and -not $Dry) { Send-Report $code }
 if ($restart) { Write-Host 'A restart is needed; run this again after it.' }
 Stop-Script $code
+
+# End of install.ps1.

@@ -11,15 +11,17 @@ param(
     [string]$Stage = '',
     [string]$Only = '',
     [string]$Base = '',
-    [string]$Report = '',
     [switch]$Help,
     [Parameter(Position = 0, ValueFromRemainingArguments = $true)]
     [string[]]$Words
 )
 
+$Report = ''
+$flags = @('/dry', '/all', '/log', '/stage', '/only', '/base')
+
 $scriptName = 'rollback.ps1'
 $usage = @(
-    'rollback.ps1 -Only ID|-All [-Dry] [-Log FILE] [-Stage DIR] [-Base URL|UNC] [-Report URL|UNC] [-Help]',
+    'rollback.ps1 -Only ID|-All [-Dry] [-Log FILE] [-Stage DIR] [-Base URL|UNC] [-Help]',
     '  -Only    this package; -All: all of them, the last first',
     '  -Dry     say what would be done, and change nothing'
 )
@@ -42,6 +44,7 @@ $items = @(
         Sha256 = '55b64c24784bc4e571f904d8ad0a3d0b539686236e9bb493e3f6723543aeb547'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-u', '-q', '-z')
         LogSwitch = ''
@@ -85,6 +88,7 @@ $items = @(
         Sha256 = 'b644b636312b47ece734b4feafa019150c4dcdfa8741c4dc753c3c63071d6591'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-m', '-q', '-z')
         LogSwitch = ''
@@ -148,6 +152,7 @@ $items = @(
         Sha256 = '678bfa6af48b17cde7e32964ff2a268394373b68af81109ce7c42fc1dff25a02'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', '/norestart')
         LogSwitch = '/l*v '
@@ -192,6 +197,7 @@ $items = @(
         Sha256 = '7e345470de240d118d52814a74f5c64fabae0f55b122ecb00ffa17a8889ebc7d'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', 'REBOOT=ReallySuppress')
         LogSwitch = ''
@@ -229,6 +235,7 @@ $items = @(
         Sha256 = '2a3edd2fb9f27e5ea1e26427c8854a10fe767c29abdc37d4c8666f4f99fb1c39'
         Sha1 = '0400000000000000000000000000000000000000'
         Md5 = '03000000000000000000000000000000'
+        Apart = $true
         Members = @()
         Arguments = @('/quiet', '/norestart')
         LogSwitch = '/log:'
@@ -268,6 +275,7 @@ $items = @(
         Sha256 = '56094ffe477777b6ae74a863a8cc5c9d0fe8b59f3274810feb59e4787c32c24b'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @(
             @{
                 Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5043080-x64.msu'
@@ -314,6 +322,7 @@ $items = @(
         Sha256 = 'f3b346c58d134d1b9c0a9efc60ce86beb9e32bba1736925ed266bde6b9ef7f05'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @()
         Arguments = @('/install')
         LogSwitch = ''
@@ -510,18 +519,16 @@ function Stop-Usage([string]$why) {
     exit 0
 }
 
-# The arguments of the .cmd scripts are right here too: /dry /log FILE ...
+# Arguments in the form of the .cmd scripts are right here too: /dry /log FILE
 function Read-Words($list) {
     $i = 0
     while ($i -lt $list.Length) {
         $name = ([string]$list[$i]).ToLower()
         $i++
+        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
+        if (-not ($flags -contains $name)) { Stop-Usage ('there is no argument "' + $name + '"') }
         if ($name -eq '/dry') { $script:Dry = $true; continue }
         if ($name -eq '/all') { $script:All = $true; continue }
-        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
-        if (-not (@('/log', '/stage', '/only', '/base', '/report') -contains $name)) {
-            Stop-Usage ('what is "' + $name + '"?')
-        }
         if ($i -ge $list.Length) { Stop-Usage ($name + ' needs a value') }
         $value = [string]$list[$i]
         $i++
@@ -666,11 +673,6 @@ function Get-KeyValue([string]$name, [string]$value) {
     return ,$data
 }
 
-function Test-Administrator {
-    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-}
-
 function Get-Architecture {
     # The system's own, whatever this process is.
     $name = [string](Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment' 'PROCESSOR_ARCHITECTURE')
@@ -739,6 +741,22 @@ function Get-Machine {
     }
 }
 
+# ---- changing this machine ----------------------------------------------------
+
+$system32 = $env:SystemRoot + '\System32\'
+
+function Test-Administrator {
+    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+}
+
+# What an exit code means to an item. One that is not in its table is a failure.
+function Get-CodeState($item, $code) {
+    $state = $item.Codes[[string]$code]
+    if ($state -eq $null) { return 'failed' }
+    return $state
+}
+
 # ---- size and digest ----------------------------------------------------------
 
 # SHA-256 by the class that .NET 2.0 has; where a policy allows only what is
@@ -785,7 +803,6 @@ function Test-File($file, [string]$path) {
 
 # The list of packages is made once, where it is needed.
 $packages = $null
-$wrongFile = ''
 
 # Why an item is not for this machine; nothing where it is.
 function Get-Refusal($item) {
@@ -903,59 +920,6 @@ function Test-HasSigns($item) {
     return ($item.SP -gt 0 -or ($item.Dirs.Length + $item.Marks.Length + $item.Products.Length + $item.Patches.Length + $item.Packages.Length) -gt 0)
 }
 
-# How a version, four numbers, compares with that of a file: -1 where the file
-# is older, 0, or 1 where it is later.
-function Compare-Version($file, [string]$want) {
-    $info = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($file)
-    $have = @($info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart)
-    $parts = $want.Split('.')
-    for ($i = 0; $i -lt 4; $i++) {
-        $number = 0
-        if ($i -lt $parts.Length -and $parts[$i] -match '^\d+$') { $number = [long]$parts[$i] }
-        if ($have[$i] -lt $number) { return -1 }
-        if ($have[$i] -gt $number) { return 1 }
-    }
-    return 0
-}
-
-# What became of a file that an item put on the machine: right, absent, or other.
-# A later version is right whatever its bytes are.
-function Get-FileState($file) {
-    $path = [System.Environment]::ExpandEnvironmentVariables($file.Path)
-    if (-not [System.IO.File]::Exists($path)) { return 'absent' }
-    if ($file.Version -ne '') {
-        $order = Compare-Version $path $file.Version
-        if ($order -lt 0) { return 'other' }
-        if ($order -gt 0) { return 'right' }
-    }
-    $check = Test-File $file $path
-    if ($check.Right) { return 'right' }
-    return 'other'
-}
-
-# Whether all files of an item are right; the first that is not is told.
-function Test-Files($item) {
-    foreach ($file in $item.Files) {
-        $state = Get-FileState $file
-        if ($state -ne 'right') {
-            $script:wrongFile = $file.Path + ' is ' + $state
-            return $false
-        }
-    }
-    return $true
-}
-
-# Whether an item is installed: yes, no, or unknown where nothing tells.
-function Get-Installed($item) {
-    if (Test-HasSigns $item) {
-        if (Test-Signs $item) { return 'yes' }
-        return 'no'
-    }
-    if ($item.Files.Length -eq 0) { return 'unknown' }
-    if (Test-Files $item) { return 'yes' }
-    return 'no'
-}
-
 # ---- HTTP ---------------------------------------------------------------------
 
 # A request that goes straight to the server: it is one of this network.
@@ -1021,6 +985,7 @@ function Copy-Rest($open, [string]$part, [long]$size) {
     $stream = $open.Response.GetResponseStream()
     $file = New-Object System.IO.FileStream($part, $mode, [System.IO.FileAccess]::Write)
     $total = $open.Have
+    if ($size -le 0 -and $open.Response.ContentLength -ge 0) { $size = $total + $open.Response.ContentLength }
     try {
         $n = $stream.Read($buffer, 0, $buffer.Length)
         while ($n -gt 0) {
@@ -1144,11 +1109,12 @@ function Find-File($file, [string]$folder, [bool]$local) {
     return @{ State = $state; File = ''; Check = $check }
 }
 
-# Finds all files of an item. Where it has more than one they are brought into a
-# folder of their own on this machine, and nothing else lies there.
+# Finds all files of an item. Where it has more than one, and where its program
+# reads what lies beside it, they are brought into a folder of their own on this
+# machine, and nothing else lies there.
 function Find-Package($item) {
     $folder = [System.IO.Path]::Combine($stageFolder, $item.Id)
-    $local = ($copyAll -or $item.Members.Length -gt 0)
+    $local = ($copyAll -or $item.Apart)
     foreach ($member in $item.Members) {
         $found = Find-File $member $folder $true
         if ($found.State -ne '') { return $found }
@@ -1164,159 +1130,6 @@ function Remove-Stage($item) {
     } catch {
         Write-Line ('note=stage-not-removed why=' + (Format-Reason $_))
     }
-}
-
-# Looks for an item's files and brings nothing: a run that changes nothing says
-# where it would fetch from, and what it would find missing or bad.
-function Find-Dry($item) {
-    foreach ($file in (@($item) + @($item.Members))) {
-        $state = 'missing'
-        foreach ($place in (Get-Places)) {
-            if (Test-Url $place) {
-                Write-Host ('would fetch ' + (Join-Url $place $file.Path))
-                $state = ''
-                break
-            }
-            $there = Get-PlaceFile $place $file
-            if ($there -eq '') { continue }
-            $test = Test-File $file $there
-            if ($test.Right) { $state = ''; break }
-            $state = 'bad'
-        }
-        if ($state -ne '') { return $state }
-    }
-    return 'dry'
-}
-
-# ---- running packages ---------------------------------------------------------
-
-$system32 = $env:SystemRoot + '\System32\'
-
-# The arguments of an item, with its log file where its program writes one.
-function Get-RunArguments($item) {
-    $list = @($item.Arguments)
-    if ($item.LogSwitch -eq '' -or $script:logFile -eq '') { return $list }
-    $file = [System.IO.Path]::Combine([System.IO.Path]::GetDirectoryName($script:logFile), $setName + '-' + $item.Id + '.log')
-    if ($item.LogSwitch.EndsWith(' ')) {
-        $list += @($item.LogSwitch.Trim(), $file)
-    } else {
-        $list += ($item.LogSwitch + $file)
-    }
-    return $list
-}
-
-# One INF a call: of several the exit code says nothing. Before Windows 10 1607
-# pnputil has other switches.
-function Invoke-PnPUtil([string]$file, $list) {
-    if ($machine.Number -lt 14393) { return (Invoke-Program ($system32 + 'pnputil.exe') @('-i', '-a', $file)) }
-    return (Invoke-Program ($system32 + 'pnputil.exe') (@('/add-driver', $file) + @($list)))
-}
-
-# A driver: its INF, or all of those in a cabinet, which is expanded first. Of
-# several codes the first that is a failure counts, else a restart, else the last.
-function Invoke-Driver($item, [string]$file, $list) {
-    if (-not ($file -match '\.cab$')) { return (Invoke-PnPUtil $file $list) }
-    $folder = [System.IO.Path]::Combine([System.IO.Path]::Combine($stageFolder, $item.Id), 'expanded')
-    [void][System.IO.Directory]::CreateDirectory($folder)
-    $code = Invoke-Program ($system32 + 'expand.exe') @($file, '-F:*', $folder)
-    if ($code -ne 0) { return $code }
-    $result = 259
-    foreach ($inf in [System.IO.Directory]::GetFiles($folder, '*.inf', [System.IO.SearchOption]::AllDirectories)) {
-        $code = Invoke-PnPUtil $inf $list
-        $state = Get-CodeState $item $code
-        if ($state -eq 'failed' -or $state -eq 'retry') { return $code }
-        if ($state -eq 'reboot' -or $result -eq 259) { $result = $code }
-    }
-    return $result
-}
-
-# Runs an item's package and returns its exit code.
-function Invoke-Item($item, [string]$file) {
-    $list = @(Get-RunArguments $item)
-    if ($item.Engine -eq 'msi') { return (Invoke-Program ($system32 + 'msiexec.exe') (@('/i', $file) + $list)) }
-    if ($item.Engine -eq 'msp') { return (Invoke-Program ($system32 + 'msiexec.exe') (@('/p', $file) + $list)) }
-    if ($item.Engine -eq 'wusa') { return (Invoke-Program ($system32 + 'wusa.exe') (@($file) + $list)) }
-    if ($item.Engine -eq 'dism') {
-        return (Invoke-Program ($system32 + 'dism.exe') (@('/Online', '/Add-Package', ('/PackagePath:' + $file)) + $list))
-    }
-    if ($item.Engine -eq 'pnputil') { return (Invoke-Driver $item $file $list) }
-    return (Invoke-Program $file $list)
-}
-
-# What an exit code means to an item. One that is not in its table is a failure.
-function Get-CodeState($item, $code) {
-    $state = $item.Codes[[string]$code]
-    if ($state -eq $null) { return 'failed' }
-    return $state
-}
-
-# ---- the report ---------------------------------------------------------------
-
-function Format-Json([string]$text) {
-    $out = ''
-    foreach ($letter in $text.ToCharArray()) {
-        $number = [int]$letter
-        if ($number -lt 32 -or $number -gt 126 -or $number -eq 34 -or $number -eq 92) {
-            $out = $out + '\u' + ('{0:x4}' -f $number)
-        } else {
-            $out = $out + $letter
-        }
-    }
-    return '"' + $out + '"'
-}
-
-function Get-ReportText([int]$code) {
-    $updates = @()
-    foreach ($result in $script:results) {
-        $one = '{"id":' + (Format-Json $result.Id) + ',"state":' + (Format-Json $result.State)
-        $number = 0
-        if ($result.Code -ne $null) { $number = $result.Code }
-        $updates += ($one + ',"code":' + [string]$number + '}')
-    }
-    $text = '{"v":1,"host":' + (Format-Json $machine.Name)
-    $text = $text + ',"os":' + (Format-Json $machine.Family)
-    $text = $text + ',"release":' + (Format-Json $machine.Release)
-    $text = $text + ',"sp":' + [string]$machine.SP
-    $text = $text + ',"build":' + (Format-Json $machine.Build)
-    $text = $text + ',"arch":' + (Format-Json $machine.Arch)
-    $text = $text + ',"lang":' + (Format-Json $machine.Language)
-    $text = $text + ',"ring":' + (Format-Json $setRing)
-    $text = $text + ',"generation":' + $setGeneration
-    $text = $text + ',"set":' + (Format-Json $setName)
-    $text = $text + ',"result":' + [string]$code
-    return ($text + ',"updates":[' + [string]::Join(',', [string[]]$updates) + "]}`n")
-}
-
-# Sends one line of JSON: a new file in a folder that need not be readable, or
-# the body of a POST. A report that cannot be sent changes no exit code.
-function Send-Report([int]$code) {
-    $bytes = [System.Text.Encoding]::ASCII.GetBytes((Get-ReportText $code))
-    try {
-        if (Test-Url $Report) {
-            $url = $Report.TrimEnd('/')
-            if (-not ($url -match '/report$')) { $url = $url + '/report' }
-            Send-Bytes $url $bytes
-        } else {
-            $random = New-Object System.Random
-            $name = $machine.Name + '-' + $random.Next(10000, 32767) + $random.Next(10000, 32767) + '.json'
-            $file = New-Object System.IO.FileStream([System.IO.Path]::Combine($Report, $name), [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write)
-            try { $file.Write($bytes, 0, $bytes.Length) } finally { $file.Close() }
-        }
-    } catch {
-        Write-Line ('note=report-not-sent why=' + (Format-Reason $_))
-    }
-}
-
-function Send-Bytes([string]$url, $bytes) {
-    $request = New-Request $url
-    $request.Method = 'POST'
-    $request.ContentType = 'application/json'
-    $request.ContentLength = $bytes.Length
-    $request.ServicePoint.Expect100Continue = $false
-    $stream = $request.GetRequestStream()
-    try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Close() }
-    $response = $request.GetResponse()
-    $response.Close()
 }
 
 # ---- results and the end ------------------------------------------------------
@@ -1337,10 +1150,9 @@ function Add-Result($item, [string]$state, $code, [string]$more) {
     Write-Line $line
 }
 
-# Ends the script with its exit code, the last line of the log and the report.
+# Ends the script with its exit code and the last line of the log.
 function Stop-Script([int]$code) {
     Write-Line ('end set=' + $setName + ' rc=' + $code)
-    if ($Report -ne '' -and -not $Dry) { Send-Report $code }
     exit $code
 }
 
@@ -1380,18 +1192,23 @@ function Invoke-Removal($item, $command) {
     $code = [int](Invoke-Program $program $list)
     $state = Get-CodeState $item $code
     Add-Result $item $state $code ''
-    if ($state -eq 'retry') { Stop-Script 1618 }
+    Remove-Stage $item
+    if ($state -eq 'retry') { $script:stop = 1618 }
+    # What a service pack brought is gone only after the restart.
+    if ($code -eq 1641 -or ($item.Barrier -ne '' -and $state -eq 'reboot')) { $script:stop = 3010 }
 }
 
 function Undo-Item($item) {
+    if ($script:stop -ne 0) { Add-Result $item 'waiting' $null ''; return }
     $refusal = Get-Refusal $item
     if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
-    if ((Get-Installed $item) -eq 'no') { Add-Result $item 'not-applicable' $null 'why=not-installed'; return }
+    if ((Test-HasSigns $item) -and -not (Test-Signs $item)) { Add-Result $item 'not-applicable' $null 'why=absent'; return }
     $command = Find-Command $item
     if ($command -eq $null) {
         $why = $item.Stays
-        if ($why -eq '') { $why = 'what removes it is not on this machine' }
-        Add-Result $item 'failed' $null ('why="cannot be removed: ' + [regex]::Replace($why, '[^ !#-~]+', ' ') + '"')
+        if ($why -eq '') { $why = 'what would do that is not on this machine' }
+        Write-Host ($item.Id + ' cannot be taken off: ' + $why)
+        Add-Result $item 'failed' $null 'why=stays'
         return
     }
     if ($Dry) { Add-Result $item 'dry' $null ''; return }
@@ -1402,6 +1219,7 @@ function Undo-Item($item) {
     }
 }
 
+$stop = 0
 $machine = Get-Machine
 if ($Only -eq '' -and -not $All) { Stop-Usage 'say which one: -Only ID, or -All' }
 if (-not $Dry -and -not (Test-Administrator)) {
@@ -1424,4 +1242,7 @@ if (-not $known) {
 $code = 0
 if ($restart) { $code = 3010 }
 if ($failed) { $code = 1 }
+if ($stop -eq 1618) { $code = 1618 }
 Stop-Script $code
+
+# End of rollback.ps1.

@@ -1,27 +1,28 @@
 # validate.ps1 of host-windows2000-x86-EN: Updates for Windows 2000, x86, English
 # Looks for 7 packages; generation 12, state root 4bc790bcbe93b5ab7c2d25ac2616af3192e4717d533591b95676c5da8940365e.
 #
-# Exit: 0 done, 3010 restart and run this again, 1618 another installation runs,
-# 1 something failed. It never restarts the machine.
+# Exit: 0 everything is as it should be, 1 something is missing or was replaced.
+# It changes nothing, and needs no administrator.
 
 param(
-    [switch]$Dry,
-    [switch]$All,
     [string]$Log = '',
-    [string]$Stage = '',
     [string]$Only = '',
-    [string]$Base = '',
-    [string]$Report = '',
     [switch]$Help,
     [Parameter(Position = 0, ValueFromRemainingArguments = $true)]
     [string[]]$Words
 )
 
+$Dry = $false
+$All = $false
+$Stage = ''
+$Base = ''
+$Report = ''
+$flags = @('/log', '/only')
+
 $scriptName = 'validate.ps1'
 $usage = @(
-    'validate.ps1 [-Log FILE] [-Only ID] [-Report URL|UNC] [-Help]',
-    '  It changes nothing. States: installed, replaced (since), missing,',
-    '  not-applicable, unknown. Exit: 0, or 1 where one is missing or replaced.'
+    'validate.ps1 [-Log FILE] [-Only ID] [-Help]',
+    '  States: installed, replaced (since), missing, not-applicable, unknown.'
 )
 $changes = $false
 
@@ -42,6 +43,7 @@ $items = @(
         Sha256 = '55b64c24784bc4e571f904d8ad0a3d0b539686236e9bb493e3f6723543aeb547'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-u', '-q', '-z')
         LogSwitch = ''
@@ -85,6 +87,7 @@ $items = @(
         Sha256 = 'b644b636312b47ece734b4feafa019150c4dcdfa8741c4dc753c3c63071d6591'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('-m', '-q', '-z')
         LogSwitch = ''
@@ -148,6 +151,7 @@ $items = @(
         Sha256 = '678bfa6af48b17cde7e32964ff2a268394373b68af81109ce7c42fc1dff25a02'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', '/norestart')
         LogSwitch = '/l*v '
@@ -192,6 +196,7 @@ $items = @(
         Sha256 = '7e345470de240d118d52814a74f5c64fabae0f55b122ecb00ffa17a8889ebc7d'
         Sha1 = ''
         Md5 = ''
+        Apart = $false
         Members = @()
         Arguments = @('/qn', 'REBOOT=ReallySuppress')
         LogSwitch = ''
@@ -229,6 +234,7 @@ $items = @(
         Sha256 = '2a3edd2fb9f27e5ea1e26427c8854a10fe767c29abdc37d4c8666f4f99fb1c39'
         Sha1 = '0400000000000000000000000000000000000000'
         Md5 = '03000000000000000000000000000000'
+        Apart = $true
         Members = @()
         Arguments = @('/quiet', '/norestart')
         LogSwitch = '/log:'
@@ -268,6 +274,7 @@ $items = @(
         Sha256 = '56094ffe477777b6ae74a863a8cc5c9d0fe8b59f3274810feb59e4787c32c24b'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @(
             @{
                 Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5043080-x64.msu'
@@ -314,6 +321,7 @@ $items = @(
         Sha256 = 'f3b346c58d134d1b9c0a9efc60ce86beb9e32bba1736925ed266bde6b9ef7f05'
         Sha1 = ''
         Md5 = ''
+        Apart = $true
         Members = @()
         Arguments = @('/install')
         LogSwitch = ''
@@ -510,18 +518,16 @@ function Stop-Usage([string]$why) {
     exit 0
 }
 
-# The arguments of the .cmd scripts are right here too: /dry /log FILE ...
+# Arguments in the form of the .cmd scripts are right here too: /dry /log FILE
 function Read-Words($list) {
     $i = 0
     while ($i -lt $list.Length) {
         $name = ([string]$list[$i]).ToLower()
         $i++
+        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
+        if (-not ($flags -contains $name)) { Stop-Usage ('there is no argument "' + $name + '"') }
         if ($name -eq '/dry') { $script:Dry = $true; continue }
         if ($name -eq '/all') { $script:All = $true; continue }
-        if ($name -eq '/help' -or $name -eq '/?') { $script:Help = $true; continue }
-        if (-not (@('/log', '/stage', '/only', '/base', '/report') -contains $name)) {
-            Stop-Usage ('what is "' + $name + '"?')
-        }
         if ($i -ge $list.Length) { Stop-Usage ($name + ' needs a value') }
         $value = [string]$list[$i]
         $i++
@@ -666,11 +672,6 @@ function Get-KeyValue([string]$name, [string]$value) {
     return ,$data
 }
 
-function Test-Administrator {
-    $user = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
-    return $user.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-}
-
 function Get-Architecture {
     # The system's own, whatever this process is.
     $name = [string](Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment' 'PROCESSOR_ARCHITECTURE')
@@ -785,7 +786,6 @@ function Test-File($file, [string]$path) {
 
 # The list of packages is made once, where it is needed.
 $packages = $null
-$wrongFile = ''
 
 # Why an item is not for this machine; nothing where it is.
 function Get-Refusal($item) {
@@ -903,6 +903,10 @@ function Test-HasSigns($item) {
     return ($item.SP -gt 0 -or ($item.Dirs.Length + $item.Marks.Length + $item.Products.Length + $item.Patches.Length + $item.Packages.Length) -gt 0)
 }
 
+# ---- the files that an update put here ----------------------------------------
+
+$wrongFile = ''
+
 # How a version, four numbers, compares with that of a file: -1 where the file
 # is older, 0, or 1 where it is later.
 function Compare-Version($file, [string]$want) {
@@ -947,195 +951,10 @@ function Test-Files($item) {
 
 # Whether an item is installed: yes, no, or unknown where nothing tells.
 function Get-Installed($item) {
-    if (Test-HasSigns $item) {
-        if (Test-Signs $item) { return 'yes' }
-        return 'no'
-    }
-    if ($item.Files.Length -eq 0) { return 'unknown' }
-    if (Test-Files $item) { return 'yes' }
-    return 'no'
-}
-
-# ---- HTTP ---------------------------------------------------------------------
-
-# A request that goes straight to the server: it is one of this network.
-function New-Request([string]$url) {
-    # TLS 1.2 is not on by itself in older .NET; where the system decides (0) it stays so.
-    if ($url -match '^https:' -and [int][System.Net.ServicePointManager]::SecurityProtocol -ne 0) {
-        try {
-            $with = [int][System.Net.ServicePointManager]::SecurityProtocol -bor 3072
-            [System.Net.ServicePointManager]::SecurityProtocol = [System.Enum]::ToObject([System.Net.SecurityProtocolType], $with)
-        } catch {
-            Write-Line 'note=no-tls-1.2'
-        }
-    }
-    $request = [System.Net.WebRequest]::Create($url)
-    $request.Proxy = $null
-    $request.UserAgent = 'patchferry-script'
-    $request.Timeout = 60000
-    $request.ReadWriteTimeout = 120000
-    return $request
-}
-
-# The server's answer inside of an error, or nothing.
-function Get-Answer($failure) {
-    $cause = $failure.Exception
-    while ($cause -ne $null) {
-        if ($cause -is [System.Net.WebException]) { return $cause.Response }
-        $cause = $cause.InnerException
-    }
-    return $null
-}
-
-# How long to wait before the next attempt, in seconds: as the server says, at
-# most a minute.
-function Get-Pause($answer, [int]$try) {
-    if ($answer -ne $null) {
-        $said = [string]$answer.Headers['Retry-After']
-        if ($said -match '^\d{1,4}$') { return [System.Math]::Min(60, [int]$said + 1) }
-    }
-    return 2 * $try
-}
-
-# Asks for what a partial file lacks. .NET 2.0 knows no range from 2 GB on: such
-# a file begins anew.
-function Open-Rest([string]$url, [string]$part) {
-    $have = [long]0
-    if ([System.IO.File]::Exists($part)) { $have = (New-Object System.IO.FileInfo($part)).Length }
-    $runtime = $PSVersionTable.CLRVersion
-    if ($have -gt 2147483647 -and $runtime -ne $null -and $runtime.Major -lt 4) { $have = [long]0 }
-    $request = New-Request $url
-    if ($have -gt 2147483647) { $request.AddRange($have) }
-    if ($have -gt 0 -and $have -le 2147483647) { $request.AddRange([int]$have) }
-    $response = $request.GetResponse()
-    $continues = ([int]$response.StatusCode -eq 206 -and [string]$response.Headers['Content-Range'] -match ('^bytes ' + $have + '-'))
-    if (-not $continues) { $have = [long]0 }
-    return @{ Response = $response; Have = $have }
-}
-
-# Adds what a server sends to a partial file. More than the size is an error.
-function Copy-Rest($open, [string]$part, [long]$size) {
-    $mode = [System.IO.FileMode]::Create
-    if ($open.Have -gt 0) { $mode = [System.IO.FileMode]::Append }
-    $buffer = New-Object byte[] 65536
-    $stream = $open.Response.GetResponseStream()
-    $file = New-Object System.IO.FileStream($part, $mode, [System.IO.FileAccess]::Write)
-    $total = $open.Have
-    try {
-        $n = $stream.Read($buffer, 0, $buffer.Length)
-        while ($n -gt 0) {
-            $total = $total + $n
-            if ($size -gt 0 -and $total -gt $size) { throw 'the server sends more than the file has' }
-            $file.Write($buffer, 0, $n)
-            $n = $stream.Read($buffer, 0, $buffer.Length)
-        }
-    } finally {
-        $file.Close()
-        $stream.Close()
-    }
-    if ($size -gt 0 -and $total -lt $size) { throw 'the server sent less than the file has' }
-}
-
-# Fetches a URL into a file, going on where an earlier attempt or run stopped.
-# It says whether the file is there then; the caller checks what is in it.
-function Copy-Url([string]$url, [string]$target, [long]$size) {
-    $part = $target + '.part'
-    for ($try = 1; $try -le 5; $try++) {
-        $answer = $null
-        $open = $null
-        try {
-            if ($size -gt 0 -and [System.IO.File]::Exists($part)) {
-                # More than the file has is not a part of it.
-                $have = (New-Object System.IO.FileInfo($part)).Length
-                if ($have -ge $size) { [System.IO.File]::Delete($part) }
-            }
-            $open = Open-Rest $url $part
-            Copy-Rest $open $part $size
-            if ([System.IO.File]::Exists($target)) { [System.IO.File]::Delete($target) }
-            [System.IO.File]::Move($part, $target)
-            return $true
-        } catch {
-            $answer = Get-Answer $_
-            Write-Line ('note=fetch try=' + $try + ' why=' + (Format-Reason $_))
-        } finally {
-            if ($open -ne $null) { $open.Response.Close() }
-        }
-        $status = 0
-        if ($answer -ne $null) { $status = [int]$answer.StatusCode }
-        if (@(401, 403, 404, 410) -contains $status) { return $false }
-        if ($status -eq 416) { [System.IO.File]::Delete($part) }
-        if ($try -lt 5) { Start-Sleep -Seconds (Get-Pause $answer $try) }
-    }
-    return $false
-}
-
-# ---- the report ---------------------------------------------------------------
-
-function Format-Json([string]$text) {
-    $out = ''
-    foreach ($letter in $text.ToCharArray()) {
-        $number = [int]$letter
-        if ($number -lt 32 -or $number -gt 126 -or $number -eq 34 -or $number -eq 92) {
-            $out = $out + '\u' + ('{0:x4}' -f $number)
-        } else {
-            $out = $out + $letter
-        }
-    }
-    return '"' + $out + '"'
-}
-
-function Get-ReportText([int]$code) {
-    $updates = @()
-    foreach ($result in $script:results) {
-        $one = '{"id":' + (Format-Json $result.Id) + ',"state":' + (Format-Json $result.State)
-        $number = 0
-        if ($result.Code -ne $null) { $number = $result.Code }
-        $updates += ($one + ',"code":' + [string]$number + '}')
-    }
-    $text = '{"v":1,"host":' + (Format-Json $machine.Name)
-    $text = $text + ',"os":' + (Format-Json $machine.Family)
-    $text = $text + ',"release":' + (Format-Json $machine.Release)
-    $text = $text + ',"sp":' + [string]$machine.SP
-    $text = $text + ',"build":' + (Format-Json $machine.Build)
-    $text = $text + ',"arch":' + (Format-Json $machine.Arch)
-    $text = $text + ',"lang":' + (Format-Json $machine.Language)
-    $text = $text + ',"ring":' + (Format-Json $setRing)
-    $text = $text + ',"generation":' + $setGeneration
-    $text = $text + ',"set":' + (Format-Json $setName)
-    $text = $text + ',"result":' + [string]$code
-    return ($text + ',"updates":[' + [string]::Join(',', [string[]]$updates) + "]}`n")
-}
-
-# Sends one line of JSON: a new file in a folder that need not be readable, or
-# the body of a POST. A report that cannot be sent changes no exit code.
-function Send-Report([int]$code) {
-    $bytes = [System.Text.Encoding]::ASCII.GetBytes((Get-ReportText $code))
-    try {
-        if (Test-Url $Report) {
-            $url = $Report.TrimEnd('/')
-            if (-not ($url -match '/report$')) { $url = $url + '/report' }
-            Send-Bytes $url $bytes
-        } else {
-            $random = New-Object System.Random
-            $name = $machine.Name + '-' + $random.Next(10000, 32767) + $random.Next(10000, 32767) + '.json'
-            $file = New-Object System.IO.FileStream([System.IO.Path]::Combine($Report, $name), [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write)
-            try { $file.Write($bytes, 0, $bytes.Length) } finally { $file.Close() }
-        }
-    } catch {
-        Write-Line ('note=report-not-sent why=' + (Format-Reason $_))
-    }
-}
-
-function Send-Bytes([string]$url, $bytes) {
-    $request = New-Request $url
-    $request.Method = 'POST'
-    $request.ContentType = 'application/json'
-    $request.ContentLength = $bytes.Length
-    $request.ServicePoint.Expect100Continue = $false
-    $stream = $request.GetRequestStream()
-    try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Close() }
-    $response = $request.GetResponse()
-    $response.Close()
+    if (Test-Signs $item) { return 'yes' }
+    if ($item.Files.Length -gt 0 -and (Test-Files $item)) { return 'yes' }
+    if ($item.Files.Length -gt 0 -or (Test-HasSigns $item)) { return 'no' }
+    return 'unknown'
 }
 
 # ---- results and the end ------------------------------------------------------
@@ -1156,10 +975,9 @@ function Add-Result($item, [string]$state, $code, [string]$more) {
     Write-Line $line
 }
 
-# Ends the script with its exit code, the last line of the log and the report.
+# Ends the script with its exit code and the last line of the log.
 function Stop-Script([int]$code) {
     Write-Line ('end set=' + $setName + ' rc=' + $code)
-    if ($Report -ne '' -and -not $Dry) { Send-Report $code }
     exit $code
 }
 
@@ -1169,11 +987,13 @@ function Stop-Script([int]$code) {
 function Get-ItemState($item) {
     $script:wrongFile = ''
     if ((Get-Refusal $item) -ne '') { return 'not-applicable' }
-    $there = Get-Installed $item
-    if ($there -eq 'unknown') { return 'unknown' }
-    if ($there -eq 'no') { return 'missing' }
-    if (Test-Files $item) { return 'installed' }
-    return 'replaced'
+    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
+    $signs = Test-Signs $item
+    $script:wrongFile = ''
+    $right = Test-Files $item
+    if ($signs -and -not $right) { return 'replaced' }
+    if ($signs -or ($item.Files.Length -gt 0 -and $right)) { return 'installed' }
+    return 'missing'
 }
 
 $machine = Get-Machine
@@ -1201,3 +1021,5 @@ if ($Only -ne '' -and -not $known) {
 $code = 0
 if ($wrong) { $code = 1 }
 Stop-Script $code
+
+# End of validate.ps1.

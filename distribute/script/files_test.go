@@ -11,15 +11,15 @@ import (
 	"patchferry/distribute/script"
 )
 
-var update = flag.Bool("update", false, "write the golden files again")
+var updateSet = flag.Bool("updateset", false, "write the golden files again")
 
-// TestGolden holds all that is written for the set with one item of each engine
+// TestFilesGolden holds all that is written for the set with one item of each engine
 // to the files in testdata/set.
-func TestGolden(t *testing.T) {
+func TestFilesGolden(t *testing.T) {
 	got := written(t, handMade(), script.Options{Title: "Updates", Ring: "production", Bases: []string{"http://server:8530"}})
 	for name, data := range got {
 		path := filepath.Join("testdata", "set", filepath.FromSlash(name))
-		if *update {
+		if *updateSet {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -34,7 +34,7 @@ func TestGolden(t *testing.T) {
 			continue
 		}
 		if diff := cmp.Diff(string(want), data); diff != "" {
-			t.Errorf("%s (-want +got), rewrite it with -update:\n%s", name, diff)
+			t.Errorf("%s (-want +got), rewrite it with -updateset:\n%s", name, diff)
 		}
 	}
 }
