@@ -117,7 +117,7 @@ held against the digest that stands in the script.
 	p.text(exitCodes)
 	p.text(`What else is here
 -----------------
-  quiet.reg   keeps the Windows Update client quiet; read it before you import it
+  quiet.reg   keeps the Windows Update client quiet; read it before use
   hosts\      all that a kind of host needs: system, architecture, language
   bulletins\  all that a bulletin names
   updates\    single updates
