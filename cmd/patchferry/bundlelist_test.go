@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	scripts "patchferry/distribute/script"
+	installation "patchferry/distribute/script"
 	"patchferry/layout"
 	"patchferry/mirror/upstream"
 	"patchferry/mirror/upstream/metalink"
@@ -15,13 +15,13 @@ import (
 // reads as a source, with names, sizes, digests and URLs of the first.
 func TestBundleListIsASource(t *testing.T) {
 	sp4 := layout.DigestOf([]byte("sp4"))
-	set := &scripts.Set{
+	set := &installation.Set{
 		Name: "w2k", Title: "Windows 2000", Place: "install/hosts/windows2000/x86/EN", Bases: []string{`\\server\updates`, "http://other:8530"},
-		Items: []scripts.Item{{
+		Items: []installation.Item{{
 			ID: "W2KSP4", Title: "Service Pack 4 & more", Path: "Software/EN/com_microsoft.windows2000/x86win2k/sp4/W2KSP4 (EN).EXE", Name: "W2KSP4 (EN).EXE",
-			Size: 3, SHA256: sp4, SHA1: layout.SHA1{1}, MD5: layout.MD5{2}, Kind: layout.KindServicePack, Run: scripts.Run{Engine: scripts.EngineSelf},
-			Gate:    scripts.Gate{OS: []layout.OS{"windows2000"}, Language: "EN"},
-			Members: []scripts.Member{{Path: "Software/EN/com_microsoft.windows2000/x86win2k/sp4/more.cab", Name: "more.cab", Size: 4, SHA256: layout.DigestOf([]byte("more"))}},
+			Size: 3, SHA256: sp4, SHA1: layout.SHA1{1}, MD5: layout.MD5{2}, Kind: layout.KindServicePack, Run: installation.Run{Engine: installation.EngineSelf},
+			Gate:    installation.Gate{OS: []layout.OS{"windows2000"}, Language: "EN"},
+			Members: []installation.Member{{Path: "Software/EN/com_microsoft.windows2000/x86win2k/sp4/more.cab", Name: "more.cab", Size: 4, SHA256: layout.DigestOf([]byte("more"))}},
 		}},
 	}
 	files, err := set.Files()

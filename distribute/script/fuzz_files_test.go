@@ -43,6 +43,10 @@ func FuzzFiles(f *testing.F) {
 	} {
 		f.Add(s, 3010)
 	}
+	plain, err := hostile("plain", 1).QuotingFiles()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, s string, n int) {
 		if len(s) > 2000 || n < 0 || n > 1<<30 {
 			t.Skip()
@@ -62,7 +66,7 @@ func FuzzFiles(f *testing.F) {
 			text := string(file.Data)
 			switch {
 			case strings.HasSuffix(file.Name, ".ps1"):
-				checkPS(t, file.Name, text, s)
+				checkPS(t, file.Name, text, find(t, plain, file.Name), s)
 			case file.Name == "README.txt" || file.Name == "updates.lst":
 				checkText(t, file.Name, text)
 			case strings.HasSuffix(file.Name, "SUMS"):
@@ -77,25 +81,50 @@ func FuzzFiles(f *testing.F) {
 // valid is what a text of UTF-8 keeps of s.
 func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
+var psReplaced = regexp.MustCompile("\ufffd+")
+
 // sameRunes compares texts in which each byte that is no UTF-8 may have become
 // a replacement character of its own.
 func sameRunes(a, b string) bool {
-	fold := func(s string) string { return regexp.MustCompile("\ufffd+").ReplaceAllString(valid(s), "\ufffd") }
+	fold := func(s string) string { return psReplaced.ReplaceAllString(valid(s), "\ufffd") }
 	return fold(a) == fold(b)
 }
 
-// checkPS holds a script to the lint, and reads the title of its first item back.
-func checkPS(t *testing.T, name, text, want string) {
+// psCommon is where what is the same in all scripts of a name begins.
+const psCommon = "# ---- how this was called"
+
+// checkPS holds what is said of a set to its quotes, the rest of a script to what
+// it is without anything hostile, and reads the title of the first item back.
+func checkPS(t *testing.T, name, text, plain, want string) {
 	t.Helper()
-	for _, problem := range lintPS(text) {
+	data, rest, _ := strings.Cut(text, psCommon)
+	if _, same, _ := strings.Cut(plain, psCommon); same != rest {
+		t.Errorf("%s with %q: the part that is the same for all is not", name, want)
+	}
+	var code strings.Builder
+	depth := ""
+	for line := range strings.SplitSeq(strings.TrimSuffix(data, "\r\n"), "\r\n") {
+		if strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+			t.Fatalf("%s with %q: %q is not printable ASCII", name, want, line)
+		}
+		bare, ok := psCode(line)
+		if !ok {
+			t.Fatalf("%s with %q: a quote too few: %q", name, want, line)
+		}
+		if depth, ok = psNest(depth, bare); !ok {
+			t.Fatalf("%s with %q: a bracket that does not fit: %q", name, want, line)
+		}
+		code.WriteString(bare + "\n")
+	}
+	// Outside of quotes stands what stands there for plain words, but for characters by number.
+	for _, problem := range psNames(code.String()) {
 		t.Fatalf("%s with %q: %s", name, want, problem)
 	}
-	const field = "\r\n        Title = "
-	_, rest, ok := strings.Cut(text, field)
+	_, field, ok := strings.Cut(data, "\r\n        Title = ")
 	if !ok {
 		t.Fatalf("%s has no title", name)
 	}
-	line, _, _ := strings.Cut(rest, "\r\n")
+	line, _, _ := strings.Cut(field, "\r\n")
 	if got := readPS(t, line); !sameRunes(got, want) {
 		t.Errorf("%s: title %q, want %q", name, got, want)
 	}

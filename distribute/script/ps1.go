@@ -191,7 +191,7 @@ func psWorld() string {
 	t.close(")")
 	t.open("$languages = @{")
 	languages := layout.Languages()
-	slices.SortFunc(languages, func(a, b layout.LanguageInfo) int { return a.LCID - b.LCID })
+	slices.SortStableFunc(languages, func(a, b layout.LanguageInfo) int { return a.LCID - b.LCID })
 	for i, l := range languages {
 		if l.LCID != 0 && (i == 0 || languages[i-1].LCID != l.LCID) {
 			t.line(fmt.Sprintf("'%04x' = %s", l.LCID, psQuote(string(l.Language))))

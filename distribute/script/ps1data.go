@@ -119,7 +119,7 @@ func (t *psTable) item(it *Item) {
 	t.line("Barrier = " + psQuote(string(it.Barrier)))
 	t.gate(&it.Gate)
 	t.detect(&it.Detect)
-	t.array("Remove", len(it.Remove.Commands), func(i int) {
+	t.array("Removal", len(it.Remove.Commands), func(i int) {
 		t.line("Program = " + psQuote(it.Remove.Commands[i].Program))
 		t.line("Arguments = " + psList(it.Remove.Commands[i].Args))
 		t.line("Key = " + psQuote(it.Remove.Commands[i].Key))

@@ -1,6 +1,11 @@
 # ---- how this was called ------------------------------------------------------
 
 $ErrorActionPreference = 'Stop'
+# What nothing else catches ends the script, and its exit code says so.
+trap {
+    Write-Host ($scriptName + ': ' + $_.Exception.Message)
+    exit 1
+}
 $self = $MyInvocation.MyCommand.Path
 $here = [System.IO.Path]::GetDirectoryName($self)
 
@@ -101,7 +106,7 @@ function Start-Native {
     exit (Invoke-Script $native $self)
 }
 
-if ($Words -ne $null) { Read-Words $Words }
+if ($null -ne $Words) { Read-Words $Words }
 if ($Help) { Stop-Usage '' }
 if ($Log -ne '') { $Log = Get-FullPath $Log }
 if ($Stage -ne '') { $Stage = Get-FullPath $Stage }

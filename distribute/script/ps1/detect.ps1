@@ -66,15 +66,15 @@ function Test-Patch([string]$packed) {
 function Get-Packages {
     $found = @{}
     $servicing = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages'
-    $root = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($servicing)
-    if ($root -ne $null) {
-        foreach ($name in $root.GetSubKeyNames()) {
+    $store = Open-Key ('HKLM\' + $servicing)
+    if ($store -ne $null) {
+        foreach ($name in $store.GetSubKeyNames()) {
             if (-not ($name -match '_for_(KB\d+)')) { continue }
             $kb = $matches[1].ToUpper()
             $state = Get-KeyValue ('HKLM\' + $servicing + '\' + $name) 'CurrentState'
             if ($state -ne $null -and $state -ge 80) { $found[$kb] = $true }
         }
-        $root.Close()
+        $store.Close()
     }
     try {
         foreach ($fix in @(Get-WmiObject -Class Win32_QuickFixEngineering)) {

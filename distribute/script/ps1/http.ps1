@@ -104,10 +104,15 @@ function Copy-Url([string]$url, [string]$target, [long]$size) {
             if ($open -ne $null) { $open.Response.Close() }
         }
         $status = 0
-        if ($answer -ne $null) { $status = [int]$answer.StatusCode }
+        $pause = Get-Pause $answer $try
+        if ($answer -ne $null) {
+            $status = [int]$answer.StatusCode
+            # An answer that stays open holds one of two connections.
+            $answer.Close()
+        }
         if (@(401, 403, 404, 410) -contains $status) { return $false }
         if ($status -eq 416) { [System.IO.File]::Delete($part) }
-        if ($try -lt 5) { Start-Sleep -Seconds (Get-Pause $answer $try) }
+        if ($try -lt 5) { Start-Sleep -Seconds $pause }
     }
     return $false
 }

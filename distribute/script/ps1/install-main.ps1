@@ -16,8 +16,9 @@ function Invoke-QChain {
         if ($folder -eq '') { continue }
         $program = $folder.Trim('"').TrimEnd('\') + '\qchain.exe'
         if (-not [System.IO.File]::Exists($program)) { continue }
-        $log = [System.IO.Path]::Combine([System.IO.Path]::GetDirectoryName($script:logFile), $setName + '-QChain.log')
-        $code = Invoke-Program $program @($log)
+        $list = @()
+        if ($script:logFile -ne '') { $list += [System.IO.Path]::Combine([System.IO.Path]::GetDirectoryName($script:logFile), $setName + '-QChain.log') }
+        $code = Invoke-Program $program $list
         $state = 'ok'
         if ($code -ne 0) { $state = 'failed'; $script:failed = $true }
         Write-Line ('id=QChain state=' + $state + ' rc=' + $code + ' kind=qchain.exe')

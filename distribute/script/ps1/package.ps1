@@ -73,12 +73,23 @@ function Find-File($file, [string]$folder, [bool]$local) {
     return @{ State = $state; File = ''; Check = $check }
 }
 
+# Leaves only these files, and parts of them, in a folder of the stage.
+function Clear-Folder([string]$folder, $files) {
+    if (-not [System.IO.Directory]::Exists($folder)) { return }
+    $names = @()
+    foreach ($file in $files) { $names += @($file.Name, ($file.Name + '.part')) }
+    foreach ($path in [System.IO.Directory]::GetFiles($folder)) {
+        if (-not ($names -contains [System.IO.Path]::GetFileName($path))) { [System.IO.File]::Delete($path) }
+    }
+}
+
 # Finds all files of an item. Where it has more than one, and where its program
 # reads what lies beside it, they are brought into a folder of their own on this
 # machine, and nothing else lies there.
 function Find-Package($item) {
     $folder = [System.IO.Path]::Combine($stageFolder, $item.Id)
     $local = ($copyAll -or $item.Apart)
+    Clear-Folder $folder (@($item) + @($item.Members))
     foreach ($member in $item.Members) {
         $found = Find-File $member $folder $true
         if ($found.State -ne '') { return $found }

@@ -13,7 +13,7 @@ function Get-Program([string]$name) {
 # The first command whose program and key are there. Program is empty where it
 # is the item's own package.
 function Find-Command($item) {
-    foreach ($command in $item.Remove) {
+    foreach ($command in $item.Removal) {
         if ($command.Key -ne '' -and -not (Test-Key $command.Key)) { continue }
         if ($command.Program -eq '') { return $command }
         if ([System.IO.File]::Exists((Get-Program $command.Program))) { return $command }

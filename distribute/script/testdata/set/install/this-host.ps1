@@ -188,6 +188,11 @@ $languages = @{
 # ---- how this was called ------------------------------------------------------
 
 $ErrorActionPreference = 'Stop'
+# What nothing else catches ends the script, and its exit code says so.
+trap {
+    Write-Host ($scriptName + ': ' + $_.Exception.Message)
+    exit 1
+}
 $self = $MyInvocation.MyCommand.Path
 $here = [System.IO.Path]::GetDirectoryName($self)
 
@@ -288,7 +293,7 @@ function Start-Native {
     exit (Invoke-Script $native $self)
 }
 
-if ($Words -ne $null) { Read-Words $Words }
+if ($null -ne $Words) { Read-Words $Words }
 if ($Help) { Stop-Usage '' }
 if ($Log -ne '') { $Log = Get-FullPath $Log }
 if ($Stage -ne '') { $Stage = Get-FullPath $Stage }
@@ -526,10 +531,15 @@ function Copy-Url([string]$url, [string]$target, [long]$size) {
             if ($open -ne $null) { $open.Response.Close() }
         }
         $status = 0
-        if ($answer -ne $null) { $status = [int]$answer.StatusCode }
+        $pause = Get-Pause $answer $try
+        if ($answer -ne $null) {
+            $status = [int]$answer.StatusCode
+            # An answer that stays open holds one of two connections.
+            $answer.Close()
+        }
         if (@(401, 403, 404, 410) -contains $status) { return $false }
         if ($status -eq 416) { [System.IO.File]::Delete($part) }
-        if ($try -lt 5) { Start-Sleep -Seconds (Get-Pause $answer $try) }
+        if ($try -lt 5) { Start-Sleep -Seconds $pause }
     }
     return $false
 }

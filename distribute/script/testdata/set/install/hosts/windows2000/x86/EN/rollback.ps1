@@ -68,7 +68,7 @@ $items = @(
         Packages = @()
         SP = 4
         Files = @()
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'
                 Arguments = @('-u', '-q', '-z')
@@ -127,7 +127,7 @@ $items = @(
                 Version = '5.0.2195.5041'
             }
         )
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'
                 Arguments = @('-u', '-q', '-z')
@@ -177,7 +177,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\system32\msiexec.exe'
                 Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn')
@@ -221,7 +221,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = 'its product is not known'
     },
     @{
@@ -261,7 +261,7 @@ $items = @(
         Packages = @('KB4490628')
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = 'a servicing stack update cannot be removed'
     },
     @{
@@ -308,7 +308,7 @@ $items = @(
         Packages = @('KB5062553')
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = ''
     },
     @{
@@ -346,7 +346,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = ''
     }
 )
@@ -509,6 +509,11 @@ $languages = @{
 # ---- how this was called ------------------------------------------------------
 
 $ErrorActionPreference = 'Stop'
+# What nothing else catches ends the script, and its exit code says so.
+trap {
+    Write-Host ($scriptName + ': ' + $_.Exception.Message)
+    exit 1
+}
 $self = $MyInvocation.MyCommand.Path
 $here = [System.IO.Path]::GetDirectoryName($self)
 
@@ -609,7 +614,7 @@ function Start-Native {
     exit (Invoke-Script $native $self)
 }
 
-if ($Words -ne $null) { Read-Words $Words }
+if ($null -ne $Words) { Read-Words $Words }
 if ($Help) { Stop-Usage '' }
 if ($Log -ne '') { $Log = Get-FullPath $Log }
 if ($Stage -ne '') { $Stage = Get-FullPath $Stage }
@@ -867,15 +872,15 @@ function Test-Patch([string]$packed) {
 function Get-Packages {
     $found = @{}
     $servicing = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages'
-    $root = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($servicing)
-    if ($root -ne $null) {
-        foreach ($name in $root.GetSubKeyNames()) {
+    $store = Open-Key ('HKLM\' + $servicing)
+    if ($store -ne $null) {
+        foreach ($name in $store.GetSubKeyNames()) {
             if (-not ($name -match '_for_(KB\d+)')) { continue }
             $kb = $matches[1].ToUpper()
             $state = Get-KeyValue ('HKLM\' + $servicing + '\' + $name) 'CurrentState'
             if ($state -ne $null -and $state -ge 80) { $found[$kb] = $true }
         }
-        $root.Close()
+        $store.Close()
     }
     try {
         foreach ($fix in @(Get-WmiObject -Class Win32_QuickFixEngineering)) {
@@ -1026,10 +1031,15 @@ function Copy-Url([string]$url, [string]$target, [long]$size) {
             if ($open -ne $null) { $open.Response.Close() }
         }
         $status = 0
-        if ($answer -ne $null) { $status = [int]$answer.StatusCode }
+        $pause = Get-Pause $answer $try
+        if ($answer -ne $null) {
+            $status = [int]$answer.StatusCode
+            # An answer that stays open holds one of two connections.
+            $answer.Close()
+        }
         if (@(401, 403, 404, 410) -contains $status) { return $false }
         if ($status -eq 416) { [System.IO.File]::Delete($part) }
-        if ($try -lt 5) { Start-Sleep -Seconds (Get-Pause $answer $try) }
+        if ($try -lt 5) { Start-Sleep -Seconds $pause }
     }
     return $false
 }
@@ -1109,12 +1119,23 @@ function Find-File($file, [string]$folder, [bool]$local) {
     return @{ State = $state; File = ''; Check = $check }
 }
 
+# Leaves only these files, and parts of them, in a folder of the stage.
+function Clear-Folder([string]$folder, $files) {
+    if (-not [System.IO.Directory]::Exists($folder)) { return }
+    $names = @()
+    foreach ($file in $files) { $names += @($file.Name, ($file.Name + '.part')) }
+    foreach ($path in [System.IO.Directory]::GetFiles($folder)) {
+        if (-not ($names -contains [System.IO.Path]::GetFileName($path))) { [System.IO.File]::Delete($path) }
+    }
+}
+
 # Finds all files of an item. Where it has more than one, and where its program
 # reads what lies beside it, they are brought into a folder of their own on this
 # machine, and nothing else lies there.
 function Find-Package($item) {
     $folder = [System.IO.Path]::Combine($stageFolder, $item.Id)
     $local = ($copyAll -or $item.Apart)
+    Clear-Folder $folder (@($item) + @($item.Members))
     foreach ($member in $item.Members) {
         $found = Find-File $member $folder $true
         if ($found.State -ne '') { return $found }
@@ -1171,7 +1192,7 @@ function Get-Program([string]$name) {
 # The first command whose program and key are there. Program is empty where it
 # is the item's own package.
 function Find-Command($item) {
-    foreach ($command in $item.Remove) {
+    foreach ($command in $item.Removal) {
         if ($command.Key -ne '' -and -not (Test-Key $command.Key)) { continue }
         if ($command.Program -eq '') { return $command }
         if ([System.IO.File]::Exists((Get-Program $command.Program))) { return $command }

@@ -67,7 +67,7 @@ $items = @(
         Packages = @()
         SP = 4
         Files = @()
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'
                 Arguments = @('-u', '-q', '-z')
@@ -126,7 +126,7 @@ $items = @(
                 Version = '5.0.2195.5041'
             }
         )
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'
                 Arguments = @('-u', '-q', '-z')
@@ -176,7 +176,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @(
+        Removal = @(
             @{
                 Program = '%windir%\system32\msiexec.exe'
                 Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn')
@@ -220,7 +220,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = 'its product is not known'
     },
     @{
@@ -260,7 +260,7 @@ $items = @(
         Packages = @('KB4490628')
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = 'a servicing stack update cannot be removed'
     },
     @{
@@ -307,7 +307,7 @@ $items = @(
         Packages = @('KB5062553')
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = ''
     },
     @{
@@ -345,7 +345,7 @@ $items = @(
         Packages = @()
         SP = 0
         Files = @()
-        Remove = @()
+        Removal = @()
         Stays = ''
     }
 )
@@ -508,6 +508,11 @@ $languages = @{
 # ---- how this was called ------------------------------------------------------
 
 $ErrorActionPreference = 'Stop'
+# What nothing else catches ends the script, and its exit code says so.
+trap {
+    Write-Host ($scriptName + ': ' + $_.Exception.Message)
+    exit 1
+}
 $self = $MyInvocation.MyCommand.Path
 $here = [System.IO.Path]::GetDirectoryName($self)
 
@@ -608,7 +613,7 @@ function Start-Native {
     exit (Invoke-Script $native $self)
 }
 
-if ($Words -ne $null) { Read-Words $Words }
+if ($null -ne $Words) { Read-Words $Words }
 if ($Help) { Stop-Usage '' }
 if ($Log -ne '') { $Log = Get-FullPath $Log }
 if ($Stage -ne '') { $Stage = Get-FullPath $Stage }
@@ -850,15 +855,15 @@ function Test-Patch([string]$packed) {
 function Get-Packages {
     $found = @{}
     $servicing = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages'
-    $root = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($servicing)
-    if ($root -ne $null) {
-        foreach ($name in $root.GetSubKeyNames()) {
+    $store = Open-Key ('HKLM\' + $servicing)
+    if ($store -ne $null) {
+        foreach ($name in $store.GetSubKeyNames()) {
             if (-not ($name -match '_for_(KB\d+)')) { continue }
             $kb = $matches[1].ToUpper()
             $state = Get-KeyValue ('HKLM\' + $servicing + '\' + $name) 'CurrentState'
             if ($state -ne $null -and $state -ge 80) { $found[$kb] = $true }
         }
-        $root.Close()
+        $store.Close()
     }
     try {
         foreach ($fix in @(Get-WmiObject -Class Win32_QuickFixEngineering)) {
