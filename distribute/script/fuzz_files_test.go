@@ -125,33 +125,33 @@ func checkPS(t *testing.T, name, text, plain, want string) {
 	}
 }
 
-var psPart = regexp.MustCompile(`^(?:'((?:[^']|'')*)'|\[char\]0x([0-9a-f]{4}))(?: \+ |$)`)
-
 // readPS reads an expression of strings and characters as PowerShell does.
 func readPS(t *testing.T, expression string) string {
 	t.Helper()
-	rest := strings.TrimSuffix(strings.TrimPrefix(expression, "("), ")")
-	if expression == rest {
-		rest = expression
-	}
-	if strings.HasPrefix(expression, "'") {
-		rest = expression
+	rest := expression
+	if strings.HasPrefix(rest, "(") {
+		rest = strings.TrimSuffix(rest[1:], ")")
 	}
 	var units []rune
 	for rest != "" {
-		m := psPart.FindStringSubmatch(rest)
-		if m == nil {
-			t.Fatalf("%q is no expression of strings", expression)
-		}
-		if m[2] != "" {
-			unit, err := strconv.ParseUint(m[2], 16, 16)
+		if number, ok := strings.CutPrefix(rest, "[char]0x"); ok && len(number) >= 4 {
+			unit, err := strconv.ParseUint(number[:4], 16, 16)
 			if err != nil {
 				t.Fatal(err)
 			}
 			units = append(units, rune(unit))
+			rest = strings.TrimPrefix(number[4:], " + ")
+			continue
 		}
-		units = append(units, []rune(strings.ReplaceAll(m[1], "''", "'"))...)
-		rest = rest[len(m[0]):]
+		end := -1
+		if rest[0] == '\'' {
+			end = psStringEnd(rest, 0)
+		}
+		if end < 0 {
+			t.Fatalf("%q is no expression of strings", expression)
+		}
+		units = append(units, []rune(strings.ReplaceAll(rest[1:end], "''", "'"))...)
+		rest = strings.TrimPrefix(rest[end+1:], " + ")
 	}
 	return fromUnits(units)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"patchferry/layout"
 )
@@ -19,24 +20,23 @@ func psQuote(s string) string {
 		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	}
 	parts := []string{"''"}
-	plain := ""
-	flush := func() {
-		if plain != "" {
-			parts = append(parts, psQuote(plain))
-		}
-		plain = ""
-	}
-	for _, r := range s {
+	at := 0 // where printable text began
+	for i, r := range s {
 		if ' ' <= r && r <= '~' {
-			plain += string(r)
 			continue
 		}
-		flush()
+		if at < i {
+			parts = append(parts, psQuote(s[at:i]))
+		}
 		for _, unit := range utf16.Encode([]rune{r}) {
 			parts = append(parts, fmt.Sprintf("[char]0x%04x", unit))
 		}
+		_, n := utf8.DecodeRuneInString(s[i:])
+		at = i + n
 	}
-	flush()
+	if at < len(s) {
+		parts = append(parts, psQuote(s[at:]))
+	}
 	return "(" + strings.Join(parts, " + ") + ")"
 }
 
