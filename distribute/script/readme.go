@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -15,15 +16,18 @@ const exitCodes = `Exit codes
   0     done; or there was nothing to do
   3010  restart the machine, then run the same command again
   1618  another installation runs; run the same command again later
-  1     something failed, is missing or does not have the right digest: the
-        log says what
+  1     something failed, is missing or is not what it should be: the log
+        says what
 No script restarts the machine by itself.
 `
 
 // checking is how a person checks what a set's folder and its packages hold.
 const checking = `Check the files
 ---------------
-The scripts check size and digest of each package before they run it. By hand:
+The scripts check each package before they run it: by SHA-256 from Windows 7
+on, and everywhere in PowerShell. On older systems install.cmd has SHA-1 or
+MD5, and those only if fciv.exe is beside it or in PATH; else the size alone.
+The log says which it was (check=). By hand:
   Linux         sha256sum -c SHA256SUMS
   Windows 7 on  certutil -hashfile FILE SHA256
   older         fciv.exe -sha1 FILE
@@ -76,6 +80,7 @@ As administrator, in this folder or by its full path:
   install.cmd            install this update, where it is for this machine
   install.cmd /dry       say what would be done
 `)
+	p.para("Scripts that validate it and take it off again, and its checksums: install\\updates\\%s below the root of this tree.", path.Base(s.Place))
 	p.text(exitCodes)
 	s.itemsText(&p)
 	for i := range s.Items {
@@ -111,8 +116,9 @@ safe to run at each start: what is installed is passed over.
   this-host.cmd /base WHERE  the tree is at a URL or at a UNC path
   this-host.cmd /report TO   one line of JSON to a folder or a URL
 Over plain HTTP nothing vouches for the script itself. Take it from a share
-with SMB signing, over https, or from media; from then on each package is
-held against the digest that stands in the script.
+with SMB signing, over https, or from media. What it installs is then held
+against the digests that stand in the scripts: SHA-256 from Windows 7 on; see
+README.txt in the folders below hosts for what older systems can do.
 `)
 	p.text(exitCodes)
 	p.text(`What else is here
@@ -125,7 +131,11 @@ held against the digest that stands in the script.
 	return p.bytes(), nil
 }
 
+// edition says what a set was made from, where that is known.
 func (s *Set) edition(p *page) {
+	if s.Edition == (Edition{}) {
+		return
+	}
 	p.para("Made from generation %d, state %d, root %s.", s.Edition.Generation, s.Edition.State, s.Edition.Root)
 }
 
