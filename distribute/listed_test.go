@@ -118,7 +118,7 @@ func TestTag(t *testing.T) {
 func TestReadViewOfAnotherVersion(t *testing.T) {
 	fx := newFixture()
 	index := writeIndex(t, fx.view(t))
-	old := bytes.Replace(index, []byte("patchferry view 2\n"), []byte("patchferry view 1\n"), 1)
+	old := bytes.Replace(index, []byte("patchferry view 3\n"), []byte("patchferry view 2\n"), 1)
 	if _, err := distribute.ReadView(bytes.NewReader(old), fx.meta.Key()); !errors.Is(err, distribute.ErrIndex) || !strings.Contains(err.Error(), "another version") {
 		t.Errorf("ReadView: %v", err)
 	}
