@@ -2,6 +2,7 @@ package distribute
 
 import (
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strings"
@@ -110,8 +111,7 @@ func plainText(s string) string {
 // make makes the files of a set. fills says that files are fetched when hosts ask for
 // them.
 func (v *View) make(w *wanted, o script.Options, fills bool) ([]script.File, error) {
-	o.Name, o.Title, o.Place = w.name, plainText(w.title), w.place
-	o.Edition = script.Edition{Generation: v.meta.Generation, State: v.meta.State, Root: v.meta.Digest, Created: v.meta.Created}
+	o = v.named(w, o)
 	if w.kind == anyHost {
 		return script.AnyHost(o)
 	}
@@ -159,6 +159,35 @@ func (v *View) plan(w *wanted, o script.Options, fills bool) (*script.Set, error
 	return set, nil
 }
 
+// Set plans the set that stands in a folder below install/, as a Tree has it: what
+// scripts of a ring are made from. No such set is an error that matches fs.ErrNotExist.
+func (v *View) Set(path string, o script.Options) (*script.Set, error) {
+	at, err := v.installAt(path)
+	if err != nil {
+		return nil, err
+	}
+	if at == nil || at.set == nil || at.set.kind == anyHost {
+		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	}
+	return v.plan(at.set, v.named(at.set, o), false)
+}
+
+// Together plans a set of all updates of the view.
+func (v *View) Together(name, place string, o script.Options) (*script.Set, error) {
+	w := &wanted{place: place, name: setName(name), title: name}
+	for i := range v.packed.Len() {
+		w.of = append(w.of, uint32(i))
+	}
+	return v.plan(w, v.named(w, o), false)
+}
+
+// named fills in what tells one set from another.
+func (v *View) named(w *wanted, o script.Options) script.Options {
+	o.Name, o.Title, o.Place, o.HeldOnly = w.name, plainText(w.title), w.place, true
+	o.Edition = script.Edition{Generation: v.meta.Generation, State: v.meta.State, Root: v.meta.Digest, Created: v.meta.Created}
+	return o
+}
+
 func eachOf(places []uint32) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for _, n := range places {
@@ -178,8 +207,8 @@ func suits(h script.Host, u *layout.Update) bool {
 
 // withhold takes from an update the files that no script may run: those that were
 // taken back, and those that were taken out of another file, which is run instead. It
-// marks as held what will be fetched when a host asks for it, where its size and
-// its SHA-256 are known beforehand.
+// marks as held what will be fetched when a host asks for it, where its size is
+// known beforehand.
 func (v *View) withhold(u *layout.Update, fills bool) []script.Left {
 	var left []script.Left
 	u.Files = slices.DeleteFunc(u.Files, func(f layout.File) bool {
@@ -191,10 +220,10 @@ func (v *View) withhold(u *layout.Update, fills bool) []script.Left {
 	})
 	for i := range u.Files {
 		f := &u.Files[i]
-		if f.Held || !fills || f.SHA256.IsZero() || f.Size <= 0 {
+		if f.Held || !fills || f.Size <= 0 || u.Folder == "" {
 			continue
 		}
-		if here := v.object(f.SHA256); here != nil && (here.held() || here.fillable()) {
+		if at, ok := v.find(f.Path(u)); ok && at.file != nil && at.file.fillable() {
 			f.Held = true
 		}
 	}
