@@ -172,6 +172,15 @@ func (v *View) Set(path string, o script.Options) (*script.Set, error) {
 	return v.plan(at.set, v.named(at.set, o), false)
 }
 
+// Home returns the name of the folder of the one update that the view has, and whether
+// it has one alone.
+func (v *View) Home() (string, bool) {
+	if len(v.homes) != 1 || v.counts.Updates != 1 {
+		return "", false
+	}
+	return v.homeName(v.homes[0]), true
+}
+
 // Together plans a set of all updates of the view.
 func (v *View) Together(name, place string, o script.Options) (*script.Set, error) {
 	w := &wanted{place: place, name: setName(name), title: name}
