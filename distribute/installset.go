@@ -119,10 +119,13 @@ func (v *View) make(w *wanted, o script.Options, fills bool) ([]script.File, err
 	if err != nil {
 		return nil, err
 	}
-	if w.kind == ownScripts {
-		return set.FolderFiles()
+	switch {
+	case w.kind != ownScripts:
+		return set.Files()
+	case len(set.Items) == 0:
+		return nil, nil // nothing in the folder can be installed by a script
 	}
-	return set.Files()
+	return set.FolderFiles()
 }
 
 // plan says what is in a set. An update's own folder names no edition, so that it
