@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"path"
 	"slices"
 	"strings"
 
@@ -149,7 +150,7 @@ func (v *View) plan(w *wanted, o script.Options, fills bool) (*script.Set, error
 	if w.kind == ownScripts {
 		o.Edition = script.Edition{}
 		if len(updates) == 1 {
-			o.Place, o.Title = updates[0].Folder, plainText(updates[0].Title)
+			o.Place, o.Title, o.Name = updates[0].Folder, plainText(updates[0].Title), setName("update", path.Base(updates[0].Folder))
 		}
 	}
 	var set *script.Set
@@ -164,13 +165,13 @@ func (v *View) plan(w *wanted, o script.Options, fills bool) (*script.Set, error
 
 // Set plans the set that stands in a folder below install/, as a Tree has it: what
 // scripts of a ring are made from. No such set is an error that matches fs.ErrNotExist.
-func (v *View) Set(path string, o script.Options) (*script.Set, error) {
-	at, err := v.installAt(path)
+func (v *View) Set(place string, o script.Options) (*script.Set, error) {
+	at, err := v.installAt(place)
 	if err != nil {
 		return nil, err
 	}
 	if at == nil || at.set == nil || at.set.kind == anyHost {
-		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s: %w", place, fs.ErrNotExist)
 	}
 	return v.plan(at.set, v.named(at.set, o), false)
 }

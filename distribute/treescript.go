@@ -54,7 +54,10 @@ func (g *grower) addScripts(ctx context.Context, want map[string]leaf) (map[stri
 		}
 		return nil
 	}, g.Scripts.Options)
-	return made, errors.Join(err, b.flush(ctx))
+	if err == nil {
+		err = b.flush(ctx)
+	}
+	return made, err
 }
 
 // scriptBatcher writes scripts that changed, some at a time: first their names into the
@@ -94,6 +97,9 @@ func (b *scriptBatcher) flush(ctx context.Context) error {
 		}
 	}
 	for i, l := range b.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if b.made[b.keys[i]].Path != l.path && b.made[b.keys[i]].Path != "" {
 			if err := b.remove(b.keys[i]); err != nil { // it is spelled otherwise now
 				return err
