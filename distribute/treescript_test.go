@@ -284,6 +284,8 @@ func TestTreePreviewNamesScripts(t *testing.T) {
 		t.Errorf("a dry run names %d files, and then others are made", preview.Made)
 	}
 	p.fx.meta.Generation++
+	dry = p.tree()
+	dry.DryRun = true
 	if counts := p.make(dry); counts.Made == 0 || counts.Failed != 0 {
 		t.Errorf("a dry run over a tree: %+v", counts)
 	}
