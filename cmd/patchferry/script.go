@@ -240,13 +240,3 @@ func (a *app) writeSet(set *script.Set, files []script.File, to string) error {
 	}
 	return a.printf("%s: %d files; as administrator: install.cmd, or install.cmd /base URL where the packages are not above it\n", to, len(files))
 }
-
-// installOptions says how scripts are made for what a ring shows, where hosts that ask
-// for none get the root's.
-func installOptions(c *config.Config, ring, root string) script.Options {
-	o := script.Options{Ring: root}
-	if ring != root {
-		return distribute.ForRing(o, ring)
-	}
-	return o
-}
