@@ -204,7 +204,7 @@ func (f *follower) build(ctx context.Context, meta distribute.ViewMeta, shown *t
 	if err != nil {
 		return nil, err
 	}
-	return distribute.BuildView(meta, shown.Updates(ctx), bulletinFolders(notices)...)
+	return distribute.BuildView(meta, withBulletins(shown.Updates(ctx), notices), bulletinFolders(notices)...)
 }
 
 func (f *follower) indexOf(ring string) string {

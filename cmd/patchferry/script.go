@@ -170,7 +170,11 @@ func (s *site) scriptSet(ctx context.Context, c *config.Config, shown *trusted.S
 		}
 		wants, where = selected.Match, selectedPlace(selected)
 	}
-	view, err := distribute.BuildView(viewMeta(shown), wanted(shown.Updates(ctx), wants))
+	notices, err := s.ringNotices(ctx, shown)
+	if err != nil {
+		return nil, err
+	}
+	view, err := distribute.BuildView(viewMeta(shown), wanted(withBulletins(shown.Updates(ctx), notices), wants))
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
@@ -205,6 +209,29 @@ func selectedPlace(s *distribute.Selected) string {
 		h.Language = s.Languages[0]
 	}
 	return script.HostPlace(h)
+}
+
+// withBulletins yields updates that name, besides their own, the bulletins in force that
+// name their article: those are the sets below install/bulletins. Documents are taken as
+// whoever made the generation read them: they say what belongs together, and vouch for
+// nothing here.
+func withBulletins(updates iter.Seq2[*layout.Update, error], notices []*layout.Notice) iter.Seq2[*layout.Update, error] {
+	said := announcing(notices)
+	return func(yield func(*layout.Update, error) bool) {
+		for u, err := range updates {
+			if err == nil && u.KB != "" {
+				for _, i := range said.byKB[u.KB] {
+					name := said.all[i].Name
+					if !slices.ContainsFunc(u.Bulletins, func(has string) bool { return strings.EqualFold(has, name) }) {
+						u.Bulletins = append(u.Bulletins, name)
+					}
+				}
+			}
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func isAny(u *layout.Update, names []string) bool {

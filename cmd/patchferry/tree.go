@@ -98,7 +98,11 @@ func (a *app) tree(ctx context.Context, s *site, c *config.Config, o treeOptions
 	if err != nil {
 		return err
 	}
-	counts, err := t.Make(ctx, withoutRevoked(shown.Updates(ctx), shown.Revoked), bulletinFolders(notices)...)
+	updates := withoutRevoked(shown.Updates(ctx), shown.Revoked)
+	if t.Scripts != nil { // which name what was taken back
+		updates = withBulletins(shown.Updates(ctx), notices)
+	}
+	counts, err := t.Make(ctx, updates, bulletinFolders(notices)...)
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
