@@ -63,10 +63,10 @@ type part struct {
 func planBody(f *content, ranges []byteRange) bodyPlan {
 	switch len(ranges) {
 	case 0:
-		return bodyPlan{status: http.StatusOK, contentType: octets, length: f.size,
+		return bodyPlan{status: http.StatusOK, contentType: f.mime(), length: f.size,
 			parts: []part{{byteRange: byteRange{length: f.size}}}}
 	case 1:
-		return bodyPlan{status: http.StatusPartialContent, contentType: octets, length: ranges[0].length,
+		return bodyPlan{status: http.StatusPartialContent, contentType: f.mime(), length: ranges[0].length,
 			contentRange: ranges[0].contentRange(f.size), parts: []part{{byteRange: ranges[0]}}}
 	}
 	boundary := f.sha256.String()[:32]
@@ -80,7 +80,7 @@ func planBody(f *content, ranges []byteRange) bodyPlan {
 	}
 	opening := "--" // BITS allows two line breaks before the first boundary; there are none
 	for _, r := range ranges {
-		preface := opening + boundary + "\r\nContent-Type: " + octets +
+		preface := opening + boundary + "\r\nContent-Type: " + f.mime() +
 			"\r\nContent-Range: " + r.contentRange(f.size) + "\r\n\r\n"
 		opening = "\r\n--"
 		plan.parts = append(plan.parts, part{preface, r})

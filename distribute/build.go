@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,17 +22,7 @@ import (
 //
 // Folders are shown besides: files that are handed out and belong to no update.
 func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error], folders ...Folder) (*View, error) {
-	b := &viewBuilder{
-		view:  &View{meta: meta},
-		inner: map[string]uint32{},
-		known: map[string]uint16{"": 0},
-	}
-	b.view.origins = []span{{}}
-	b.view.meta.Revoked = slices.Clone(meta.Revoked)
-	b.view.meta.Absent = slices.Clone(meta.Absent)
-	slices.SortFunc(b.view.meta.Absent, compareDigests)
-	slices.SortFunc(b.view.meta.Revoked, func(x, y layout.Revoked) int { return compareRevoked(x, y.SHA256) })
-	b.folders = append(b.folders, draftFolder{}) // the root
+	b := newViewBuilder(meta)
 	for u, err := range updates {
 		if err != nil {
 			return nil, fmt.Errorf("read the catalog: %w", err)
@@ -46,6 +37,22 @@ func BuildView(meta ViewMeta, updates iter.Seq2[*layout.Update, error], folders 
 		}
 	}
 	return b.finish()
+}
+
+func newViewBuilder(meta ViewMeta) *viewBuilder {
+	b := &viewBuilder{
+		view:  &View{meta: meta},
+		inner: map[string]uint32{},
+		known: map[string]uint16{"": 0},
+		group: map[string]*draftGroup{},
+	}
+	b.view.origins = []span{{}}
+	b.view.meta.Revoked = slices.Clone(meta.Revoked)
+	b.view.meta.Absent = slices.Clone(meta.Absent)
+	slices.SortFunc(b.view.meta.Absent, compareDigests)
+	slices.SortFunc(b.view.meta.Revoked, func(x, y layout.Revoked) int { return compareRevoked(x, y.SHA256) })
+	b.folders = append(b.folders, draftFolder{}) // the root
+	return b
 }
 
 // Folder is a folder of the tree with held files that belong to no update: the
@@ -67,7 +74,7 @@ func (b *viewBuilder) addExtra(f Folder) error {
 	}
 	b.view.updates = append(b.view.updates, owner)
 	b.view.counts.Owners++
-	files, err := b.addFiles(&layout.Update{Files: f.Files})
+	files, err := b.addFiles(f.Files)
 	if err != nil {
 		return err
 	}
@@ -80,6 +87,8 @@ type viewBuilder struct {
 	folders []draftFolder     // in the order in which they were met
 	inner   map[string]uint32 // folded path of a folder that has folders, to its place
 	known   map[string]uint16 // origins of URLs, to their places
+	packer  layout.Packer
+	group   map[string]*draftGroup // by folded name
 }
 
 // draftFolder is a folder before its final place is known.
@@ -108,22 +117,61 @@ func (b *viewBuilder) add(u *layout.Update) error {
 		return err
 	}
 	v.updates = append(v.updates, id)
-	files, err := b.addFiles(u)
-	if err != nil {
+	if err := b.packer.Append(u); err != nil {
 		return err
 	}
-	if u.Folder == "" || len(u.Files) == 0 {
-		return nil
+	b.addToGroups(u, uint32(len(v.updates)-1))
+	return b.place(u, uint32(len(v.updates)))
+}
+
+// place adds the files of an update, where it stands and under its aliases: those that
+// were taken out of another file in a folder of their own each.
+func (b *viewBuilder) place(u *layout.Update, number uint32) error {
+	homes := []string{u.Folder}
+	if u.Folder != "" && len(u.Files) > 0 {
+		homes = append(homes, layout.AliasFolders(u)...)
 	}
-	if err := b.addFolder(u.Folder, folder{files: files}, ownFolder); err != nil {
-		return err
-	}
-	for _, alias := range layout.AliasFolders(u) {
-		if err := b.addFolder(alias, folder{files: files}, aliasFolder); err != nil {
+	for in, of := range filesByFolder(u.Files) {
+		files, err := b.addFiles(of)
+		if err != nil {
 			return err
+		}
+		if u.Folder == "" || len(u.Files) == 0 {
+			continue
+		}
+		role := ownFolder
+		for _, path := range homes {
+			f := folder{files: files, update: number}
+			if in != "" {
+				path, f.update = path+"/"+in, 0
+			}
+			if err := b.addFolder(path, f, role); err != nil {
+				return err
+			}
+			role = aliasFolder
 		}
 	}
 	return nil
+}
+
+// filesByFolder yields the files of an update by the folder within the update's own,
+// the update's own first.
+func filesByFolder(files []layout.File) iter.Seq2[string, []layout.File] {
+	return func(yield func(string, []layout.File) bool) {
+		if !slices.ContainsFunc(files, func(f layout.File) bool { return f.In != "" }) {
+			yield("", files)
+			return
+		}
+		by := map[string][]layout.File{"": nil}
+		for _, f := range files {
+			by[f.In] = append(by[f.In], f)
+		}
+		for _, in := range slices.Sorted(maps.Keys(by)) {
+			if !yield(in, by[in]) {
+				return
+			}
+		}
+	}
 }
 
 func (b *viewBuilder) addFolder(path string, f folder, role folderRole) error {
@@ -162,8 +210,15 @@ func (b *viewBuilder) innerFolder(path string) (uint32, error) {
 
 func (b *viewBuilder) finish() (*View, error) {
 	v := b.view
+	if err := b.finishGroups(); err != nil {
+		return nil, err
+	}
 	v.text = b.text.done()
 	if err := b.placeFolders(); err != nil {
+		return nil, err
+	}
+	var err error
+	if v.packed, err = b.packer.Packed(); err != nil {
 		return nil, err
 	}
 	v.index()
@@ -194,11 +249,13 @@ func (b *viewBuilder) placeFolders() error {
 			if err := v.unite(&v.folders[len(v.folders)-1], d); err != nil {
 				return err
 			}
+			v.noteHome(d)
 			continue
 		}
 		before = d
 		at := uint32(len(v.folders))
 		v.folders = append(v.folders, d.folder)
+		v.noteHome(d)
 		if d.role == innerFolder {
 			placed[n] = at
 		}
@@ -214,8 +271,8 @@ func (b *viewBuilder) placeFolders() error {
 // unite gives the files of d to a folder of the same path that was placed
 // before it.
 func (v *View) unite(f *folder, d *draftFolder) error {
-	if f.files.n == 0 {
-		f.files = d.files
+	if f.files.n == 0 && f.update == 0 {
+		f.files, f.update = d.files, d.update
 		return nil
 	}
 	if d.role == aliasFolder {

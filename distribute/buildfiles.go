@@ -11,12 +11,13 @@ import (
 	"patchferry/layout"
 )
 
-// addFiles takes over the files of an update, in the order of their names.
-func (b *viewBuilder) addFiles(u *layout.Update) (run, error) {
+// addFiles takes over files of the update that was added last and of one folder, in
+// the order of their names.
+func (b *viewBuilder) addFiles(files []layout.File) (run, error) {
 	v := b.view
 	first := len(v.files)
-	for i := range u.Files {
-		f, err := b.file(&u.Files[i])
+	for i := range files {
+		f, err := b.file(&files[i])
 		if err != nil {
 			return run{}, err
 		}
@@ -162,6 +163,7 @@ func (v *View) index() {
 	slices.SortFunc(v.byPath, func(nx, ny uint32) int {
 		return cmp.Or(compareNames(v.pathOf(&v.files[nx]), v.pathOf(&v.files[ny])), v.byAge(nx, ny))
 	})
+	v.indexHomes()
 	v.count()
 }
 

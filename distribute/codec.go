@@ -11,6 +11,8 @@ import (
 	"hash"
 	"io"
 	"strings"
+
+	"patchferry/layout"
 )
 
 // ErrIndex is matched by the errors of ReadView: the local index is damaged, of
@@ -20,7 +22,7 @@ var ErrIndex = errors.New("local index cannot be used")
 
 // indexMagic begins an index file; its number changes with the format, and
 // whenever BuildView would make another view of the same catalog.
-const indexMagic = "patchferry view 2\n"
+const indexMagic = "patchferry view 3\n"
 
 // The limits of an index file. Tables are read in steps, so that a damaged
 // count costs no memory that the file does not fill.
@@ -34,7 +36,8 @@ const (
 const (
 	spanLength   = 6
 	runLength    = 8
-	folderLength = spanLength + 2*runLength
+	folderLength = spanLength + 2*runLength + 4
+	groupLength  = spanLength + runLength
 	fileLength   = 2*spanLength + 4 + 2 + 1 + 8 + 8 + 32 + 20 + 4
 	extraLength  = spanLength + 16
 )
@@ -52,6 +55,10 @@ type indexMeta struct {
 	WithSHA256 int        `json:"with_sha256"`
 	WithSHA1   int        `json:"with_sha1"`
 	WithPath   int        `json:"with_path"`
+	Homes      int        `json:"homes"`
+	Members    int        `json:"members"`
+	Groups     int        `json:"groups"`
+	Blocks     int        `json:"blocks"` // of packed updates
 }
 
 // WriteTo writes the view as an index file, for ReadView: a line of magic, the
@@ -91,6 +98,7 @@ func (v *View) writeTables(w *bufio.Writer) error {
 		Meta: v.meta, Counts: v.counts, Chunks: len(v.text.chunks), Updates: len(v.updates), Origins: len(v.origins),
 		Folders: len(v.folders), Files: len(v.files), Extras: len(v.extras),
 		WithSHA256: len(v.bySHA256), WithSHA1: len(v.bySHA1), WithPath: len(v.byPath),
+		Homes: len(v.homes), Members: len(v.members), Groups: len(v.groups), Blocks: len(v.packed.Blocks()),
 	})
 	if err != nil {
 		return err
@@ -116,11 +124,15 @@ func (v *View) writeTables(w *bufio.Writer) error {
 	for _, e := range v.extras {
 		_, _ = w.Write(append(e.tag.append(b[:0]), e.md5[:]...))
 	}
-	for _, table := range [...][]uint32{v.bySHA256, v.bySHA1, v.byPath} {
+	for _, table := range [...][]uint32{v.bySHA256, v.bySHA1, v.byPath, v.homes, v.members} {
 		for _, n := range table {
 			_, _ = w.Write(binary.LittleEndian.AppendUint32(b[:0], n))
 		}
 	}
+	for _, g := range v.groups {
+		_, _ = w.Write(g.members.append(g.name.append(b[:0])))
+	}
+	writeBlocks(w, v.packed.Blocks())
 	return nil
 }
 
@@ -175,11 +187,16 @@ func (d *indexReader) view(key Key) (*View, error) {
 	v.bySHA256 = table(d, m.WithSHA256, 4, binary.LittleEndian.Uint32)
 	v.bySHA1 = table(d, m.WithSHA1, 4, binary.LittleEndian.Uint32)
 	v.byPath = table(d, m.WithPath, 4, binary.LittleEndian.Uint32)
+	v.homes = table(d, m.Homes, 4, binary.LittleEndian.Uint32)
+	v.members = table(d, m.Members, 4, binary.LittleEndian.Uint32)
+	v.groups = table(d, m.Groups, groupLength, decodeGroup)
+	blocks := d.blocks(m.Blocks)
 	want := d.sum.Sum(nil)
 	if got := d.next(len(want)); !bytes.Equal(got, want) {
 		return nil, d.fail("its checksum is wrong")
 	}
-	if !v.sound() {
+	var err error
+	if v.packed, err = layout.Unpack(blocks); err != nil || !v.sound() {
 		return nil, d.fail("its tables do not fit together")
 	}
 	return v, nil

@@ -31,6 +31,16 @@ type content struct {
 	sha256 layout.Digest // zero: nobody knows it yet
 	valid  validators
 	bytes  supplier
+
+	mediaType string // empty: application/octet-stream
+}
+
+// mime returns what Content-Type says of the file.
+func (c *content) mime() string {
+	if c.mediaType == "" {
+		return octets
+	}
+	return c.mediaType
 }
 
 // supplier has the bytes of a content.
@@ -160,7 +170,7 @@ func (c *content) serveHead(a *answer) {
 		return
 	}
 	h := a.header()
-	h["Content-Type"] = []string{octets}
+	h["Content-Type"] = []string{c.mime()}
 	h["Content-Length"] = []string{strconv.FormatInt(c.size, 10)}
 	a.begin(http.StatusOK)
 }

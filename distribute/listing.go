@@ -27,6 +27,9 @@ type Listing struct {
 	Missing int     `json:"missing"`        // files of the catalog that are not held and not in entries
 	Entries []Entry `json:"entries"`        // folders, then files, each in the order of their folded names
 	Next    string  `json:"next,omitempty"` // the next page, relative to this one
+	// Run is what installs the update whose folder it is, on a share or medium that has the
+	// tree: a path below its root.
+	Run string `json:"run,omitempty"`
 }
 
 // Entry is one folder or file of a Listing.
@@ -87,8 +90,39 @@ var pageFuncs = template.FuncMap{
 
 // serveListing answers with one page of a folder, as HTML or JSON.
 func (s *Server) serveListing(a *answer, v *View, at place) {
+	run := runPath(at.path)
 	at.path = a.root + at.path
-	sendListing(a, v.list(at, a.r.URL.Query().Get("after"), s.Filler != nil))
+	list := v.list(at, a.r.URL.Query().Get("after"), s.Filler != nil)
+	if v.hasScripts(at.folder, s.Filler != nil) {
+		set, ok := s.makeSet(a, v, v.folderSet(at.folder))
+		if !ok {
+			return
+		}
+		v.addMade(&list, at.folder, set, run)
+	}
+	sendListing(a, list)
+}
+
+// runPath returns the path of the script in an update's folder as Windows spells it.
+func runPath(folder string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(folder, "/"), "/", `\`) + "install.cmd"
+}
+
+// addMade puts the scripts that stand in an update's folder behind its own files, on
+// the last page, and the command that runs them on each.
+func (v *View) addMade(list *Listing, f *folder, set *madeSet, run string) {
+	for _, e := range v.madeEntries(escapedPath(list.Path), set) {
+		if v.fileIn(f, e.Name) != nil {
+			continue // the update has a file of that name
+		}
+		list.Files++
+		if e.Name == "install.cmd" {
+			list.Run = run
+		}
+		if list.Next == "" {
+			list.Entries = append(list.Entries, e)
+		}
+	}
 }
 
 // list makes the page that begins after the entry of that name; the name of a
@@ -104,27 +138,40 @@ func (v *View) list(at place, after string, fills bool) Listing {
 		}
 		list.Missing++
 	}
-	base := (&url.URL{Path: at.path}).EscapedPath()
+	base := escapedPath(at.path)
 	firstFolder, firstFile := v.after(f, after)
 	for i := firstFolder; i < f.folders.end() && len(list.Entries) <= pageLength; i++ {
 		name := v.text.get(v.folders[i].name)
-		list.Entries = append(list.Entries, Entry{Name: name, Type: "folder", URL: base + url.PathEscape(name) + "/"})
+		list.Entries = append(list.Entries, folderEntry(base, name))
 	}
 	for i := firstFile; i < f.files.end() && len(list.Entries) <= pageLength; i++ {
 		if v.files[i].shown(fills) {
 			list.Entries = append(list.Entries, v.fileEntry(base, &v.files[i]))
 		}
 	}
-	if len(list.Entries) > pageLength { // there is at least one more
-		list.Entries = list.Entries[:pageLength]
-		last := list.Entries[pageLength-1]
-		name := last.Name
-		if last.Dir() {
-			name += "/"
-		}
-		list.Next = "?after=" + url.QueryEscape(name)
-	}
+	list.cut()
 	return list
+}
+
+// cut ends the page where there is at least one entry more than it may have.
+func (l *Listing) cut() {
+	if len(l.Entries) <= pageLength {
+		return
+	}
+	l.Entries = l.Entries[:pageLength]
+	last := l.Entries[pageLength-1]
+	name := last.Name
+	if last.Dir() {
+		name += "/"
+	}
+	l.Next = "?after=" + url.QueryEscape(name)
+}
+
+// escapedPath returns a path, or a name, as it stands in a URL.
+func escapedPath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+
+func folderEntry(base, name string) Entry {
+	return Entry{Name: name, Type: "folder", URL: base + url.PathEscape(name) + "/"}
 }
 
 // shown reports whether a listing has the file.

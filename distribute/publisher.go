@@ -121,7 +121,7 @@ func (s *Server) serveElse(a *answer, v *View, why string) {
 func ownPath(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch strings.ToLower(first) {
-	case "software", "driver", "drivers", "bulletins", "objects", "content", "rings", "status", "metrics", "healthz", "readyz", "":
+	case "software", "driver", "drivers", "bulletins", "install", "objects", "content", "rings", "status", "metrics", "healthz", "readyz", "":
 		return true
 	}
 	return false

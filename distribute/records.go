@@ -1,6 +1,13 @@
 package distribute
 
-import "encoding/binary"
+import (
+	"bufio"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"patchferry/layout"
+)
 
 func (s span) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, s.off)
@@ -21,12 +28,45 @@ func decodeRun(b []byte) run {
 }
 
 func (f *folder) append(b []byte) []byte {
-	b = f.name.append(b)
-	return f.files.append(f.folders.append(b))
+	b = f.files.append(f.folders.append(f.name.append(b)))
+	return binary.LittleEndian.AppendUint32(b, f.update)
 }
 
 func decodeFolder(b []byte) folder {
-	return folder{name: decodeSpan(b), folders: decodeRun(b[6:]), files: decodeRun(b[14:])}
+	return folder{name: decodeSpan(b), folders: decodeRun(b[6:]), files: decodeRun(b[14:]), update: binary.LittleEndian.Uint32(b[22:])}
+}
+
+func decodeGroup(b []byte) group { return group{name: decodeSpan(b), members: decodeRun(b[6:])} }
+
+// maxBlock is the longest block of packed updates that is read, in bytes: longer than
+// any that is written.
+const maxBlock = 8 << 20
+
+// writeBlocks writes packed updates: for each block its number of lines and its length,
+// in four bytes each, and the block. Errors are left to the Flush that follows.
+func writeBlocks(w *bufio.Writer, blocks []layout.PackedBlock) {
+	var head [8]byte
+	for _, b := range blocks {
+		binary.LittleEndian.PutUint32(head[:], uint32(b.Lines))
+		binary.LittleEndian.PutUint32(head[4:], uint32(len(b.Data)))
+		_, _ = w.Write(head[:])
+		_, _ = w.Write(b.Data)
+	}
+}
+
+// blocks reads n blocks of packed updates.
+func (d *indexReader) blocks(n int) []layout.PackedBlock {
+	if n < 0 || n > maxRecords {
+		d.err = ErrIndex
+		return nil
+	}
+	out := make([]layout.PackedBlock, 0, min(n, recordStep))
+	for len(out) < n && d.err == nil {
+		lines := d.length(math.MaxInt32)
+		data := d.next(d.length(maxBlock))
+		out = append(out, layout.PackedBlock{Lines: lines, Data: slices.Clone(data)})
+	}
+	return out
 }
 
 func (f *file) append(b []byte) []byte {
@@ -74,8 +114,29 @@ func (v *View) sound() bool {
 		if f.folders.n > 0 && int(f.folders.first) <= i {
 			return false
 		}
+		if int64(f.update) > int64(v.counts.Updates) {
+			return false
+		}
 	}
-	return v.soundFiles() && within(v.bySHA256, len(v.files)) && within(v.bySHA1, len(v.files)) && within(v.byPath, len(v.files))
+	return v.soundGroups() && v.soundFiles() && within(v.bySHA256, len(v.files)) && within(v.bySHA1, len(v.files)) && within(v.byPath, len(v.files))
+}
+
+// soundGroups reports whether scripts can be made of what the tables lead to.
+func (v *View) soundGroups() bool {
+	if v.packed.Len() != v.counts.Updates || !within(v.homes, len(v.folders)) || !within(v.members, v.counts.Updates) {
+		return false
+	}
+	for _, n := range v.homes {
+		if v.folders[n].update == 0 {
+			return false
+		}
+	}
+	for _, g := range v.groups {
+		if !v.text.holds(g.name) || !g.members.within(len(v.members)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *View) soundFiles() bool {

@@ -54,6 +54,8 @@ func (s *Server) routeView(first string) (class, func(*answer, *View)) {
 		return classObject, s.serveObject
 	case "content":
 		return classContent, s.serveWSUS
+	case installFolder:
+		return classInstall, s.serveInstall
 	}
 	return classTree, s.serveTree
 }
@@ -61,7 +63,7 @@ func (s *Server) routeView(first string) (class, func(*answer, *View)) {
 func (s *Server) serveTree(a *answer, v *View) {
 	at, ok := v.find(a.path)
 	if !ok {
-		s.serveElse(a, v, v.whyNot(a.path))
+		s.serveInFolder(a, v)
 		return
 	}
 	if at.file != nil {
@@ -73,6 +75,19 @@ func (s *Server) serveTree(a *answer, v *View) {
 		return
 	}
 	s.serveListing(a, v, at)
+}
+
+// serveInFolder answers for a path that leads to no file of the catalog: it may be that
+// of a script in an update's own folder.
+func (s *Server) serveInFolder(a *answer, v *View) {
+	f, answered := s.madeIn(a, v)
+	switch {
+	case answered:
+	case f != nil:
+		s.serveMade(a, v, f)
+	default:
+		s.serveElse(a, v, v.whyNot(a.path))
+	}
 }
 
 // serveObject answers /objects/sha256/<64 hex>, for objects of the view alone.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"patchferry/distribute/script"
 )
 
 // Server hands out a view over HTTP. Its fields are set before its first use
@@ -41,6 +43,10 @@ type Server struct {
 	Outside   func() []Outside
 	LANBefore int64
 	Fills     func() Fills
+	// Install says how scripts are made, below /install/ and in the folders of updates:
+	// Ring is that of the view at the root, and Bases where the tree is besides; what
+	// tells one set from another is filled in for each.
+	Install script.Options
 	// Refill is what brings a first catalog, in words, where none is loaded:
 	// "patchferry import DIR".
 	Refill string
@@ -57,6 +63,7 @@ type Server struct {
 	rings   atomic.Pointer[[]Ring]
 	once    sync.Once
 	slots   chan struct{}
+	making  chan struct{} // one place for each set of scripts that is being made
 	metrics *metrics
 	buffers sync.Pool // of *[copySize]byte
 }
@@ -92,6 +99,7 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) prepare() {
 	s.slots = make(chan struct{}, orElse(s.MaxRequests, defaultMaxRequests))
+	s.making = make(chan struct{}, maxMaking)
 	s.metrics = newMetrics(s)
 	s.buffers.New = func() any { return new([copySize]byte) }
 }
@@ -117,6 +125,7 @@ const (
 	classTree    class = "tree"    // /Software, /Drivers and their folders
 	classObject  class = "object"  // /objects/sha256
 	classContent class = "content" // /Content
+	classInstall class = "install" // /install
 	// What stands at publishers' own paths, where the request says whose.
 	classPublisher class = "publisher"
 	classPage      class = "page"  // the start page and the status page

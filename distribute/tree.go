@@ -9,8 +9,8 @@ import (
 	"maps"
 	"os"
 	"path"
-	"slices"
 
+	"patchferry/distribute/script"
 	"patchferry/layout"
 )
 
@@ -21,20 +21,36 @@ type Linker interface {
 
 // Tree keeps the catalog tree as files in a folder, for SMB shares and media:
 // hard links of the store's objects, or copies where the folder is on another
-// file system.
+// file system, and the scripts that a Server makes, with the same bytes.
 //
 // It knows what it made by a list of its own, TreeList, in the folder. It
 // removes only what stands in that list and is unchanged since, with the
-// folders that this leaves empty, and it never writes over a file: what is in
-// the way is reported and left alone. A file that is there already, with the
-// right bytes, counts as made. Every path is opened below Dir, also
+// folders that this leaves empty, and it never writes over a file that it did not
+// make: what is in the way is reported and left alone. A file that is there
+// already, with the right bytes, counts as made. Every path is opened below Dir, also
 // where somebody put a symbolic link there.
+//
+// Whoever reads the folder meanwhile finds each file whole. First come packages, then
+// scripts, then what is no longer wanted goes; so a script names no package that is not
+// there, but where the publisher changed a package under its own name: then the old
+// script finds other bytes than it knows, and leaves them alone. The files of one set
+// are replaced one after another.
 type Tree struct {
-	Dir    string         // made where it is missing
-	Links  Linker         // nil: files are copied from Source
-	Source Source         // of the copies; each is checked against its digest
-	DryRun bool           // nothing is changed
-	Step   func(TreeStep) // told of each change, before it is made; nil: nobody is
+	Dir     string         // made where it is missing
+	Links   Linker         // nil: files are copied from Source
+	Source  Source         // of the copies; each is checked against its digest
+	Scripts *TreeScripts   // nil: none are made, and those of earlier runs are removed
+	DryRun  bool           // nothing is changed
+	Step    func(TreeStep) // told of each change, before it is made; nil: nobody is
+	// Copying is told once that files are copied, as there can be no links in Dir; nil:
+	// nobody is.
+	Copying func(why error)
+}
+
+// TreeScripts says what the scripts in a tree are made from.
+type TreeScripts struct {
+	Meta    ViewMeta // of the updates; what it revokes is not in the tree
+	Options script.Options
 }
 
 // TreeList is the name of the list of what a Tree made: JSON lines, by path.
@@ -62,6 +78,7 @@ type leaf struct {
 	digest layout.Digest
 	size   int64
 	mtime  layout.Time
+	data   []byte // of a script; nil: the store has the bytes
 }
 
 // Make brings the tree to what the updates say. Links show an update under all
@@ -79,63 +96,103 @@ func (t *Tree) Make(ctx context.Context, updates iter.Seq2[*layout.Update, error
 			return TreeCounts{}, fmt.Errorf("make the tree: %w", err)
 		}
 	}
+	g := &grower{Tree: t, links: t.Links, view: want.view}
 	root, err := os.OpenRoot(t.Dir)
 	if t.DryRun && errors.Is(err, fs.ErrNotExist) {
-		return t.preview(want), nil
+		return g.preview(want.all(t.Links != nil))
 	}
 	if err != nil {
 		return TreeCounts{}, fmt.Errorf("make the tree: %w", err)
 	}
 	defer root.Close()
-	g := &grower{Tree: t, root: root}
+	g.root = root
 	if g.made, err = readTreeList(root); err != nil {
 		return TreeCounts{}, err
 	}
-	err = g.grow(ctx, want)
+	if err := g.probe(ctx, want.files); err != nil {
+		return TreeCounts{}, err
+	}
+	err = g.grow(ctx, want.all(g.links != nil))
 	if !t.DryRun {
-		err = errors.Join(err, writeTreeList(root, g.made))
+		err = errors.Join(err, g.writeList())
 	}
 	return g.counts, err
 }
 
-// leaves lists the files of the tree by folded path. A folder that an update
-// owns wins over an alias of another; of two aliases the first wins.
-func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error], folders []Folder) (map[string]leaf, error) {
-	want := make(map[string]leaf)
-	aliases := make(map[string]leaf)
+// leaves are the files of the tree by folded path, those under other systems apart.
+type leaves struct {
+	files, aliases map[string]leaf
+	view           *View // that scripts are made of; nil: none are
+}
+
+// all returns the files of the tree. A folder that an update owns wins over an alias of
+// another; of two aliases the first wins.
+func (l *leaves) all(aliases bool) map[string]leaf {
+	if !aliases {
+		return l.files
+	}
+	all := maps.Clone(l.files)
+	for key, at := range l.aliases {
+		if _, taken := all[key]; !taken {
+			all[key] = at
+		}
+	}
+	return all
+}
+
+// leaves lists the files of the tree.
+func (t *Tree) leaves(updates iter.Seq2[*layout.Update, error], folders []Folder) (*leaves, error) {
+	want := &leaves{files: make(map[string]leaf), aliases: make(map[string]leaf)}
+	var b *viewBuilder
+	if t.Scripts != nil {
+		b = newViewBuilder(t.Scripts.Meta)
+	}
 	for u, err := range updates {
 		if err != nil {
 			return nil, fmt.Errorf("read the catalog: %w", err)
 		}
-		for i := range u.Files {
-			f := &u.Files[i]
-			if !f.Held {
-				continue
-			}
-			l := leaf{path: f.Path(u), digest: f.SHA256, size: f.Size, mtime: f.Modified}
-			if err := enter(want, l); err != nil {
+		if b != nil {
+			if err := b.add(u); err != nil {
 				return nil, fmt.Errorf("place %s in the tree: %w", u.ID, err)
 			}
-			if t.Links != nil {
-				addAliases(aliases, u, f, l)
-			}
+		}
+		if err := want.add(u, b); err != nil {
+			return nil, fmt.Errorf("place %s in the tree: %w", u.ID, err)
 		}
 	}
 	for _, folder := range folders {
 		for i := range folder.Files {
 			f := &folder.Files[i]
 			l := leaf{path: path.Join(folder.Path, f.Entry()), digest: f.SHA256, size: f.Size, mtime: f.Modified}
-			if err := enter(want, l); err != nil {
+			if err := enter(want.files, l); err != nil {
 				return nil, fmt.Errorf("place %s in the tree: %w", folder.Path, err)
 			}
 		}
 	}
-	for key, l := range aliases {
-		if _, taken := want[key]; !taken {
-			want[key] = l
-		}
+	if b == nil {
+		return want, nil
+	}
+	var err error
+	if want.view, err = b.finish(); err != nil {
+		return nil, fmt.Errorf("make the scripts of the tree: %w", err)
 	}
 	return want, nil
+}
+
+// add lists the files of an update that are here and were not taken back.
+func (l *leaves) add(u *layout.Update, b *viewBuilder) error {
+	for i := range u.Files {
+		f := &u.Files[i]
+		if !f.Held || b != nil && b.view.isRevoked(f.SHA256) {
+			continue
+		}
+		at := leaf{path: f.Path(u), digest: f.SHA256, size: f.Size, mtime: f.Modified}
+		if err := enter(l.files, at); err != nil {
+			return err
+		}
+		addAliases(l.aliases, u, f, at)
+	}
+	return nil
 }
 
 // enter notes a file under its path, which must have no other meaning.
@@ -152,22 +209,11 @@ func enter(want map[string]leaf, l leaf) error {
 
 func addAliases(aliases map[string]leaf, u *layout.Update, f *layout.File, l leaf) {
 	for _, folder := range layout.AliasFolders(u) {
-		l.path = path.Join(folder, f.Entry())
+		l.path = path.Join(folder, f.In, f.Entry())
 		if _, taken := aliases[layout.Fold(l.path)]; !taken && layout.CheckPath(l.path) == nil {
 			aliases[layout.Fold(l.path)] = l
 		}
 	}
-}
-
-// preview says what would be made where nothing is yet.
-func (t *Tree) preview(want map[string]leaf) TreeCounts {
-	var counts TreeCounts
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		counts.Made++
-		counts.Bytes += want[key].size
-		t.step("make", want[key].path, want[key].digest)
-	}
-	return counts
 }
 
 func (t *Tree) step(do, path string, d layout.Digest) {

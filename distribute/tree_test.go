@@ -198,8 +198,8 @@ func TestTreeLeavesStrangersAlone(t *testing.T) {
 	tree.Step = func(s distribute.TreeStep) { steps = append(steps, s) }
 	g.grow(tree, distribute.TreeCounts{Removed: 1, Failed: 1}, two)
 	want := []distribute.TreeStep{
-		{Do: "remove", Path: file(u), SHA256: u.Files[0].SHA256},
 		{Do: "in the way", Path: file(two), SHA256: two.Files[0].SHA256},
+		{Do: "remove", Path: file(u), SHA256: u.Files[0].SHA256},
 	}
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)

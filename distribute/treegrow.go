@@ -1,10 +1,7 @@
 package distribute
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"patchferry/layout"
@@ -23,6 +21,8 @@ import (
 type grower struct {
 	*Tree
 	root   *os.Root
+	links  Linker               // nil: files are copied
+	view   *View                // that scripts are made of; nil: none are
 	made   map[string]treeEntry // by folded path
 	counts TreeCounts
 }
@@ -33,21 +33,21 @@ type treeEntry struct {
 	Path     string        `json:"path"`
 	SHA256   layout.Digest `json:"sha256"`
 	Size     int64         `json:"size"`
-	Modified int64         `json:"modified"` // nanoseconds since 1970
+	Modified int64         `json:"modified"` // nanoseconds since 1970; 0: a run was about to make it, and it is whatever that left
+	Script   bool          `json:"script,omitempty"`
 }
 
 // treeTemp is the name under which a file is made before it gets its own.
 const treeTemp = ".patchferry-tree.new"
 
-// grow removes what is no longer wanted, then makes what is missing.
+// treeProbe is the name of a link that is made to see whether there can be any.
+const treeProbe = ".patchferry-tree.probe"
+
+// grow makes what is missing, then the scripts, and then removes what is no longer
+// wanted, scripts first.
 func (g *grower) grow(ctx context.Context, want map[string]leaf) error {
-	for _, key := range slices.Sorted(maps.Keys(g.made)) {
-		if l, ok := want[key]; ok && l.digest == g.made[key].SHA256 && l.path == g.made[key].Path {
-			continue
-		}
-		if err := g.remove(key); err != nil {
-			return err
-		}
+	if err := g.clear(want); err != nil {
+		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if err := ctx.Err(); err != nil {
@@ -55,6 +55,45 @@ func (g *grower) grow(ctx context.Context, want map[string]leaf) error {
 		}
 		if err := g.add(ctx, key, want[key]); err != nil {
 			return fmt.Errorf("make %s: %w", want[key].path, err)
+		}
+	}
+	scripts, err := g.addScripts(ctx, want)
+	if err != nil {
+		return err
+	}
+	for _, isScript := range [...]bool{true, false} {
+		for _, key := range slices.Sorted(maps.Keys(g.made)) {
+			if _, ok := want[key]; ok || scripts[key] || g.made[key].Script != isScript {
+				continue
+			}
+			if err := g.remove(key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clear removes beforehand what would keep something from being made: files that are
+// spelled otherwise now, and files where folders are wanted or the other way round.
+func (g *grower) clear(want map[string]leaf) error {
+	above := make(map[string]bool) // the folders of what is wanted
+	for key := range want {
+		for dir := path.Dir(key); dir != "." && !above[dir]; dir = path.Dir(dir) {
+			above[dir] = true
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(g.made)) {
+		l, wanted := want[key]
+		blocks := above[key] || wanted && l.path != g.made[key].Path
+		for dir := path.Dir(key); dir != "." && !blocks; dir = path.Dir(dir) {
+			_, blocks = want[dir]
+		}
+		if !blocks {
+			continue
+		}
+		if err := g.remove(key); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -100,18 +139,22 @@ func (g *grower) forget(key string) {
 
 // is reports whether the file is still the one that was made.
 func (e treeEntry) is(info fs.FileInfo) bool {
-	return info.Mode().IsRegular() && info.Size() == e.Size && info.ModTime().UnixNano() == e.Modified
+	return info.Mode().IsRegular() && (e.Modified == 0 || info.Size() == e.Size && info.ModTime().UnixNano() == e.Modified)
 }
 
-// add makes a file that is missing.
+// add makes a file that is missing, or that has other bytes now.
 func (g *grower) add(ctx context.Context, key string, l leaf) error {
 	name := filepath.FromSlash(l.path)
 	info, err := g.root.Lstat(name)
-	if err == nil {
-		return g.meet(key, l, info)
+	if err == nil && !g.replaces(key, l, info) {
+		return nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if err == nil {
+		g.counts.Removed++
+		g.step("remove", l.path, g.made[key].SHA256)
 	}
 	g.counts.Made++
 	g.counts.Bytes += l.size
@@ -129,22 +172,26 @@ func (g *grower) add(ctx context.Context, key string, l leaf) error {
 	return nil
 }
 
-// meet decides what to do about a file that is where one is wanted.
-func (g *grower) meet(key string, l leaf, info fs.FileInfo) error {
+// replaces decides what to do about a file that is where one is wanted: one that was
+// made here and has other bytes now is replaced.
+func (g *grower) replaces(key string, l leaf, info fs.FileInfo) bool {
 	e, ours := g.made[key]
-	if ours && e.SHA256 == l.digest && e.is(info) {
+	if ours && e.is(info) {
+		if e.SHA256 != l.digest || e.Modified == 0 {
+			return true
+		}
 		g.counts.Present++
-		return nil
+		return false
 	}
 	// A run that lost its power made it and could not write the list.
 	if !ours && info.Mode().IsRegular() && info.Size() == l.size && g.holds(l) {
 		g.counts.Present++
 		g.list(key, l, info)
-		return nil
+		return false
 	}
 	g.counts.Failed++
 	g.step("in the way", l.path, l.digest)
-	return nil
+	return false
 }
 
 // holds reports whether the file has the right bytes.
@@ -159,7 +206,7 @@ func (g *grower) holds(l leaf) bool {
 }
 
 func (g *grower) list(key string, l leaf, info fs.FileInfo) {
-	g.made[key] = treeEntry{Path: l.path, SHA256: l.digest, Size: info.Size(), Modified: info.ModTime().UnixNano()}
+	g.made[key] = treeEntry{Path: l.path, SHA256: l.digest, Size: info.Size(), Modified: info.ModTime().UnixNano(), Script: l.data != nil}
 }
 
 // place makes the file under another name, in the folder's root, and gives it
@@ -170,9 +217,12 @@ func (g *grower) place(ctx context.Context, name string, l leaf) (fs.FileInfo, e
 		return nil, err
 	}
 	var err error
-	if g.Links != nil {
-		err = g.Links.Link(ctx, l.digest, filepath.Join(g.Dir, treeTemp))
-	} else {
+	switch {
+	case l.data != nil:
+		err = g.write(l)
+	case g.links != nil:
+		err = g.links.Link(ctx, l.digest, filepath.Join(g.Dir, treeTemp))
+	default:
 		err = g.copy(ctx, l)
 	}
 	if err == nil {
@@ -209,60 +259,21 @@ func (g *grower) copy(ctx context.Context, l leaf) error {
 	return g.root.Chtimes(treeTemp, time.Time{}, l.mtime.Time())
 }
 
-// readTreeList reads what earlier runs made; a folder without a list is new.
-func readTreeList(root *os.Root) (map[string]treeEntry, error) {
-	made := make(map[string]treeEntry)
-	f, err := root.Open(TreeList)
-	if errors.Is(err, fs.ErrNotExist) {
-		return made, nil
+// probe finds out whether files can be linked where the tree is.
+func (g *grower) probe(ctx context.Context, files map[string]leaf) error {
+	if g.links == nil || g.DryRun {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the list of the tree: %w", err)
-	}
-	defer f.Close() // it was only read
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var e treeEntry
-		err := json.Unmarshal(lines.Bytes(), &e)
-		if err == nil {
-			err = layout.CheckPath(e.Path)
+	for _, l := range files {
+		err := g.links.Link(ctx, l.digest, filepath.Join(g.Dir, treeProbe))
+		if errors.Is(err, syscall.EXDEV) || errors.Is(err, errors.ErrUnsupported) {
+			g.links = nil
+			if g.Copying != nil {
+				g.Copying(err)
+			}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the list of the tree: %s line %d: %w", TreeList, n, err)
-		}
-		made[layout.Fold(e.Path)] = e
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read the list of the tree: %w", err)
-	}
-	return made, nil
-}
-
-// writeTreeList replaces the list, durably.
-func writeTreeList(root *os.Root, made map[string]treeEntry) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	for _, key := range slices.Sorted(maps.Keys(made)) {
-		if err := enc.Encode(made[key]); err != nil {
-			return fmt.Errorf("write the list of the tree: %w", err)
-		}
-	}
-	const temp = TreeList + ".new"
-	err := notMissing(root.Remove(temp))
-	var f *os.File
-	if err == nil {
-		f, err = root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	}
-	if err == nil {
-		_, err = f.Write(b.Bytes())
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	if err == nil {
-		err = root.Rename(temp, TreeList)
-	}
-	if err != nil {
-		return fmt.Errorf("write the list of the tree: %w", err)
+		// What else keeps this one from being linked is found when its turn comes.
+		return notMissing(g.root.Remove(treeProbe))
 	}
 	return nil
 }

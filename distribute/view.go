@@ -59,6 +59,10 @@ type ViewCounts struct {
 // hold the index of every file with that digest, in ascending order of it; of equal
 // ones what is held comes first, then what is older, then the lower index. byPath holds
 // that of every file with an origin in the order of compareNames of their paths.
+// packed holds the updates in the order of updates, without the owners of other folders.
+// homes has the folders in which an update stands, its own ones and not their aliases, in
+// the order of compareNames. groups holds, in ascending order, the updates of each kind of
+// host and of each bulletin, as runs of members.
 type View struct {
 	meta     ViewMeta // Revoked in ascending order of digest
 	counts   ViewCounts
@@ -71,12 +75,18 @@ type View struct {
 	bySHA256 []uint32
 	bySHA1   []uint32
 	byPath   []uint32
+	packed   *layout.Packed
+	homes    []uint32
+	groups   []group
+	members  []uint32
+	made     madeSets
 }
 
 type folder struct {
 	name    span
 	folders run
 	files   run
+	update  uint32 // index in View.updates and 1, of the update whose folder it is; 0: it is none's
 }
 
 // run is n entries of a table from first on.

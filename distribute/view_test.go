@@ -259,7 +259,7 @@ func FuzzReadView(f *testing.F) {
 		}
 		s := &distribute.Server{Source: fx.memory()}
 		s.Swap(v)
-		for _, path := range []string{"/", "/Software/", w2kPath, "/" + w2kFolder + "/", "/Software/ALL/?after=z"} {
+		for _, path := range []string{"/", "/Software/", w2kPath, "/" + w2kFolder + "/", "/Software/ALL/?after=z", "/install/updates/", "/install/hosts/", "/install/bulletins/", "/" + w2kFolder + "/install.cmd"} {
 			ask(s.Handler(), path, nil)
 		}
 	})

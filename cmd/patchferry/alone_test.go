@@ -70,7 +70,10 @@ var visits = []visit{
 	{"receipt apply @/back/RECEIPT-plant-000001.json", exitUsage, "this is a far side"},
 	{"revert production --to 1 --reason x", exitUsage, "showed nothing"},
 	{"show KB835732", exitDone, "ring production"},
-	{"tree --to @/tree", exitDone, "2 made"},
+	{"script KB835732", exitDone, "install.cmd of update-"},
+	{"script --os windowsxp --arch x86 --to @/scripts", exitDone, "files; as administrator"},
+	{"tree --to @/tree", exitDone, "made"},
+	{"tree --to @/tree --no-scripts", exitDone, "removed"},
 	{"evidence KB835732 --to @/audit", exitDone, "weakest link"},
 	{"audit", exitDone, "0 findings"},
 	{"prune", exitDone, "nothing to remove"},
@@ -351,8 +354,8 @@ func TestDialForBox(t *testing.T) {
 // prepare sets up the box: loopback, and the engine, once it listens.
 const prepare = `ip link set lo up; engine=; if [ -n "$ENGINE" ]; then ip address add ` + inBox + `/32 dev lo; "$ENGINE" & engine=$!; for i in $(seq 500); do grep -q " 0A " /proc/net/tcp && break; sleep 0.02; done; fi; `
 
-// script runs a command, and then shows what the kernel counted.
-const script = prepare + `"$@"; code=$?; [ -z "$engine" ] || kill -9 $engine; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
+// boxed runs a command, and then shows what the kernel counted.
+const boxed = prepare + `"$@"; code=$?; [ -z "$engine" ] || kill -9 $engine; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
 
 // run runs the program with the configuration of a folder.
 func (b *box) run(dir string, args ...string) (result, int) {
@@ -363,7 +366,7 @@ func (b *box) run(dir string, args ...string) (result, int) {
 
 func (b *box) exec(env []string, args ...string) (result, int) {
 	b.t.Helper()
-	cmd := exec.CommandContext(b.t.Context(), b.unshare, append([]string{"-rn", "sh", "-c", script, "sh"}, args...)...)
+	cmd := exec.CommandContext(b.t.Context(), b.unshare, append([]string{"-rn", "sh", "-c", boxed, "sh"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &stdout, &stderr
 	err := cmd.Run()

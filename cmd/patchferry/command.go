@@ -61,6 +61,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.showCommand(),
 		a.bulletinCommand(),
 		a.evidenceCommand(),
+		a.scriptCommand(),
 		a.treeCommand(),
 		a.promoteCommand(),
 		a.holdCommand(),

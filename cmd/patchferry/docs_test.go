@@ -160,6 +160,7 @@ func TestJSONIsDocumented(t *testing.T) {
 		"bulletin show":   {noticeReport{}},
 		"rings":           {mirror.RingReport{}},
 		"evidence":        {evidenceReport{}, evidenceMatch{}},
+		"script":          {scriptReport{}},
 		"tree":            {treeReport{}, distribute.TreeStep{}},
 		"bulletin verify": {verifyReport{}},
 		"key add":         {keyAddReport{}},

@@ -114,6 +114,7 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 		Log:         log,
 		MaxRequests: c.Serve.MaxRequests,
 		DrainTime:   time.Duration(c.Serve.Drain),
+		Install:     installOptions(c, root, root),
 	}
 	if c.Log.Access == nil || *c.Log.Access {
 		server.Access = log

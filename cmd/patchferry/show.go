@@ -25,6 +25,7 @@ type showReport struct {
 	AnnouncedBy []announcedBy  `json:"announced_by,omitempty"`
 	Due         dueFrom        `json:"due,omitzero"`
 	Rings       []updateInRing `json:"rings,omitempty"` // how it stands in each, where rings are used
+	Install     *installHow    `json:"install,omitempty"`
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -34,7 +35,8 @@ func (a *app) showCommand() *cobra.Command {
 		Long: `Show the updates that UPDATE names: an id (SOURCE:NATIVE), or a KB number, with or
 without the letters (KB824146, Q311967, 824146), of which there may be several;
 with its files and what vouches for each, the bulletins that announce it, until when
-to deploy it, and which rings have it: who promoted, held or revoked it, when and why.`,
+to deploy it, which rings have it: who promoted, held or revoked it, when and why; and
+the commands that install it: from a share, by HTTP, and by hand.`,
 		Example: "  patchferry show xp:0f343b0931126a20\n  patchferry show KB824146 --json",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,6 +85,7 @@ func (a *app) show(ctx context.Context, s *site, c *config.Config, name string) 
 		if r.Rings, err = stands.of(ctx, u); err != nil {
 			return err
 		}
+		r.Install = installOf(c, u)
 		found = append(found, r)
 	}
 	if len(found) == 0 {
@@ -130,6 +133,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 	printRings(row, r.Rings)
 	row("stream", oneLine(strings.Join(r.Streams, ", "), maxWords))
 	row("folder", u.Folder)
+	printInstall(row, r.Install)
 	for i := range u.Files {
 		printFile(row, &u.Files[i])
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"syscall"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -17,8 +16,8 @@ import (
 
 // treeOptions are the flags of tree.
 type treeOptions struct {
-	to, ring     string
-	copy, dryRun bool
+	to, ring                string
+	copy, dryRun, noScripts bool
 }
 
 // treeReport is the last line of tree with --json (docs/json.md).
@@ -36,12 +35,21 @@ func (a *app) treeCommand() *cobra.Command {
 		Use:   "tree --to DIR",
 		Short: "Make the catalog tree as hard links, for SMB shares and media",
 		Long: `Make the catalog tree in DIR, or bring it up to date: hard links of the store's
-objects, which take no room, or with --copy copies, for another file system.
-Share it read-only: whoever writes to a link damages the store. It has what the
-last ring shows, or --ring, without what is held back or was revoked.
+objects, which take no room; copies, each checked, where DIR is on another file
+system, or with --copy. Share it read-only: whoever writes to a link damages the
+store. It has what the last ring shows, or --ring, without what is held back or was
+revoked.
 
-It removes only what an earlier run made and the catalog no longer has, and writes
-over nothing. A file that is in the way is named and left alone (exit status 3).`,
+Besides packages it has the scripts that patchferry serve hands out below /install/,
+with the same bytes: for every kind of host, bulletin and update, and install.cmd and
+README.txt in each update's folder; --no-scripts leaves them out. That is some 15 small
+files for each update. What is unchanged is not written again. Packages come first,
+then scripts, then what is gone is removed: who reads meanwhile finds each file whole,
+and no script that names a package which is not there.
+
+It removes only what an earlier run made and the catalog no longer has, and replaces
+nothing that it did not make. A file that is in the way is named and left alone (exit
+status 3).`,
 		Example: "  patchferry tree --to /srv/updates\n  patchferry tree --to /media/disk --copy --dry-run",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +60,7 @@ over nothing. A file that is in the way is named and left alone (exit status 3).
 				if o.ring, err = chosenRing(c, o.ring); err != nil {
 					return err
 				}
-				return a.tree(cmd.Context(), s, o)
+				return a.tree(cmd.Context(), s, c, o)
 			})
 		},
 	}
@@ -60,11 +68,12 @@ over nothing. A file that is in the way is named and left alone (exit status 3).
 	f.StringVar(&o.to, "to", "", "`DIR`ectory of the tree; made where it is missing")
 	ringFlag(cmd, &o.ring, "make what this `RING` shows; by default the last")
 	f.BoolVar(&o.copy, "copy", false, "copy files, checking each, in place of linking them")
+	f.BoolVar(&o.noScripts, "no-scripts", false, "make packages alone, and remove the scripts of earlier runs")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done and change nothing")
 	return cmd
 }
 
-func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
+func (a *app) tree(ctx context.Context, s *site, c *config.Config, o treeOptions) error {
 	dir, err := filepath.Abs(o.to)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", o.to, err)
@@ -76,7 +85,10 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	var failed error
 	t := &distribute.Tree{Dir: dir, Source: s.store, DryRun: o.dryRun, Step: func(step distribute.TreeStep) {
 		failed = errors.Join(failed, a.printStep(step, o.dryRun))
-	}}
+	}, Copying: func(error) { a.note("%s is not on the store's file system: each file is copied, and checked", dir) }}
+	if !o.noScripts {
+		t.Scripts = &distribute.TreeScripts{Meta: viewMeta(shown), Options: installOptions(c, o.ring, c.LastRing())}
+	}
 	if linker, ok := s.store.(store.Linker); ok && !o.copy {
 		t.Links = linker
 	} else if !o.copy {
@@ -86,11 +98,12 @@ func (a *app) tree(ctx context.Context, s *site, o treeOptions) error {
 	if err != nil {
 		return err
 	}
-	counts, err := t.Make(ctx, withoutRevoked(shown.Updates(ctx), shown.Revoked), bulletinFolders(notices)...)
+	updates := withoutRevoked(shown.Updates(ctx), shown.Revoked)
+	if t.Scripts != nil { // which name what was taken back
+		updates = withBulletins(shown.Updates(ctx), notices)
+	}
+	counts, err := t.Make(ctx, updates, bulletinFolders(notices)...)
 	if err = errors.Join(err, failed); err != nil {
-		if errors.Is(err, syscall.EXDEV) {
-			return withHint(fmt.Errorf("%s is not on the store's file system: %w", dir, err), "patchferry tree --to %s --copy", o.to)
-		}
 		return err
 	}
 	r := treeReport{Dir: dir, Ring: o.ring, Generation: viewMeta(shown).Generation, DryRun: o.dryRun, TreeCounts: counts}
