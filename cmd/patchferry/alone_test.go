@@ -77,6 +77,8 @@ var visits = []visit{
 	{"store migrate $ @/../copied", exitDone, "is the same store"},
 	{"store migrate $ s3://updates?endpoint=http://127.0.0.1:9", exitUsage, "the endpoint of its configuration alone"},
 	{"status --due", exitDone, "ring production"},
+	{"hosts list", exitDone, "no host has reported"},
+	{"hosts missing", exitDone, "no host has reported"},
 	{"doctor", exitDone, "store"},
 	{"doctor --online", exitUsage, "it looks up no names"},
 	{"revoke KB835732 --reason x", exitDone, "1 file"},
@@ -351,8 +353,8 @@ func TestDialForBox(t *testing.T) {
 // prepare sets up the box: loopback, and the engine, once it listens.
 const prepare = `ip link set lo up; engine=; if [ -n "$ENGINE" ]; then ip address add ` + inBox + `/32 dev lo; "$ENGINE" & engine=$!; for i in $(seq 500); do grep -q " 0A " /proc/net/tcp && break; sleep 0.02; done; fi; `
 
-// script runs a command, and then shows what the kernel counted.
-const script = prepare + `"$@"; code=$?; [ -z "$engine" ] || kill -9 $engine; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
+// boxed runs a command, and then shows what the kernel counted.
+const boxed = prepare + `"$@"; code=$?; [ -z "$engine" ] || kill -9 $engine; echo; echo ==counted==; cat /proc/net/snmp /proc/net/snmp6; exit $code`
 
 // run runs the program with the configuration of a folder.
 func (b *box) run(dir string, args ...string) (result, int) {
@@ -363,7 +365,7 @@ func (b *box) run(dir string, args ...string) (result, int) {
 
 func (b *box) exec(env []string, args ...string) (result, int) {
 	b.t.Helper()
-	cmd := exec.CommandContext(b.t.Context(), b.unshare, append([]string{"-rn", "sh", "-c", script, "sh"}, args...)...)
+	cmd := exec.CommandContext(b.t.Context(), b.unshare, append([]string{"-rn", "sh", "-c", boxed, "sh"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &stdout, &stderr
 	err := cmd.Run()

@@ -26,6 +26,7 @@ func (l *Loaded) check() error {
 	c.streams()
 	c.far()
 	c.unlisted()
+	c.reports()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}

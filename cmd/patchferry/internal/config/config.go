@@ -43,6 +43,7 @@ type Config struct {
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
 	Filling        Filling    `toml:"fill"`
+	Reports        Reports    `toml:"reports"`
 
 	dir string // of the configuration file
 }
@@ -150,6 +151,7 @@ func Default() Config {
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 		Filling:   defaultFilling(),
+		Reports:   defaultReports(),
 	}
 }
 
