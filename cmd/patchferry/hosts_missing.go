@@ -44,6 +44,7 @@ type missingUpdate struct {
 	State    layout.Outcome  `json:"state,omitempty"`      // as it was reported; none: never
 	Code     int32           `json:"code,omitempty"`       // exit code of the installer
 	At       layout.Time     `json:"reported_at,omitzero"` // when
+	Held     bool            `json:"held"`                 // its files are here, so that scripts can install it
 	dueFrom
 	Left    *int `json:"days_left,omitempty"`
 	Overdue bool `json:"overdue"`
@@ -265,7 +266,7 @@ func (n *hostNeeds) missing(h *distribute.Host, c *config.Config, now time.Time)
 			continue
 		}
 		m := missingUpdate{
-			ID: item.ID, Update: u.ID, KB: u.KB, Title: u.Title, Severity: u.Severity,
+			ID: item.ID, Update: u.ID, KB: u.KB, Title: u.Title, Severity: u.Severity, Held: isHeld(u),
 			State: reported.State, Code: reported.Code, At: reported.At, dueFrom: n.said.dueOfUpdate(n.deadlines, u),
 		}
 		if left, ok := m.Due.Days(now); ok {

@@ -128,6 +128,8 @@ func printTable(out io.Writer, flat []lacking, now time.Time) error {
 // state says what a host reported of an update.
 func (l *lacking) state() string {
 	switch {
+	case l.State == "" && !l.Held:
+		return "only listed here"
 	case l.State == "":
 		return "not reported"
 	case l.State == layout.OutcomeReboot:
@@ -139,7 +141,7 @@ func (l *lacking) state() string {
 }
 
 var missingColumns = []string{"host", "os", "release", "sp", "build", "arch", "lang", "ring", "last", "silent", "id", "update", "kb", "title",
-	"severity", "state", "code", "reported_at", "deploy_by", "deploy_by_tested", "days_left", "overdue", "from"}
+	"severity", "state", "code", "reported_at", "held", "deploy_by", "deploy_by_tested", "days_left", "overdue", "from"}
 
 func (l lacking) row() []string {
 	h, left := l.hostMissing, ""
@@ -148,7 +150,7 @@ func (l lacking) row() []string {
 	}
 	return []string{
 		h.Host, string(h.OS), h.Release, fmt.Sprint(h.SP), h.Build, string(h.Arch), string(h.Language), h.Ring, h.Last.String(), fmt.Sprint(h.Silent),
-		l.ID, l.Update, l.KB, l.Title, string(l.Severity), string(l.State), fmt.Sprint(l.Code), l.At.String(),
+		l.ID, l.Update, l.KB, l.Title, string(l.Severity), string(l.State), fmt.Sprint(l.Code), l.At.String(), fmt.Sprint(l.Held),
 		string(l.DeployBy), string(l.Tested), left, fmt.Sprint(l.missingUpdate.Overdue), l.From,
 	}
 }
