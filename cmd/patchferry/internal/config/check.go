@@ -23,10 +23,10 @@ func (l *Loaded) check() error {
 	c.deadlines()
 	c.hooks()
 	c.rings()
+	c.reports()
 	c.streams()
 	c.far()
 	c.unlisted()
-	c.reports()
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
 		c.fail("tls", "", "cert and key go together: set both or none")
 	}

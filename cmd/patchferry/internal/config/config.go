@@ -37,13 +37,13 @@ type Config struct {
 	Unlisted       Unlisted   `toml:"unlisted"`
 	Prune          Prune      `toml:"prune"`
 	Rings          Rings      `toml:"rings"`
+	Reports        Reports    `toml:"reports"`
 	Origin         Origins    `toml:"origin"`
 	Deadlines      Deadlines  `toml:"deadlines"`
 	Hooks          Hooks      `toml:"hooks"`
 	Streams        []Stream   `toml:"stream"`
 	Prefetch       []Prefetch `toml:"prefetch"`
 	Filling        Filling    `toml:"fill"`
-	Reports        Reports    `toml:"reports"`
 
 	dir string // of the configuration file
 }
@@ -147,11 +147,11 @@ func Default() Config {
 		Unlisted:  defaultUnlisted(),
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 		Origin:    Origins{Threshold: 1},
+		Reports:   defaultReports(),
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},
 		Filling:   defaultFilling(),
-		Reports:   defaultReports(),
 	}
 }
 
