@@ -47,8 +47,9 @@ type Dropped struct {
 // Take takes the files of the folder that are named *.json into the reports and removes
 // them. What is no report is moved to the folder bad, with the reason beside it. Links,
 // folders, devices and other names stay where they are. The time of a report is that of
-// its file, if that is not in the future: the hour at which somebody looks says nothing
-// of the host. A file that was taken and could not be removed is taken once more: that
+// its file: the hour at which somebody looks says nothing of the host. But it is the
+// clock of a host that set it, and where that is ahead, or behind by longer than reports
+// are kept, the report came now. A file that was taken and could not be removed is taken once more: that
 // does not matter to anybody.
 func (d *Drop) Take(ctx context.Context, now time.Time) (Dropped, error) {
 	var sum Dropped
@@ -124,7 +125,7 @@ func (d *Drop) take(root *os.Root, name string, now time.Time, sum *Dropped) err
 		sum.Waiting++
 		return nil
 	}
-	if changed.After(now) {
+	if changed.After(now) || now.Sub(changed) > d.Reports.keep() {
 		changed = now
 	}
 	err = d.Reports.Take(line, FromDrop, changed)

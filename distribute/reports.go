@@ -182,11 +182,7 @@ func (r *Reports) measure() error {
 
 // Expire removes the files of days that are older than Keep.
 func (r *Reports) Expire(now time.Time) error {
-	keep := r.Keep
-	if keep == 0 {
-		keep = DefaultReportsKeep
-	}
-	first := now.Add(-keep).UTC().Format(time.DateOnly)
+	first := now.Add(-r.keep()).UTC().Format(time.DateOnly)
 	files, err := reportFiles(r.dir)
 	for _, f := range files {
 		if f.day < first {
@@ -234,6 +230,8 @@ func reportFiles(dir string) ([]reportFile, error) {
 	slices.SortFunc(files, func(a, b reportFile) int { return strings.Compare(a.day, b.day) })
 	return files, nil
 }
+
+func (r *Reports) keep() time.Duration { return orElse(r.Keep, DefaultReportsKeep) }
 
 func orSize(size, otherwise int64) int64 {
 	if size == 0 {

@@ -22,7 +22,7 @@ const MaxReport = 64 << 10
 // that it can be shown anywhere.
 type Report struct {
 	Version    int              `json:"v"`
-	Host       string           `json:"host"`              // 1 to 64 of A-Z a-z 0-9 . _ -, a letter, digit or _ first
+	Host       string           `json:"host"`              // 1 to 64 of A-Z a-z 0-9 . _ -
 	OS         OS               `json:"os,omitempty"`      // family: 32 of a-z 0-9 . -; "": the script does not know it
 	Release    string           `json:"release,omitempty"` // of the family, "sp4", "22h2": 16 of the same
 	SP         int              `json:"sp"`                // service pack, 0 to 99
@@ -153,10 +153,7 @@ func (r *Report) check() error {
 			return err
 		}
 	}
-	switch {
-	case strings.Contains(".-", r.Host[:1]):
-		return errors.New(`member "host" of the report begins with a dot or a hyphen`)
-	case r.SP < 0 || r.SP > 99:
+	if r.SP < 0 || r.SP > 99 {
 		return fmt.Errorf(`member "sp" of the report is %d; allowed: 0 to 99`, r.SP)
 	}
 	for i := range r.Updates {

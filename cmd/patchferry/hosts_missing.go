@@ -261,7 +261,7 @@ func (n *hostNeeds) missing(h *distribute.Host, c *config.Config, now time.Time)
 	for i := range n.sets[kind].Items {
 		item := &n.sets[kind].Items[i]
 		u := n.updates[kind][item.Update]
-		reported := h.Updates[item.ID]
+		reported := wordOn(h, item.ID)
 		if u == nil || reported.State.Done() || !open(&item.Gate, r) || !n.wanted(u) {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"patchferry/distribute"
 	"patchferry/distribute/script"
 	"patchferry/layout"
 )
@@ -100,6 +101,33 @@ func TestOpen(t *testing.T) {
 		}
 		if s := strings.Join(got, " "); s != tt.hosts {
 			t.Errorf("%s: open to %q, want %q", name, s, tt.hosts)
+		}
+	}
+}
+
+// TestWordOn finds an item under the ids that it has in sets for one kind of host and for
+// several.
+func TestWordOn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reported map[string]string // state and hour by id
+		want     layout.Outcome
+	}{
+		"as it is":              {map[string]string{"KB1": "ok 1"}, "ok"},
+		"never":                 {map[string]string{"KB11": "ok 1", "KB": "ok 1"}, ""},
+		"in a larger set":       {map[string]string{"KB1-x86-EN": "ok 1", "KB1-x86-DE": "not-applicable 1"}, "ok"},
+		"of others":             {map[string]string{"KB1-x86-DE": "not-applicable 2", "KB1": "failed 1"}, "failed"},
+		"later":                 {map[string]string{"KB1": "failed 1", "KB1-x86": "installed 2"}, "installed"},
+		"earlier":               {map[string]string{"KB1": "missing 2", "KB1-x86": "installed 1"}, "missing"},
+		"failed in another set": {map[string]string{"KB1-x86": "failed 2", "KB1": "ok 1"}, "ok"},
+	} {
+		h := &distribute.Host{Updates: map[string]distribute.HostUpdate{}}
+		for id, text := range tt.reported {
+			state, hour, _ := strings.Cut(text, " ")
+			at := layout.At(time.Date(2026, 11, 22, int(hour[0]-'0'), 0, 0, 0, time.UTC))
+			h.Updates[id] = distribute.HostUpdate{ReportedUpdate: layout.ReportedUpdate{ID: id, State: layout.Outcome(state)}, At: at}
+		}
+		if got := wordOn(h, "KB1").State; got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}
 }
