@@ -8,7 +8,8 @@
 // replica; the Source is asked for bytes and for nothing else. Only what the
 // catalog lists and the Source lacks, and what no catalog lists, is asked of the
 // Filler, where there is one: then length and validators are the Filling's. No
-// request changes anything else.
+// request changes anything else, but that hosts may report what they have installed
+// (Inbox), which is kept apart and changes nothing that is served.
 //
 // The package opens no connection, and checks no signature and no digest. Its
 // caller hands it updates that are already trusted (mirror/trusted), a Source

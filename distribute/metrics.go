@@ -22,6 +22,8 @@ type metrics struct {
 	broken   prometheus.Counter
 	handler  http.Handler
 
+	reports *prometheus.CounterVec
+
 	lan         atomic.Int64 // bytes of files that hosts were sent
 	hits        prometheus.Counter
 	refused     prometheus.Counter
@@ -47,6 +49,7 @@ func newMetrics(s *Server) *metrics {
 		}),
 	}
 	m.addFills()
+	m.addReports(s)
 	m.registry.MustRegister(trafficMetrics{s}, m.requests, m.bytes, m.inFlight, m.broken, supplyMetrics{s}, healthMetrics{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, g := range viewGauges {

@@ -40,6 +40,10 @@ func (s *Server) routeOwn(path string) (class, func(*answer)) {
 		return classProbe, s.serveMetrics
 	case "status":
 		return classPage, s.serveStatus
+	case "report":
+		if s.Inbox != nil && isReport(path) {
+			return classReport, s.serveReport
+		}
 	case "rings":
 		return s.routeRing(path)
 	}

@@ -47,6 +47,12 @@ type Server struct {
 	// Ring is that of the view at the root, and Bases where the tree is besides; what
 	// tells one set from another is filled in for each.
 	Install script.Options
+	// Inbox, where it is set, takes what hosts report of themselves, at POST /report: the
+	// one request with a body. nil: nothing is taken.
+	Inbox *Inbox
+	// Hosts, where it is set, says how hosts stand by their reports: the status page and
+	// the metrics show it. It must be quick.
+	Hosts func() HostCounts
 	// Refill is what brings a first catalog, in words, where none is loaded:
 	// "patchferry import DIR".
 	Refill string
@@ -100,6 +106,9 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) prepare() {
 	s.slots = make(chan struct{}, orElse(s.MaxRequests, defaultMaxRequests))
 	s.making = make(chan struct{}, maxMaking)
+	if s.Inbox != nil {
+		s.Inbox.writing = make(chan struct{}, maxWriting)
+	}
 	s.metrics = newMetrics(s)
 	s.buffers.New = func() any { return new([copySize]byte) }
 }
@@ -121,6 +130,9 @@ func (s *Server) log() *slog.Logger {
 // class groups paths for the metrics.
 type class string
 
+// takesSlot reports whether requests of a class count for Server.MaxRequests.
+func (c class) takesSlot() bool { return c != classProbe && c != classReport }
+
 const (
 	classTree    class = "tree"    // /Software, /Drivers and their folders
 	classObject  class = "object"  // /objects/sha256
@@ -128,8 +140,9 @@ const (
 	classInstall class = "install" // /install
 	// What stands at publishers' own paths, where the request says whose.
 	classPublisher class = "publisher"
-	classPage      class = "page"  // the start page and the status page
-	classProbe     class = "probe" // health and metrics
+	classPage      class = "page"   // the start page and the status page
+	classProbe     class = "probe"  // health and metrics
+	classReport    class = "report" // of hosts, which has limits of its own
 )
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -144,7 +157,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) handle(a *answer, kind class, handle func(*answer)) {
 	admitted := s.admit(a, kind)
-	if admitted && kind != classProbe {
+	if admitted && kind.takesSlot() {
 		defer func() { <-s.slots }()
 	}
 	defer a.end()
@@ -153,14 +166,17 @@ func (s *Server) handle(a *answer, kind class, handle func(*answer)) {
 	}
 }
 
-// admit refuses what is no plain GET or HEAD, and what would be one request
-// too many. If it returns true for anything but a probe, a slot is taken.
+// admit refuses what is no plain GET or HEAD, but a report, and what would be one request
+// too many. If it returns true a slot is taken, where the class takes one.
 func (s *Server) admit(a *answer, kind class) bool {
 	if a.r.ContentLength != 0 {
 		// net/http reads what is left of a body after the answer; a client
 		// must not keep it waiting for that.
 		_ = a.ctl.SetReadDeadline(time.Now().Add(orElse(s.HeaderTimeout, defaultHeaderTimeout)))
 		a.header().Set("Connection", "close")
+	}
+	if kind == classReport {
+		return true // which looks at the rest itself
 	}
 	if a.r.Method != http.MethodGet && a.r.Method != http.MethodHead {
 		a.header().Set("Allow", "GET, HEAD")
@@ -171,7 +187,7 @@ func (s *Server) admit(a *answer, kind class) bool {
 		a.fail(http.StatusBadRequest, "A GET or HEAD request has no body.")
 		return false
 	}
-	if kind == classProbe {
+	if !kind.takesSlot() {
 		return true
 	}
 	select {

@@ -23,7 +23,13 @@ type Fills struct {
 	UnlistedBytes int64 `json:"unlisted_bytes"`
 }
 
-// Traffic is the JSON form of the status page: what hosts were sent, what came from
+// Standing is the JSON form of the status page.
+type Standing struct {
+	Traffic
+	Hosts *HostCounts `json:"hosts,omitempty"` // where reports are taken
+}
+
+// Traffic is the part of the status page about bytes: what hosts were sent, what came from
 // outside for it, and how fetching goes. Bytes are counted since the first start, where
 // the caller keeps what was counted before.
 type Traffic struct {
@@ -75,11 +81,16 @@ func (s *Server) serveStatus(a *answer) {
 		a.fail(http.StatusNotFound, noSuchPath)
 		return
 	}
+	now := Standing{Traffic: s.traffic()}
+	if s.Hosts != nil {
+		hosts := s.Hosts()
+		now.Hosts = &hosts
+	}
 	if wantsJSON(a.r) {
-		a.json(s.traffic())
+		a.json(now)
 		return
 	}
-	a.html(statusPage, s.traffic())
+	a.html(statusPage, now)
 }
 
 // trafficMetrics collects what was sent and fetched when it is asked.

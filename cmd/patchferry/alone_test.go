@@ -80,6 +80,8 @@ var visits = []visit{
 	{"store migrate $ @/../copied", exitDone, "is the same store"},
 	{"store migrate $ s3://updates?endpoint=http://127.0.0.1:9", exitUsage, "the endpoint of its configuration alone"},
 	{"status --due", exitDone, "ring production"},
+	{"hosts list", exitDone, "no host has reported"},
+	{"hosts missing", exitDone, "no host has reported"},
 	{"doctor", exitDone, "store"},
 	{"doctor --online", exitUsage, "it looks up no names"},
 	{"revoke KB835732 --reason x", exitDone, "1 file"},

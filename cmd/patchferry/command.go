@@ -72,6 +72,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.pruneCommand(),
 		a.storeCommand(),
 		a.keyCommand(),
+		a.hostsCommand(),
 		a.statusCommand(),
 		a.doctorCommand(),
 		a.configCommand(),

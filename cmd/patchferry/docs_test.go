@@ -169,6 +169,8 @@ func TestJSONIsDocumented(t *testing.T) {
 		"key rotate":      {rotateReport{}},
 		"key list":        {keyEntry{}, verify.DocumentedKey{}},
 		"status":          {statusReport{}},
+		"hosts list":      {hostReport{}},
+		"hosts missing":   {hostMissing{}},
 		"audit":           {mirror.AuditReport{}},
 		"export":          {mirror.ExportReport{}},
 		"bundle list":     {mirror.LedgerReport{}},

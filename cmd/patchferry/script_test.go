@@ -43,7 +43,7 @@ func scripts() testscript.Params {
 			"exits": exits, "publish": publish, "announce": announce, "alter": alter, "mailbox": mailbox,
 			"makekey": makeKeys, "readout": readOut, "today": today, "replace": replaceIn, "sign": sign, "publisher": publisher, "serving": serving, "get": get, "until": until,
 			"hostile-summary": hostileSummary, "headers": headers, "needs": needs, "checks": checks, "flips": flips, "forges": forges, "replays": replays,
-			"farside": farSide, "same": same, "types": types,
+			"farside": farSide, "same": same, "types": types, "post": post, "holds": hasWord,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

@@ -98,6 +98,7 @@ type service struct {
 	follower
 	listeners []net.Listener
 	onDemand  *onDemand
+	reports   *hostReports          // nil: none are taken
 	beside    func(context.Context) // runs as long as the server
 }
 
@@ -128,6 +129,10 @@ func (a *app) openService(ctx context.Context, c *config.Config, root string) (*
 		return nil, errors.Join(err, site.Close())
 	}
 	s.onDemand.attach(server)
+	if s.reports, err = openHostReports(c, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.reports.attach(c, server)
 	s.before = s.onDemand.withhold
 	s.beside = func(ctx context.Context) { a.watchStale(ctx, c) }
 	if err := s.begin(ctx); err != nil {
@@ -149,6 +154,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { s.watch(running); return nil })
 	group.Go(func() error { s.beside(running); return nil })
 	group.Go(func() error { s.onDemand.keep(running); return nil })
+	group.Go(func() error { s.reports.keep(running); return nil })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

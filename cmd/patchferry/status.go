@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchferry/cmd/patchferry/internal/config"
+	"patchferry/distribute"
 	"patchferry/layout"
 	"patchferry/mirror"
 )
@@ -35,6 +36,8 @@ type statusReport struct {
 
 	Traffic trafficReport `json:"traffic,omitzero"`  // what serve sent and what came from outside, on this machine
 	Refused int           `json:"refused,omitempty"` // files of publishers in quarantine: their bytes were not what was promised
+
+	Hosts *distribute.HostCounts `json:"hosts,omitempty"` // by their reports; none where there are no reports
 
 	Quarantine []mirror.Quarantined `json:"quarantine,omitempty"` // bundles that are not published
 	Stale      bool                 `json:"stale"`                // of some source, or stream
@@ -67,7 +70,7 @@ that was accepted here: a clock behind that is said.
 With --due also what is to be deployed until when, what is overdue first: what
 bulletins announce, and updates that none names by their own severity and release
 (docs/deadlines.md). Of bulletins that name no update of the catalog the signed ones
-that are still to come are listed, the rest is counted; --all and --json list them. patchferry does not know what hosts have installed.`,
+that are still to come are listed, the rest is counted; --all and --json list them. What hosts lack of that, patchferry hosts missing says, as far as they report.`,
 		Example: "  patchferry status\n  patchferry status --due --within 14d",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -135,6 +138,9 @@ func (a *app) status(ctx context.Context, c *config.Config, now time.Time) (stat
 		return r, err
 	}
 	r.Refused = len(j.RefusedFiles())
+	if r.Hosts, err = countHosts(c, now); err != nil {
+		return r, err
+	}
 	e, err := j.site.newest(ctx)
 	if err != nil || e == nil {
 		return r, err
@@ -185,6 +191,7 @@ func (a *app) printStatus(r statusReport, now time.Time, all bool) error {
 		fmt.Fprintf(w, "origin key\t%s\n", rotated(t))
 	}
 	printTraffic(w, &r)
+	printHostCounts(w, r.Hosts)
 	printQuarantine(w, r.Quarantine, now)
 	if r.Pruning {
 		fmt.Fprintf(w, "prune\tunder way; the next job that changes the store ends it\n")

@@ -23,6 +23,7 @@ func (l *Loaded) check() error {
 	c.deadlines()
 	c.hooks()
 	c.rings()
+	c.reports()
 	c.streams()
 	c.far()
 	c.unlisted()

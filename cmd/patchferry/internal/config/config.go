@@ -37,6 +37,7 @@ type Config struct {
 	Unlisted       Unlisted   `toml:"unlisted"`
 	Prune          Prune      `toml:"prune"`
 	Rings          Rings      `toml:"rings"`
+	Reports        Reports    `toml:"reports"`
 	Origin         Origins    `toml:"origin"`
 	Deadlines      Deadlines  `toml:"deadlines"`
 	Hooks          Hooks      `toml:"hooks"`
@@ -148,6 +149,7 @@ func Default() Config {
 		Unlisted:  defaultUnlisted(),
 		Prune:     Prune{Keep: Duration(90 * day), Grace: Duration(day)},
 		Origin:    Origins{Threshold: 1},
+		Reports:   defaultReports(),
 		Rings:     Rings{Names: []string{"test", "pilot", "production"}},
 		Deadlines: defaultDeadlines(),
 		Hooks:     Hooks{Timeout: Duration(time.Minute)},

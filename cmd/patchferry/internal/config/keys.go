@@ -106,6 +106,7 @@ func (c *Config) fields() []field {
 	fields = append(fields, c.Install.fields()...)
 	fields = append(fields, c.Unlisted.fields()...)
 	fields = append(fields, c.Rings.fields()...)
+	fields = append(fields, c.Reports.fields()...)
 	fields = append(fields, c.Origin.fields()...)
 	fields = append(fields, c.Deadlines.fields()...)
 	return append(fields, c.Hooks.fields()...)

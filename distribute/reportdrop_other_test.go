@@ -1,0 +1,7 @@
+//go:build !unix
+
+package distribute_test
+
+import "testing"
+
+func pipe(*testing.T, string) {}
