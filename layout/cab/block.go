@@ -13,8 +13,8 @@ const (
 )
 
 // Open returns the bytes of a member. Reading it unpacks its folder from the
-// beginning: what lies before the member costs time, File.Offset says how much,
-// and at most 2.2 MiB of memory. The reader ends in EOF only when the member is
+// beginning: what lies before the member costs time, File.Offset says how much (of
+// one that is not packed, little), and at most 2.2 MiB of memory. The reader ends in EOF only when the member is
 // whole; checksums of blocks are compared where the cabinet has them.
 func (c *Cabinet) Open(f *File) (io.Reader, error) {
 	fo := &c.folders[f.folder]
@@ -44,7 +44,7 @@ type member struct {
 
 func (m *member) Read(p []byte) (int, error) {
 	if m.skip > 0 {
-		n, err := io.CopyN(io.Discard, m.folder, m.skip)
+		n, err := skip(m.folder, m.skip)
 		m.skip -= n
 		if err != nil {
 			return 0, whole(err)
@@ -59,6 +59,22 @@ func (m *member) Read(p []byte) (int, error) {
 		return n, nil // what is wrong is wrong at the next call, too
 	}
 	return 0, whole(err)
+}
+
+// skip passes over n bytes of a folder. Of one that is not packed only the heads of
+// blocks are read.
+func skip(r io.Reader, n int64) (skipped int64, err error) {
+	if s, ok := r.(*storedFolder); ok {
+		for s.left > 1 && skipped+maxUnpacked <= n {
+			size, err := s.pass()
+			if err != nil {
+				return skipped, err
+			}
+			skipped += size
+		}
+	}
+	rest, err := io.CopyN(io.Discard, r, n-skipped)
+	return skipped + rest, err
 }
 
 // whole makes an end that comes too early an error.
@@ -81,31 +97,43 @@ type blocks struct {
 // next returns the bytes of the next block as packed, good until the next call;
 // io.EOF after the last.
 func (b *blocks) next() ([]byte, error) {
-	if b.left == 0 {
-		return nil, io.EOF
-	}
-	var h [blockHeader]byte
-	if err := b.c.read(h[:], b.at); err != nil {
+	h, n, err := b.head()
+	if err != nil {
 		return nil, err
-	}
-	sum, n := binary.LittleEndian.Uint32(h[:]), int(binary.LittleEndian.Uint16(h[4:]))
-	b.unpacked = int(binary.LittleEndian.Uint16(h[6:]))
-	switch {
-	case b.unpacked == 0:
-		return nil, fmt.Errorf("open cabinet: a block goes on in another cabinet: %w", ErrUnsupported)
-	case n > maxPacked || b.unpacked > maxUnpacked:
-		return nil, bad("a block of %d bytes that unpacks to %d", n, b.unpacked)
 	}
 	p := b.packed[:n]
 	if err := b.c.read(p, b.at+blockHeader+b.c.blockSkip); err != nil {
 		return nil, err
 	}
-	if sum != 0 && sum != checksum(h[4:], checksum(p, 0)) {
+	if sum := binary.LittleEndian.Uint32(h); sum != 0 && sum != checksum(h[4:], checksum(p, 0)) {
 		return nil, bad("a block has a wrong checksum")
 	}
+	b.advance(n)
+	return p, nil
+}
+
+// head reads the head of the next block, which has n bytes; io.EOF after the last.
+func (b *blocks) head() (h []byte, n int, err error) {
+	if b.left == 0 {
+		return nil, 0, io.EOF
+	}
+	h = make([]byte, blockHeader)
+	if err := b.c.read(h, b.at); err != nil {
+		return nil, 0, err
+	}
+	n, b.unpacked = int(binary.LittleEndian.Uint16(h[4:])), int(binary.LittleEndian.Uint16(h[6:]))
+	switch {
+	case b.unpacked == 0:
+		return nil, 0, fmt.Errorf("open cabinet: a block goes on in another cabinet: %w", ErrUnsupported)
+	case n > maxPacked || b.unpacked > maxUnpacked:
+		return nil, 0, bad("a block of %d bytes that unpacks to %d", n, b.unpacked)
+	}
+	return h, n, nil
+}
+
+func (b *blocks) advance(n int) {
 	b.at += blockHeader + b.c.blockSkip + int64(n)
 	b.left--
-	return p, nil
 }
 
 // checksum is CSUMCompute of [MS-CAB] 3.1.
@@ -124,6 +152,19 @@ func checksum(p []byte, sum uint32) uint32 {
 type storedFolder struct {
 	*blocks
 	rest []byte
+}
+
+// pass goes over the next block without reading it.
+func (s *storedFolder) pass() (int64, error) {
+	_, n, err := s.head()
+	if err == nil && n != s.unpacked {
+		err = bad("a stored block of %d bytes says %d", n, s.unpacked)
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.advance(n)
+	return int64(n), nil
 }
 
 func (s *storedFolder) Read(p []byte) (int, error) {

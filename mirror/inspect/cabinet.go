@@ -3,6 +3,8 @@ package inspect
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -12,6 +14,12 @@ import (
 
 // maxINFs is how many INF files of a cabinet are looked at.
 const maxINFs = 4
+
+// What it costs to open a member besides what is unpacked, in bytes.
+const (
+	opening   = 64 << 10
+	maxWindow = 2 << 20 // of LZX
+)
 
 // cabinet looks into a cabinet: an update for wusa, one for CBS, a driver, or just
 // files.
@@ -31,9 +39,9 @@ func (f *file) cabinet() (Found, error) {
 		return f.msu(c)
 	case member(c, "update.mum") != nil:
 		found.Kind = layout.KindCAB
-		return found, readMum(c, found.Package)
+		return found, f.readMum(c, found.Package)
 	}
-	if driver, err := firstDriver(c); driver != nil || err != nil {
+	if driver, err := f.firstDriver(c); driver != nil || err != nil {
 		if driver != nil {
 			found.Kind, found.Package = layout.KindDriverCAB, driver.pack()
 		}
@@ -51,46 +59,41 @@ func (f *file) msu(c *cab.Cabinet) (Found, error) {
 		m := &c.Files[i]
 		switch name := layout.Fold(m.Name); {
 		case path.Ext(name) == ".xml" && found.Package.Identity == "":
-			b, err := unpack(c, m, maxText)
-			if err == nil {
-				err = readServicing(b, found.Package)
-			}
-			problems = append(problems, err)
+			problems = append(problems, f.readXML(c, m, found.Package))
 		case path.Ext(name) == ".cab" && name != "wsusscan.cab" && m.Size <= maxInner && found.Package.Restart == "":
-			problems = append(problems, readInner(c, m, found.Package))
+			problems = append(problems, f.readInner(c, m, found.Package))
 		}
 	}
 	return found, errors.Join(problems...)
 }
 
 // readInner reads the update.mum of a cabinet in a cabinet.
-func readInner(c *cab.Cabinet, m *cab.File, into *layout.Package) error {
-	b, err := unpack(c, m, maxInner)
-	if errors.Is(err, errDeep) {
-		return nil
-	}
-	if err != nil {
+func (f *file) readInner(c *cab.Cabinet, m *cab.File, into *layout.Package) error {
+	b, err := f.unpack(c, m, maxInner)
+	if err != nil || b == nil {
 		return err
 	}
 	inner, err := cab.Open(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return err
 	}
-	return readMum(inner, into)
+	return f.readMum(inner, into)
 }
 
-// readMum reads the update.mum of a CBS package. One that lies too deep is passed
-// over: the package is what it is without it.
-func readMum(c *cab.Cabinet, into *layout.Package) error {
+// readMum reads the update.mum of a CBS package.
+func (f *file) readMum(c *cab.Cabinet, into *layout.Package) error {
 	m := member(c, "update.mum")
 	if m == nil {
 		return nil
 	}
-	b, err := unpack(c, m, maxText)
-	if errors.Is(err, errDeep) {
-		return nil
-	}
-	if err != nil {
+	return f.readXML(c, m, into)
+}
+
+// readXML reads who a package is from a member. One that lies too deep is passed
+// over: the package is what it is without it.
+func (f *file) readXML(c *cab.Cabinet, m *cab.File, into *layout.Package) error {
+	b, err := f.unpack(c, m, maxText)
+	if err != nil || b == nil {
 		return err
 	}
 	return readServicing(b, into)
@@ -98,7 +101,7 @@ func readMum(c *cab.Cabinet, into *layout.Package) error {
 
 // firstDriver returns the first INF file of a cabinet that is a driver's; nil where
 // there is none.
-func firstDriver(c *cab.Cabinet) (*driver, error) {
+func (f *file) firstDriver(c *cab.Cabinet) (*driver, error) {
 	seen := 0
 	for i := range c.Files {
 		m := &c.Files[i]
@@ -106,10 +109,7 @@ func firstDriver(c *cab.Cabinet) (*driver, error) {
 			continue
 		}
 		seen++
-		b, err := unpack(c, m, maxText)
-		if errors.Is(err, errDeep) {
-			continue
-		}
+		b, err := f.unpack(c, m, maxText)
 		if err != nil {
 			return nil, err
 		}
@@ -118,4 +118,29 @@ func firstDriver(c *cab.Cabinet) (*driver, error) {
 		}
 	}
 	return nil, nil
+}
+
+// unpack returns the first bytes of a member, at most max; nil, and no error, where
+// that would unpack more of the file than is unpacked of any.
+func (f *file) unpack(c *cab.Cabinet, m *cab.File, max int64) ([]byte, error) {
+	cost := int64(opening) + m.Offset + min(m.Size, max)
+	switch c.Method(m) {
+	case cab.Stored:
+		cost -= m.Offset - m.Offset/64 // only the heads of blocks are read
+	case cab.LZX:
+		cost += maxWindow
+	}
+	if f.spent+cost > maxUnpack {
+		return nil, nil
+	}
+	f.spent += cost
+	r, err := c.Open(m)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, min(m.Size, max))
+	if _, err := io.ReadFull(r, b); err != nil {
+		return nil, fmt.Errorf("%s: %w", clean(m.Name), err)
+	}
+	return b, nil
 }

@@ -5,13 +5,14 @@
 // signature, and writes nothing.
 //
 // Packages come from outside. Whatever a file says of its own sizes, looking at it
-// takes at most 64 MiB of memory and unpacks at most 64 MiB; of programs the first
-// 4 MiB, their sections' heads and their resources are read. What is found is a
+// takes at most 64 MiB of memory and unpacks at most 64 MiB, all members together; of
+// programs the first 4 MiB, their sections' heads and their resources are read. What is found is a
 // description by the file itself, cleaned of control characters and cut to 200
 // characters a word, and no reason to trust it.
 //
 // That CABINET is the resource in which IExpress keeps its files, what Hotfix.exe
-// and Update.exe packages have in their cabinets, and the words of .NET, Office and
-// Defender packages are observations of published packages, not of a
-// specification. Where none of it is there, the name decides (layout.KindOf).
+// and Update.exe packages have in their cabinets, and the words of .NET and Defender
+// packages is what others have observed of published packages, not a specification;
+// the file name opatchinst.exe of Office packages is general knowledge, unproven.
+// Where none of it is there, the name decides (layout.KindOf).
 package inspect

@@ -49,6 +49,7 @@ type file struct {
 	size  int64
 	guess layout.Kind // by its name
 	ext   string      // folded, with its dot
+	spent int64       // of maxUnpack
 }
 
 const (

@@ -248,13 +248,16 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestDeepMemberIsPassedOver: of a package whose update.mum lies behind more than is
-// unpacked, kind and nothing else is known.
-func TestDeepMemberIsPassedOver(t *testing.T) {
-	b := cabtest.Cabinet{Files: []cabtest.File{{Name: "a", Data: make([]byte, 65<<20)}, {Name: "update.mum", Data: []byte(mum)}}, Unsummed: true}.Bytes()
-	got, err := look(pack{name: "a.cab", bytes: b})
-	if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != "" {
-		t.Errorf("got %+v, %v", got, err)
+// TestDeepMembers: where update.mum lies behind more than is unpacked, the kind is
+// known and nothing else; what is stored need not be unpacked.
+func TestDeepMembers(t *testing.T) {
+	for method, identity := range map[int]string{cabtest.MSZIP: "", cabtest.Stored: "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"} {
+		files := []cabtest.File{{Name: "a", Data: make([]byte, 65<<20)}, {Name: "update.mum", Data: []byte(mum)}}
+		b := cabtest.Cabinet{Files: files, Method: method, Unsummed: true}.Bytes()
+		got, err := look(pack{name: "a.cab", bytes: b})
+		if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != identity {
+			t.Errorf("method %d: got %s %+v, %v", method, got.Kind, got.Package, err)
+		}
 	}
 }
 

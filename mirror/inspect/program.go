@@ -3,7 +3,6 @@ package inspect
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -44,7 +43,7 @@ func (f *file) program() (Found, error) {
 	var noEngine error
 	switch found.Kind {
 	case layout.KindUpdate, layout.KindServicePack, layout.KindHotfix:
-		found.Package.Engine, noEngine = in.engine()
+		found.Package.Engine, noEngine = in.engine(f)
 	}
 	return found, errors.Join(noVersion, noCabinet, noEngine)
 }
@@ -89,7 +88,7 @@ func (in *insides) updateKind(guess layout.Kind) layout.Kind {
 
 // engine returns the version of the program that installs: as the package says, or
 // as that program in the cabinet does.
-func (in *insides) engine() (string, error) {
+func (in *insides) engine(outer *file) (string, error) {
 	if number := in.version.word("installer version"); number != "" {
 		return number, nil
 	}
@@ -100,8 +99,8 @@ func (in *insides) engine() (string, error) {
 	if f == nil || f.Size > maxInner {
 		return "", nil
 	}
-	b, err := unpack(in.cabinet, f, maxInner)
-	if err != nil {
+	b, err := outer.unpack(in.cabinet, f, maxInner)
+	if err != nil || b == nil {
 		return "", err
 	}
 	p, err := openImage(&file{r: bytes.NewReader(b), size: int64(len(b))})
@@ -155,22 +154,3 @@ func member(c *cab.Cabinet, name string) *cab.File {
 }
 
 func slashed(name string) string { return strings.ReplaceAll(name, `\`, "/") }
-
-// errDeep says that a member was not read, as it lies too far back.
-var errDeep = errors.New("it lies too deep in its cabinet to be looked at")
-
-// unpack returns the first bytes of a member, at most max.
-func unpack(c *cab.Cabinet, f *cab.File, max int64) ([]byte, error) {
-	if f.Offset+min(f.Size, max) > maxUnpack {
-		return nil, fmt.Errorf("%s: %w", clean(f.Name), errDeep)
-	}
-	r, err := c.Open(f)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(r, max))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", clean(f.Name), err)
-	}
-	return b, nil
-}
