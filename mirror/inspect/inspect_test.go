@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"os"
 	"os/exec"
@@ -251,12 +252,19 @@ func TestMemory(t *testing.T) {
 // TestDeepMembers: where update.mum lies behind more than is unpacked, the kind is
 // known and nothing else; what is stored need not be unpacked.
 func TestDeepMembers(t *testing.T) {
-	for method, identity := range map[int]string{cabtest.MSZIP: "", cabtest.Stored: "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"} {
-		files := []cabtest.File{{Name: "a", Data: make([]byte, 65<<20)}, {Name: "update.mum", Data: []byte(mum)}}
-		b := cabtest.Cabinet{Files: files, Method: method, Unsummed: true}.Bytes()
-		got, err := look(pack{name: "a.cab", bytes: b})
-		if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != identity {
-			t.Errorf("method %d: got %s %+v, %v", method, got.Kind, got.Package, err)
+	const deep = 65 << 20
+	files := []cabtest.File{{Name: "a", Data: make([]byte, deep)}, {Name: "update.mum", Data: []byte(mum)}}
+	stored := cabtest.Cabinet{Files: files, Unsummed: true}.Bytes()
+	packed := cabinet(cabtest.MSZIP, "update.mum", mum)
+	binary.LittleEndian.PutUint16(packed[36+4:], 0xffff) // blocks of the folder
+	binary.LittleEndian.PutUint32(packed[36+8+4:], deep) // where the member begins in it
+	for _, tt := range []struct {
+		bytes    []byte
+		identity string
+	}{{packed, ""}, {stored, "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"}} {
+		got, err := look(pack{name: "a.cab", bytes: tt.bytes})
+		if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != tt.identity {
+			t.Errorf("got %s %+v, %v; want identity %q", got.Kind, got.Package, err, tt.identity)
 		}
 	}
 }

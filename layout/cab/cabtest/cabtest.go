@@ -77,9 +77,9 @@ func (c Cabinet) Bytes() []byte {
 		for i, b := range blocks {
 			sizes := binary.LittleEndian.AppendUint16(nil, uint16(len(b)))
 			sizes = binary.LittleEndian.AppendUint16(sizes, uint16(min(blockSize, len(all)-i*blockSize)))
-			sum := checksum(sizes, checksum(b, 0))
-			if c.Unsummed {
-				sum = 0
+			sum := uint32(0)
+			if !c.Unsummed {
+				sum = checksum(sizes, checksum(b, 0))
 			}
 			put(&data, sum, sizes, make([]byte, blockReserve), b)
 		}
