@@ -27,8 +27,8 @@ func packed(members ...string) []byte {
 	return c.Bytes()
 }
 
-// content puts a file with these bytes at the publisher, and states its SHA-256.
-func (s *site) content(name string, b []byte) layout.File {
+// packaged puts a file with these bytes at the publisher, and states its SHA-256.
+func (s *site) packaged(name string, b []byte) layout.File {
 	s.pub.Put("/files/"+name, b)
 	return layout.File{Name: name, URL: s.pub.URL("/files/" + name), SHA256: layout.DigestOf(b), Size: int64(len(b))}
 }
@@ -51,14 +51,14 @@ func TestSyncSaysWhatPackagesAre(t *testing.T) {
 	cabinet := packed("update.mum", mumXML)
 	hotfix := append([]byte("MZ"), make([]byte, 200)...)
 	hotfix = append(hotfix, packed("hotfix.exe", string(hotfix), "hotfix.inf", "[Version]")...)
-	stated := s.content("stated.cab", append(packed("update.mum", mumXML), "signature"...))
+	stated := s.packaged("stated.cab", append(packed("update.mum", mumXML), "signature"...))
 	stated.Kind = "wim"
 	s.list(
-		s.content("a.cab", cabinet),
-		s.content("broken.cab", cabinet[:len(cabinet)-1]),
-		s.content("q249599.exe", hotfix),
-		s.content("random.msi", body("random", 5000)),
-		s.content("same.exe", cabinet),
+		s.packaged("a.cab", cabinet),
+		s.packaged("broken.cab", cabinet[:len(cabinet)-1]),
+		s.packaged("q249599.exe", hotfix),
+		s.packaged("random.msi", body("random", 5000)),
+		s.packaged("same.exe", cabinet),
 		stated,
 	)
 	s.sync(mirror.SyncOptions{})
@@ -79,7 +79,7 @@ func TestSyncSaysWhatPackagesAre(t *testing.T) {
 		}
 	})
 	t.Run("the list says more", func(t *testing.T) {
-		again := s.content("a.cab", cabinet)
+		again := s.packaged("a.cab", cabinet)
 		again.Language = "DE"
 		s.list(again)
 		s.sync(mirror.SyncOptions{})
@@ -98,7 +98,7 @@ func TestSyncLooksAtWhatWasFilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			b := packed("update.mum", mumXML)
-			s.list(s.content("filled.exe", b))
+			s.list(s.packaged("filled.exe", b))
 			s.Sources[0].OnDemand = true
 			s.Store = wrap(s.Store)
 			s.sync(mirror.SyncOptions{})
@@ -134,7 +134,7 @@ func (s *site) emptyStage() {
 // at says nothing of packages, until sync --recheck.
 func TestRecheckLooksAtWhatWasHeldBefore(t *testing.T) {
 	s := newSite(t)
-	s.list(s.content("old.exe", packed("update.mum", mumXML)), s.content("random.msi", body("random", 5000)))
+	s.list(s.packaged("old.exe", packed("update.mum", mumXML)), s.packaged("random.msi", body("random", 5000)))
 	s.sync(mirror.SyncOptions{})
 	s.forgetPackages()
 	s.wantPackage("old.exe", layout.KindExe, nil)
@@ -215,5 +215,36 @@ func (s *site) publish(ctx context.Context, position layout.Position) {
 		return nil
 	}); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// TestBundlesCarryPackages: a far side shows what the origin found, and looks at
+// nothing.
+func TestBundlesCarryPackages(t *testing.T) {
+	w := newWire(t)
+	w.list(w.packaged("a.exe", packed("update.mum", mumXML)))
+	w.sync(mirror.SyncOptions{})
+	f := newFar(t, w)
+	f.take(w.send())
+	state, err := f.Trusted.Newest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := f.Trusted.Shown(t.Context(), state, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for u, err := range shown.Updates(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+		if diff := cmp.Diff(cbs, u.Files[0].Package); u.Files[0].Kind != layout.KindCAB || diff != "" {
+			t.Errorf("got kind %q (-want +got):\n%s", u.Files[0].Kind, diff)
+		}
+	}
+	if found != 1 {
+		t.Errorf("the far side shows %d updates, want 1", found)
 	}
 }
