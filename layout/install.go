@@ -2,10 +2,11 @@ package layout
 
 // Package is what the bytes of a file say of themselves: found when the file
 // is admitted (mirror/inspect) and kept in the catalog, so that scripts need
-// not open files again. Every member may be empty. It is a description by the
-// file, which is vouched for as a whole by File.Evidence, and by nobody else.
+// not open files again. Every member may be empty: a file that was looked at, and
+// says nothing of itself, has an empty one. It is a description by the file, which
+// is vouched for as a whole by File.Evidence, and by nobody else.
 type Package struct {
-	Title    string   `json:"title,omitempty"`    // product name of a program, subject of an MSI
+	Title    string   `json:"title,omitempty"`    // product name of a program or an MSI, subject of an MSP, class of a driver
 	Version  string   `json:"version,omitempty"`  // of the product or package: "6.0.2900.2180", "10.0.1.4"
 	Engine   string   `json:"engine,omitempty"`   // version of the installer engine of an Update.exe package
 	Identity string   `json:"identity,omitempty"` // CBS package: Package_for_KB123456~31bf3856ad364e35~amd64~~10.0.1.4
@@ -13,6 +14,7 @@ type Package struct {
 	Patch    string   `json:"patch,omitempty"`    // patch code of an MSP, likewise
 	Targets  []string `json:"targets,omitempty"`  // product codes that an MSP is for
 	Restart  string   `json:"restart,omitempty"`  // required | possible | never, as the package says
+	Catalog  string   `json:"catalog,omitempty"`  // file with the signed digests of a driver, as its INF file names it
 }
 
 // Install is what a source says of how an update is installed and how it is

@@ -53,6 +53,7 @@ func (c *plainLine) pack() *Package {
 	field(c, "patch", &p.Patch, c.text)
 	field(c, "targets", &p.Targets, list(c, c.text))
 	field(c, "restart", &p.Restart, word[string](c))
+	field(c, "catalog", &p.Catalog, c.text)
 	c.byte('}')
 	return p
 }

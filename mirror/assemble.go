@@ -46,8 +46,14 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		for n < len(wants) && wants[n].line == i {
 			n++
 		}
+		for _, w := range wants[:n] {
+			if w.got != nil && !w.described {
+				p.unseen[w.got.SHA256] = true
+			}
+		}
 		changed := apply(u, wants[:n])
 		changed = p.adopt(u) || changed || u.Folder == ""
+		changed = p.look(u) || changed
 		wants = wants[n:]
 		p.place(u)
 		made.add(u)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -28,6 +29,7 @@ type fetching struct {
 	stage    string
 	captures *captures
 	refusals refusals
+	looking  sync.Mutex   // at a file that was admitted
 	fetched  atomic.Int64 // bytes over the wire
 	saved    atomic.Int64 // bytes that were here already
 }
@@ -243,6 +245,7 @@ func (f *fetching) fetchOne(ctx context.Context, g *group, w *want) (layout.Got,
 	if err != nil {
 		return got, err
 	}
+	f.describeStaged(w, &file, job.Path)
 	if err := f.journal.add(g.key, got); err != nil {
 		return got, fmt.Errorf("journal %s: %w", w.f.Name, err)
 	}

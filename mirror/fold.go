@@ -25,6 +25,7 @@ func (p *plan) fold(update string, f *layout.File) bool {
 	}
 	*f = foldAs(*f, b.Binding, *best)
 	b.folded = true
+	p.unseen[f.SHA256] = true
 	p.folded++
 	p.keep(f)
 	return true
@@ -80,6 +81,7 @@ func (p *plan) adopt(u *layout.Update) (changed bool) {
 		got := layout.Got{Size: h.size, SHA256: h.sha256, SHA1: h.sha1, MD5: f.MD5}
 		if check(*f, got) == nil {
 			*f = holdAs(*f, got, *best, p.now)
+			p.unseen[f.SHA256] = true
 			changed = true
 		}
 	}

@@ -28,6 +28,11 @@ type plan struct {
 	listOnly bool
 	// lost reports whether a held object is gone; nil believes the catalog.
 	lost func(layout.Digest) bool
+	// recheck looks at held files that nobody looked at before.
+	recheck bool
+	// unseen is held content that is to be looked at, by describe.
+	unseen   map[layout.Digest]bool
+	describe func(update string, f *layout.File)
 	// signed is what bulletins state of files.
 	signed *statements
 	now    layout.Time
@@ -50,6 +55,7 @@ type want struct {
 	capture    bool         // ask whether it changed; f may be held already
 	lost       bool         // f is held by the catalog, but its object is gone
 	got        *layout.File // what was admitted
+	described  bool         // it was looked at, where it was staged
 	old        bool         // a capture that did not change
 	err        error
 }
@@ -65,6 +71,8 @@ func (m *Mirror) merge(ctx context.Context, old iter.Seq2[[]byte, error], lists 
 		lines: lines, folders: map[string]bool{}, bySHA1: map[layout.SHA1]*held{}, held: map[layout.Digest]*held{},
 		signed: signed, now: layout.At(m.now()), left: map[string]int{}, wanted: wanted, listOnly: opt.MetadataOnly,
 		bound: bound, checked: func(b *layout.Binding, f *layout.File) error { return m.checkBinding(ctx, b, f) },
+		recheck: opt.Recheck, unseen: map[layout.Digest]bool{},
+		describe: func(update string, f *layout.File) { m.describeStored(ctx, update, f) },
 	}
 	if opt.Recheck {
 		p.lost = func(d layout.Digest) bool {
@@ -263,6 +271,10 @@ func carry(f, old *layout.File) {
 		f.MD5 = old.MD5
 	}
 	f.As, f.Held, f.Modified, f.Tag, f.Evidence = old.As, true, old.Modified, old.Tag, old.Evidence
+	f.Package = old.Package
+	if old.Package != nil && !statesKind(f) {
+		f.Kind = old.Kind
+	}
 }
 
 // delist keeps what is held of an update that its source no longer lists, or
@@ -308,8 +320,12 @@ func (p *plan) know(u *layout.Update) {
 	p.folders[layout.Fold(u.Folder)] = true
 	for i := range u.Files {
 		f := &u.Files[i]
-		if f.Held {
-			p.keep(f)
+		if !f.Held {
+			continue
+		}
+		p.keep(f)
+		if p.recheck && f.Package == nil {
+			p.unseen[f.SHA256] = true
 		}
 	}
 }

@@ -19,7 +19,7 @@ type SyncOptions struct {
 	Only         []string // names of the sources to refresh; none is all
 	DryRun       bool     // ask publishers, decide and report; change nothing
 	MetadataOnly bool     // publish the catalog without fetching content
-	Recheck      bool     // look for every held object and fetch again what is gone
+	Recheck      bool     // look for every held object, fetch again what is gone, and look into what nobody looked into
 	// Want, where it is set, is a want file of a far side: of what is not held,
 	// the listed files that it asks for are fetched, and no others.
 	Want *Returned

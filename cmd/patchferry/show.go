@@ -145,6 +145,7 @@ func (a *app) printUpdate(r showReport, another bool) error {
 
 func printFile(row func(name, value string), f *layout.File) {
 	row("file", f.Entry())
+	printPackage(row, f)
 	row("  url", f.URL)
 	switch {
 	case !f.Held && !f.Modified.IsZero(): // it was held where the bundle was made

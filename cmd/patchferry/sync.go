@@ -63,7 +63,7 @@ first asks patchferry serve for it (docs/fill.md).`,
 	f := cmd.Flags()
 	f.BoolVar(&opt.DryRun, "dry-run", false, "ask publishers and say what would be done; change nothing")
 	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "publish the catalog without fetching files")
-	f.BoolVar(&opt.Recheck, "recheck", false, "look for every held file in the store and fetch again what is gone")
+	f.BoolVar(&opt.Recheck, "recheck", false, "look for every held file in the store, fetch again what is gone, and look into packages that nobody looked into before")
 	f.StringVar(&want, "want", "", "of what is listed, fetch what the want `FILE` of a far side asks for")
 	f.StringVar(&signature, "signature", "", "the signature `FILE` of the want file, where it is not beside it")
 	return cmd
