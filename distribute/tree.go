@@ -152,7 +152,7 @@ func enter(want map[string]leaf, l leaf) error {
 
 func addAliases(aliases map[string]leaf, u *layout.Update, f *layout.File, l leaf) {
 	for _, folder := range layout.AliasFolders(u) {
-		l.path = path.Join(folder, f.Entry())
+		l.path = path.Join(folder, f.In, f.Entry())
 		if _, taken := aliases[layout.Fold(l.path)]; !taken && layout.CheckPath(l.path) == nil {
 			aliases[layout.Fold(l.path)] = l
 		}

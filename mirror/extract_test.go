@@ -14,65 +14,31 @@ import (
 	"time"
 
 	"patchferry/layout"
+	"patchferry/layout/cab/cabtest"
 	"patchferry/mirror"
 )
 
 // packedFile is a file of a service pack.
-type packedFile struct {
-	name string // with backslashes
-	data []byte
+type packedFile = cabtest.File
+
+// servicePack makes a program that unpacks files: bytes of a program, then a cabinet.
+func servicePack(files ...packedFile) []byte {
+	return selfExtracting(cabtest.Cabinet{Files: files, Method: cabtest.Stored})
 }
 
-// servicePack makes a program that unpacks files: bytes of a program, then a cabinet
-// of files that are stored, as in the MS-CAB specification.
-func servicePack(files ...packedFile) []byte {
-	var dir, content []byte
-	le := binary.LittleEndian
-	for _, f := range files {
-		dir = le.AppendUint32(dir, uint32(len(f.data)))
-		dir = le.AppendUint32(dir, uint32(len(content)))
-		dir = le.AppendUint16(dir, 0)      // folder
-		dir = le.AppendUint16(dir, 0x2ed5) // 21 June 2003
-		dir = le.AppendUint16(dir, 0x6000) // noon
-		dir = le.AppendUint16(dir, 0x20)   // archive
-		dir = append(append(dir, f.name...), 0)
-		content = append(content, f.data...)
-	}
-	var blocks []byte
-	n := 0
-	for rest := content; len(rest) > 0; n++ {
-		b := rest[:min(len(rest), 32<<10)]
-		blocks = le.AppendUint32(blocks, 0) // no checksum
-		blocks = le.AppendUint16(blocks, uint16(len(b)))
-		blocks = le.AppendUint16(blocks, uint16(len(b)))
-		blocks = append(blocks, b...)
-		rest = rest[len(b):]
-	}
-	const header, folder = 36, 8
-	first := header + folder + len(dir)
-	cabinet := []byte("MSCF\x00\x00\x00\x00")
-	cabinet = le.AppendUint32(cabinet, uint32(first+len(blocks)))
-	cabinet = le.AppendUint32(cabinet, 0)
-	cabinet = le.AppendUint32(cabinet, header+folder)
-	cabinet = le.AppendUint32(cabinet, 0)
-	cabinet = append(cabinet, 3, 1)
-	for _, v := range []int{1, len(files), 0, 0, 0} { // folders, files, flags, set, number
-		cabinet = le.AppendUint16(cabinet, uint16(v))
-	}
-	cabinet = le.AppendUint32(cabinet, uint32(first))
-	cabinet = le.AppendUint16(le.AppendUint16(cabinet, uint16(n)), 0)
-	return slices.Concat([]byte("MZ"), body("stub", 3000), cabinet, dir, blocks)
+func selfExtracting(c cabtest.Cabinet) []byte {
+	return slices.Concat([]byte("MZ"), body("stub", 3000), c.Bytes())
 }
 
 // w2ksp4 is a small service pack of Windows 2000.
-func w2ksp4() []byte {
-	return servicePack(
-		packedFile{`i386\update\update.exe`, body("update.exe", 70_000)},
-		packedFile{`i386\update\Update.msi`, body("Update.msi", 9_000)},
-		packedFile{`i386\update\empty.txt`, nil},
-		packedFile{`i386\srv.sy_`, body("srv.sy_", 40_000)},
-		packedFile{`readme.htm`, []byte("read me")},
-	)
+func w2ksp4() []byte { return servicePack(sp4Content...) }
+
+var sp4Content = []packedFile{
+	{Name: `i386\update\update.exe`, Data: body("update.exe", 70_000)},
+	{Name: `i386\update\Update.msi`, Data: body("Update.msi", 9_000)},
+	{Name: `i386\update\empty.txt`},
+	{Name: `i386\srv.sy_`, Data: body("srv.sy_", 40_000)},
+	{Name: `readme.htm`, Data: []byte("read me")},
 }
 
 const sp4 = "W2KSP4_EN.EXE"
@@ -126,7 +92,7 @@ func TestServicePackIsTakenApart(t *testing.T) {
 	if best.Grade != layout.GradeChannel || best.By != "taken out of "+sp4 || update.From != pack.SHA256 || update.Kind != "" {
 		t.Errorf("got %+v with %+v", update, best)
 	}
-	if want := time.Date(2003, 6, 21, 12, 0, 0, 0, time.UTC); !update.Modified.Time().Equal(want) {
+	if want := time.Date(2004, 4, 13, 17, 5, 30, 0, time.UTC); !update.Modified.Time().Equal(want) {
 		t.Errorf("hosts are told %s, want %s", update.Modified, want)
 	}
 	s.clean()
@@ -235,11 +201,11 @@ func TestWhatCannotBeTakenApart(t *testing.T) {
 	one := []byte("x")
 	many := make([]packedFile, 4097)
 	for i := range many {
-		many[i] = packedFile{fmt.Sprintf("f%d", i), nil}
+		many[i] = packedFile{Name: fmt.Sprintf("f%d", i), Data: nil}
 	}
-	overlapping := servicePack(packedFile{"a", one}, packedFile{"b", one})
+	overlapping := servicePack(packedFile{Name: "a", Data: one}, packedFile{Name: "b", Data: one})
 	binary.LittleEndian.PutUint32(overlapping[bytes.Index(overlapping, []byte("a\x00"))+2+4:], 0) // b begins where a does
-	bomb := servicePack(packedFile{"a", one})
+	bomb := servicePack(packedFile{Name: "a", Data: one})
 	at := bytes.Index(bomb, []byte("MSCF"))
 	binary.LittleEndian.PutUint16(bomb[at+40:], 65535) // blocks, so that
 	binary.LittleEndian.PutUint32(bomb[at+44:], 1<<30) // a may be that large
@@ -248,15 +214,15 @@ func TestWhatCannotBeTakenApart(t *testing.T) {
 		why  string
 	}{
 		"no cabinet":     {append([]byte("MZ"), body("program", 5000)...), "no cabinet is in it"},
-		"out of it":      {servicePack(packedFile{`..\..\evil.exe`, one}), `has the component ".."`},
-		"from the root":  {servicePack(packedFile{`\evil.exe`, one}), "not relative"},
-		"a drive":        {servicePack(packedFile{`C:\evil.exe`, one}), `"C:"`},
-		"a device":       {servicePack(packedFile{`i386\NUL.txt`, one}), `"NUL.txt"`},
-		"two meanings":   {servicePack(packedFile{`a\B.exe`, one}, packedFile{`A\b.EXE`, one}), "has two meanings"},
-		"a file, too":    {servicePack(packedFile{`a`, one}, packedFile{`A\b`, one}), "is a file and a folder"},
-		"a folder, too":  {servicePack(packedFile{`A\b`, one}, packedFile{`a`, one}), "has two meanings"},
-		"no UTF-8":       {servicePack(packedFile{"\xff.exe", one}), "not every file system can keep"},
-		"too deep":       {servicePack(packedFile{strings.Repeat(`long\`, 30) + "a", one}), "more than 200 bytes"},
+		"out of it":      {servicePack(packedFile{Name: `..\..\evil.exe`, Data: one}), `has the component ".."`},
+		"from the root":  {servicePack(packedFile{Name: `\evil.exe`, Data: one}), "not relative"},
+		"a drive":        {servicePack(packedFile{Name: `C:\evil.exe`, Data: one}), `"C:"`},
+		"a device":       {servicePack(packedFile{Name: `i386\NUL.txt`, Data: one}), `"NUL.txt"`},
+		"two meanings":   {servicePack(packedFile{Name: `a\B.exe`, Data: one}, packedFile{Name: `A\b.EXE`, Data: one}), "has two meanings"},
+		"a file, too":    {servicePack(packedFile{Name: `a`, Data: one}, packedFile{Name: `A\b`, Data: one}), "is a file and a folder"},
+		"a folder, too":  {servicePack(packedFile{Name: `A\b`, Data: one}, packedFile{Name: `a`, Data: one}), "has two meanings"},
+		"no UTF-8":       {servicePack(packedFile{Name: "\xff.exe", Data: one}), "not every file system can keep"},
+		"too deep":       {servicePack(packedFile{Name: strings.Repeat(`long\`, 30) + "a", Data: one}), "more than 200 bytes"},
 		"too many":       {servicePack(many...), "4097 files, more than 4096"},
 		"a bomb":         {bomb, "has more than"},
 		"members in one": {overlapping, "end to end"},
@@ -286,6 +252,35 @@ func TestWhatCannotBeTakenApart(t *testing.T) {
 }
 
 const name2 = "another.exe"
+
+// TestServicePacksOfAllMethods takes apart what is packed in each way, in one folder and
+// in many, before a signature.
+func TestServicePacksOfAllMethods(t *testing.T) {
+	for name, c := range map[string]cabtest.Cabinet{
+		"stored": {Method: cabtest.Stored, Unsummed: true}, "MSZIP": {Method: cabtest.MSZIP, Reserve: 20},
+		"LZX": {Method: cabtest.LZX, Window: 17, Image: 1 << 20}, "LZX, a folder each": {Method: cabtest.LZX, Each: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.Files, c.Signature = slices.Clone(sp4Content), body("signature", 4000)
+			if c.Each {
+				c.Files = slices.DeleteFunc(c.Files, func(f packedFile) bool { return len(f.Data) == 0 }) // no folder holds nothing
+			}
+			s := newSite(t)
+			s.list(s.offerPack(sp4, selfExtracting(c)))
+			if r := s.sync(mirror.SyncOptions{}); r.Extracted != len(c.Files) {
+				t.Fatalf("got %+v", r)
+			}
+			files := s.extracted(sp4)
+			for _, f := range c.Files {
+				at := "W2KSP4_EN/" + strings.ReplaceAll(f.Name, `\`, "/")
+				if got := s.read(files[at].SHA256); !bytes.Equal(got, f.Data) {
+					t.Errorf("%s: got %d bytes, want %d", at, len(got), len(f.Data))
+				}
+			}
+			s.clean()
+		})
+	}
+}
 
 // TestServicePackOfGcab takes apart what another program packed, in MSZIP.
 func TestServicePackOfGcab(t *testing.T) {
@@ -331,7 +326,7 @@ func FuzzServicePack(f *testing.F) {
 		}
 		n++
 		s.t = t
-		s.list(s.offerPack(fmt.Sprintf("w2ksp4_%d.exe", n), servicePack(packedFile{first, data}, packedFile{second, data})))
+		s.list(s.offerPack(fmt.Sprintf("w2ksp4_%d.exe", n), servicePack(packedFile{Name: first, Data: data}, packedFile{Name: second, Data: data})))
 		s.sync(mirror.SyncOptions{})
 		seen := map[string]bool{}
 		for _, u := range s.catalog() {
