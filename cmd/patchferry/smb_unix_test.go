@@ -31,6 +31,7 @@ func smbFiles() map[string][]byte {
 		"/Windows2000-KB824146-x86-ENU.exe":      bytes.Repeat([]byte("MZ an update"), 10_000),
 		"/WindowsXP-KB835732-x86-ENU.EXE":        bytes.Repeat([]byte("MZ another"), 20_000),
 		"/mdac typ with blanks-KB870669-x86.exe": bytes.Repeat([]byte("MZ a third"), 5_000),
+		"/windows2000-kb000000-x86-with-a-name-as-long-as-names-of-the-catalog-are-express-enu.exe": []byte("MZ a name"),
 	}
 }
 
