@@ -7,30 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// pageCommands reads the commands of a page of docs, in their order.
-func pageCommands(t *testing.T, name string) (commands []string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(docs, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		for line := range strings.Lines(m[1]) {
-			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
-			if !ok {
-				t.Errorf("%s: %q is no command", name, line)
-			}
-			commands = append(commands, command)
-		}
-	}
-	return commands
-}
 
 // shell runs a command of a page in a folder; patchferry is that of the mirror.
 func shell(t *testing.T, mirror, dir, command string) {
