@@ -189,12 +189,18 @@ func roomIn(u *layout.Update) int {
 }
 
 // unpack puts what is in a package into the store.
-func (x *extraction) unpack(ctx context.Context, f *layout.File) ([]extract, error) {
-	in, done, err := x.m.wholeObject(ctx, x.stage, f)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+func (x *extraction) unpack(ctx context.Context, f *layout.File) (content []extract, err error) {
+	unopened := x.m.withObject(ctx, f, func(in io.ReaderAt) {
+		whole := layout.NewVerifyReader(io.NewSectionReader(in, 0, f.Size), f.Size, f.SHA256)
+		if _, err = io.Copy(io.Discard, whole); err == nil {
+			content, err = x.unpackFrom(ctx, f, in)
+		}
+	})
+	return content, errors.Join(unopened, err)
+}
+
+// unpackFrom does so with the bytes of the package.
+func (x *extraction) unpackFrom(ctx context.Context, f *layout.File, in io.ReaderAt) ([]extract, error) {
 	cabinet, err := openCabinet(in, f.Size)
 	if err != nil {
 		return nil, err
@@ -219,15 +225,14 @@ func (x *extraction) unpack(ctx context.Context, f *layout.File) ([]extract, err
 		})
 		return putting.Err()
 	})
-	put := jobs.Wait()
-	if put != nil { // also where it stopped the walk
+	if put := jobs.Wait(); put != nil { // also where it stopped the walk
 		return nil, put
 	}
 	return content, packedFor(err)
 }
 
 // openCabinet opens the cabinet in a program.
-func openCabinet(in *os.File, size int64) (*cab.Cabinet, error) {
+func openCabinet(in io.ReaderAt, size int64) (*cab.Cabinet, error) {
 	at, found, err := cab.Find(in, size)
 	if err != nil {
 		return nil, fmt.Errorf("look for a cabinet: %w", err)
@@ -265,38 +270,6 @@ func (x *extraction) stageMember(f *cab.File, r io.Reader) (staged string, got l
 	got = hash.got(n)
 	got.Modified = f.Modified
 	return out.Name(), got, nil
-}
-
-// wholeObject opens a held file for reading anywhere in it, after it was checked
-// whole. done must be called.
-func (m *Mirror) wholeObject(ctx context.Context, stage string, f *layout.File) (in *os.File, done func(), err error) {
-	if files, ok := m.Store.(store.Filer); ok {
-		if in, err = files.File(ctx, f.SHA256); err != nil {
-			return nil, nil, fmt.Errorf("open %s: %w", f.Name, err)
-		}
-		if _, err = io.Copy(io.Discard, layout.NewVerifyReader(io.NewSectionReader(in, 0, f.Size+1), f.Size, f.SHA256)); err != nil {
-			in.Close()
-			return nil, nil, fmt.Errorf("check %s: %w", f.Name, err)
-		}
-		return in, func() { in.Close() }, nil
-	}
-	from, err := m.Store.Open(ctx, f.SHA256, 0, -1)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", f.Name, err)
-	}
-	defer from.Close() // it was only read
-	if in, err = os.CreateTemp(stage, store.TempPrefix+"packed-*"); err != nil {
-		return nil, nil, fmt.Errorf("stage %s: %w", f.Name, err)
-	}
-	done = func() {
-		in.Close()
-		os.Remove(in.Name())
-	}
-	if _, err = io.Copy(in, layout.NewVerifyReader(from, f.Size, f.SHA256)); err != nil {
-		done()
-		return nil, nil, fmt.Errorf("stage %s: %w", f.Name, err)
-	}
-	return in, done, nil
 }
 
 // extractPaths says where each member goes, and refuses a package as a whole for one
