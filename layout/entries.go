@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // NameEntries gives every file of u the name under which it stands in the
@@ -15,13 +16,22 @@ import (
 // of it where it has none, before its extension: neither what was
 // downloaded later nor which file came first changes a name.
 //
+// A file that was taken out of another (File.In) keeps its name, and the folder that
+// it is in, which no other file of u is called.
+//
 // A file without a usable name takes the last part of its URL.
 func NameEntries(u *Update) {
-	files := make([]*entry, len(u.Files))
+	files := make([]*entry, 0, len(u.Files))
 	count := make(map[string]int)
 	for i := range u.Files {
-		files[i] = newEntry(&u.Files[i])
-		count[Fold(files[i].name)]++
+		if in := u.Files[i].In; in != "" {
+			top, _, _ := strings.Cut(in, "/")
+			count[Fold(top)] = 2 // the name of a folder is for no file
+			continue
+		}
+		e := newEntry(&u.Files[i])
+		files = append(files, e)
+		count[Fold(e.name)]++
 	}
 	slices.SortFunc(files, func(a, b *entry) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.more, b.more))

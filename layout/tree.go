@@ -143,7 +143,7 @@ func codeOf(u *Update) string {
 	}
 	first := ""
 	for i := range u.Files {
-		if name := Fold(u.Files[i].Name); first == "" || name < first {
+		if name := Fold(u.Files[i].Name); u.Files[i].From.IsZero() && (first == "" || name < first) {
 			first = name
 		}
 	}
@@ -163,6 +163,9 @@ const lastQ = 819_999
 // the number.
 func prefixKB(u *Update) string {
 	for i := range u.Files {
+		if !u.Files[i].From.IsZero() {
+			continue // what is in a package does not name it
+		}
 		name := Fold(u.Files[i].Name)
 		if strings.Contains(name, "kb"+u.KB) {
 			return "KB"

@@ -28,8 +28,8 @@ type assembled struct {
 }
 
 // assemble writes the catalog of the plan to w: the planned lines, with what
-// was fetched since.
-func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
+// was fetched since, and with what is taken out of service packs.
+func (m *Mirror) assemble(ctx context.Context, w io.Writer, p *plan) (*assembled, error) {
 	out, err := layout.NewCatalogWriter(w)
 	if err != nil {
 		return nil, fmt.Errorf("write the catalog: %w", err)
@@ -56,6 +56,11 @@ func (m *Mirror) assemble(w io.Writer, p *plan) (*assembled, error) {
 		changed = p.look(u) || changed
 		wants = wants[n:]
 		p.place(u)
+		taken, err := p.taking.add(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || taken
 		made.add(u)
 		line := p.lines.buf // as it was planned
 		if changed {

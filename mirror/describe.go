@@ -48,6 +48,9 @@ func isProgram(k layout.Kind) bool {
 
 // tells reports whether files of that name can have a Package.
 func tells(f *layout.File) bool {
+	if !f.From.IsZero() {
+		return false // nobody runs what was taken out of a package by itself
+	}
 	switch f.Kind {
 	case layout.KindPSF, layout.KindISO, layout.KindZIP:
 		return false

@@ -54,6 +54,9 @@ func fits(names []asked, u *layout.Update, f *layout.File) int {
 func (a *asked) fits(u *layout.Update, f *layout.File) int {
 	switch {
 	case u.ID == a.text, u.KB != "" && u.KB == a.kb:
+		if !f.From.IsZero() {
+			return fitsListed // an update is meant by its packages, not by what is in them
+		}
 		return fitsWell
 	case !a.sha256.IsZero() && f.SHA256 == a.sha256, !a.sha1.IsZero() && f.SHA1 == a.sha1:
 		return fitsWell

@@ -201,6 +201,7 @@ func (x *export) resolveFiles(ctx context.Context, gen *layout.Generation) error
 				if f.Held {
 					found[n] = held
 					x.wanted[f.SHA256] = true
+					x.wantExtracted(u, f)
 				}
 			}
 		}
@@ -214,6 +215,15 @@ func (x *export) resolveFiles(ctx context.Context, gen *layout.Generation) error
 		}
 	}
 	return nil
+}
+
+// wantExtracted adds what was taken out of a file: it goes where the file goes.
+func (x *export) wantExtracted(u *layout.Update, f *layout.File) {
+	for i := range u.Files {
+		if e := &u.Files[i]; e.Held && e.From == f.SHA256 {
+			x.wanted[e.SHA256] = true
+		}
+	}
 }
 
 // worthwhile refuses to begin a bundle that would carry nothing that was asked

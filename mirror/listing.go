@@ -190,6 +190,7 @@ func (l *listing) take(u *layout.Update) error {
 		// A list cannot hold anything or vouch for itself.
 		f := &u.Files[i]
 		f.Held, f.Evidence, f.Modified, f.Tag, f.As = false, nil, layout.Time{}, "", ""
+		f.In, f.From = "", layout.Digest{}
 	}
 	return l.entries.add(u)
 }

@@ -53,6 +53,9 @@ type Mirror struct {
 	// Before, where it is set, is asked before a new generation is published;
 	// an error refuses it, and the sync ends with that error.
 	Before func(ctx context.Context, p *Proposed) error
+	// KeepPacked leaves service packs as they are; else what is in them is handed
+	// out, too, where they can be taken apart.
+	KeepPacked bool
 	// Parallel is how many files are fetched at once; 0 is 24. The client
 	// limits connections; a few files more keep them busy while others are
 	// being admitted.

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"path"
+	"strings"
 
 	"patchferry/layout"
 )
@@ -68,6 +69,11 @@ func nameEntries(u, was *layout.Update) {
 	var unnamed []*layout.File
 	for i := range u.Files {
 		f := &u.Files[i]
+		if f.In != "" { // has its name from where it was taken out, in a folder of its own
+			top, _, _ := strings.Cut(f.In, "/")
+			taken[layout.Fold(top)] = true
+			continue
+		}
 		old := sameEntry(was, f)
 		if old == nil || taken[layout.Fold(old.Entry())] {
 			unnamed = append(unnamed, f)
@@ -95,12 +101,15 @@ func nameEntries(u, was *layout.Update) {
 // sameEntry finds the file of was that f is, held or only listed.
 func sameEntry(was *layout.Update, f *layout.File) *layout.File {
 	for i := range was.Files {
+		if was.Files[i].In != "" {
+			continue
+		}
 		if f.Held && was.Files[i].Held && was.Files[i].SHA256 == f.SHA256 && was.Files[i].As == f.As {
 			return &was.Files[i]
 		}
 	}
 	for i := range was.Files {
-		if was.Files[i].URL == f.URL && was.Files[i].Name == f.Name {
+		if was.Files[i].In == "" && was.Files[i].URL == f.URL && was.Files[i].Name == f.Name {
 			return &was.Files[i]
 		}
 	}
@@ -122,8 +131,30 @@ func keepCaptures(u, was *layout.Update) {
 		here[u.Files[i].SHA256] = true
 	}
 	for _, f := range was.Files {
-		if f.Held && f.Best().Grade == layout.GradeCapture && !here[f.SHA256] {
+		if f.Held && f.From.IsZero() && f.Best().Grade == layout.GradeCapture && !here[f.SHA256] {
 			u.Files = append(u.Files, f)
+		}
+	}
+}
+
+// keepExtracted appends to u what was taken out of the packages that it still holds,
+// but for those of which something was lost: they are taken apart again.
+func (p *plan) keepExtracted(u, was *layout.Update) {
+	keep := map[layout.Digest]bool{}
+	for i := range u.Files {
+		if f := &u.Files[i]; f.Held && f.From.IsZero() {
+			keep[f.SHA256] = true
+		}
+	}
+	for i := range was.Files {
+		if f := &was.Files[i]; !f.From.IsZero() && p.lost != nil && p.lost(f.SHA256) {
+			keep[f.From] = false
+		}
+	}
+	for i := range was.Files {
+		if f := &was.Files[i]; !f.From.IsZero() && keep[f.From] {
+			u.Files = append(u.Files, *f)
+			p.present++
 		}
 	}
 }

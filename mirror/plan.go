@@ -22,6 +22,7 @@ type plan struct {
 	folded  int                     // listed files that hosts asked for, and that are held now
 	bound   *boundFiles             // what fills brought; nil is nothing
 	checked func(*layout.Binding, *layout.File) error
+	taking  *extraction // takes service packs apart; nil does not
 	// wanted narrows wants to the listed files of a want file, where there is one.
 	wanted *wanting
 	// listOnly fetches nothing but what wanted asks for.
@@ -180,6 +181,9 @@ func (p *plan) addUpdate(l *listing, u, was *layout.Update) error {
 	if was != nil && l.src.Trust == TrustCapture {
 		keepCaptures(u, was)
 	}
+	if was != nil {
+		p.keepExtracted(u, was)
+	}
 	nameEntries(u, was)
 	p.signed.improve(u, p.now)
 	p.bound.note(u)
@@ -246,7 +250,7 @@ func (l *listing) heldBefore(f *layout.File, was *layout.Update) (*layout.File, 
 	}
 	for i := range was.Files {
 		old := &was.Files[i]
-		if !old.Held || !sameContent(old, f) {
+		if !old.Held || !old.From.IsZero() || !sameContent(old, f) {
 			continue
 		}
 		if f.Size > 0 && f.Size != old.Size && pinned(old) {
@@ -256,7 +260,7 @@ func (l *listing) heldBefore(f *layout.File, was *layout.Update) (*layout.File, 
 	}
 	for i := range was.Files {
 		old := &was.Files[i]
-		if pinned(old) && old.URL == f.URL && !l.src.overChannel() {
+		if pinned(old) && old.From.IsZero() && old.URL == f.URL && !l.src.overChannel() {
 			return old, &PinError{l.src.Name, f.Name, "the list, which nobody vouches for, now states another digest"}
 		}
 	}

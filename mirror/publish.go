@@ -32,7 +32,7 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	made, err := m.assemble(f, p)
+	made, err := m.assemble(ctx, f, p)
 	if err != nil {
 		return nil, err
 	}

@@ -22,13 +22,15 @@ type SyncReport struct {
 	Left         int            `json:"left"`       // files that are left for hosts to ask for
 	Folded       int            `json:"folded"`     // files that hosts asked for, and that the catalog holds from now on
 	Dropped      int            `json:"dropped"`    // updates that left the catalog
+	Extracted    int            `json:"extracted"`  // files that were taken out of service packs, which the catalog has from now on
 	Fetched      int64          `json:"fetched"`    // bytes over the wire for content
 	Saved        int64          `json:"saved"`      // bytes not fetched because the store had them
 	Notices      []NoticeReport `json:"notices"`    // documents that are new, or judged otherwise than before
 	Refused      int            `json:"refused"`    // of these quarantined
 	Sources      []SourceReport `json:"sources"`
 	Failures     []Failure      `json:"failures"`
-	Wanted       []WantedReport `json:"wanted,omitempty"` // files that a want file asks for
+	Wanted       []WantedReport `json:"wanted,omitempty"`      // files that a want file asks for
+	Unextracted  []Unextracted  `json:"unextracted,omitempty"` // service packs that stay as they are, the first time that this is found
 
 	wanting  *wanting
 	gazettes []*gazette

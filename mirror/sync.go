@@ -140,10 +140,14 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 			return report, err
 		}
 	}
+	if next.taking, err = m.newExtraction(base, opt.Recheck); err != nil {
+		return report, err
+	}
 	made, err := m.publish(ctx, base, next, lists, news)
 	if err != nil {
 		return report, err
 	}
+	report.extracted(next.taking)
 	report.Published, report.Generation, report.Counts = made.published, made.number, made.counts
 	report.Fetched, report.Saved = content.fetched.Load(), content.saved.Load()
 	if opt.Want != nil {
@@ -151,7 +155,7 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	} else {
 		err = m.settleSources(lists, next, base, made, content)
 	}
-	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines), bound.settle(ctx, true))
+	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines), bound.settle(ctx, true), next.taking.settle())
 	return report.finish(lists, next, err)
 }
 

@@ -19,7 +19,7 @@ func patchferryHouse() *house {
 		rooms: []room{
 			{name: "configs"},
 			{name: "cmd/...", imports: []string{"cmd/...", "configs", "mirror/...", "distribute/...", "verify/...", "layout/..."}},
-			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/fill", "mirror/inspect", "verify", "layout/store", "layout/durable", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/...", "layout/cab/cabtest"}},
+			{name: "mirror", imports: []string{"mirror/trusted", "mirror/bundle", "mirror/fill", "mirror/inspect", "verify", "layout/store", "layout/durable", "layout/cab", "layout"}, tests: []string{"mirror/upstream/...", "layout/store/s3/...", "layout/cab/cabtest"}},
 			{name: "distribute", imports: []string{"distribute/script", "layout/index", "layout/store", "layout"}, tests: []string{"layout/store/s3/...", "distribute/hosttest"}},
 			{name: "distribute/hosttest"},
 			{name: "mirror/trusted", imports: []string{"verify", "layout/store", "layout"}, tests: []string{"layout/store/s3/..."}},

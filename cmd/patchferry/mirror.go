@@ -43,17 +43,18 @@ func (a *app) openJob(ctx context.Context, c *config.Config, publishes bool, sho
 		return nil, err
 	}
 	j := &job{site: s, Mirror: &mirror.Mirror{
-		Store:   s.store,
-		Trusted: s.reader,
-		Work:    c.Path(c.Work),
-		Select:  c.Selection(&config.Source{}),
-		Grace:   noneIfZero(c.Prune.Grace),
-		Keep:    noneIfZero(c.Prune.Keep),
-		Log:     a.logger(&c.Log),
-		Judge:   keptJudge(c, s.trust),
-		Rings:   c.Rings.Names,
-		Land:    c.LandRing(),
-		Clock:   s.trust.Clock,
+		Store:      s.store,
+		Trusted:    s.reader,
+		Work:       c.Path(c.Work),
+		Select:     c.Selection(&config.Source{}),
+		Grace:      noneIfZero(c.Prune.Grace),
+		Keep:       noneIfZero(c.Prune.Keep),
+		Log:        a.logger(&c.Log),
+		Judge:      keptJudge(c, s.trust),
+		Rings:      c.Rings.Names,
+		Land:       c.LandRing(),
+		Clock:      s.trust.Clock,
+		KeepPacked: c.Fetch.Extract != nil && !*c.Fetch.Extract,
 	}}
 	if show != nil {
 		j.Progress = show.event

@@ -135,12 +135,29 @@ func (a *app) printUpdate(r showReport, another bool) error {
 	row("folder", u.Folder)
 	printInstall(row, r.Install)
 	for i := range u.Files {
-		printFile(row, &u.Files[i])
+		if f := &u.Files[i]; f.From.IsZero() {
+			printFile(row, f)
+			printExtracted(row, u, f)
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
+}
+
+// printExtracted sums up what was taken out of a file.
+func printExtracted(row func(name, value string), u *layout.Update, f *layout.File) {
+	n, top := 0, ""
+	for i := range u.Files {
+		if e := &u.Files[i]; !f.SHA256.IsZero() && e.From == f.SHA256 {
+			n++
+			top, _, _ = strings.Cut(e.In, "/")
+		}
+	}
+	if n > 0 {
+		row("  extracted", fmt.Sprintf("%s in the folder %s", plural(n, "file", "files"), top))
+	}
 }
 
 func printFile(row func(name, value string), f *layout.File) {

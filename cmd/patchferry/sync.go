@@ -37,7 +37,11 @@ came.
 
 Of a source with fill = "on-demand" only the list is read, and what a [[prefetch]] rule
 selects is fetched; with --metadata-only nothing is. What is left is fetched when a host
-first asks patchferry serve for it (docs/fill.md).`,
+first asks patchferry serve for it (docs/fill.md).
+
+A service pack that is a cabinet in a program is also taken apart, unless fetch.extract
+is false: what is in it stands in a folder beside it. One that came before this could be
+done is taken apart by --recheck.`,
 		Example: "  patchferry sync\n  patchferry sync xp --dry-run",
 		Args:    arguments(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -145,6 +149,9 @@ func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 		}
 		a.note("%s: %s: %s", f.Update, f.File, f.Error)
 	}
+	for _, p := range r.Unextracted {
+		a.note("%s: %s is handed out as it is, and not taken apart: %s", p.Update, p.File, p.Why)
+	}
 	a.noteWanted(r.Wanted)
 	if err := a.printNews(d, r.Notices); err != nil {
 		return err
@@ -157,8 +164,8 @@ func (a *app) printSync(d layout.Deadlines, r *mirror.SyncReport) error {
 		outcome = fmt.Sprintf("published generation %d: %s, %s held (%s)", r.Generation,
 			plural(r.Counts.Updates, "update", "updates"), plural(r.Counts.Held, "file", "files"), humanize.Bytes(uint64(r.Counts.Bytes)))
 	}
-	return a.printf("%d new, %d present, %d skipped, %d failed%s; %s fetched, %s saved\n%s%s\n", r.New, r.Present, r.Skipped, r.Failed,
-		mayBeAsked(r.Left), humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
+	return a.printf("%d new, %d present, %d skipped, %d failed%s%s; %s fetched, %s saved\n%s%s\n", r.New, r.Present, r.Skipped, r.Failed,
+		mayBeAsked(r.Left), takenOut(r.Extracted), humanize.Bytes(uint64(r.Fetched)), humanize.Bytes(uint64(r.Saved)), countNotices(r.Notices), outcome)
 }
 
 // mayBeAsked says how many files are left for hosts to ask for, as the end of a
@@ -168,6 +175,14 @@ func mayBeAsked(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(", %d left for hosts to ask for", n)
+}
+
+// takenOut says how many files came out of service packs, likewise.
+func takenOut(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d taken out of service packs", n)
 }
 
 // countNotices counts the documents by verdict, on a line of its own; it is

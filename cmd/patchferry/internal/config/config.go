@@ -88,6 +88,7 @@ type Fetch struct {
 	CA          string   `toml:"ca"`
 	Stall       Duration `toml:"stall"`
 	Retries     int      `toml:"retries"`
+	Extract     *bool    `toml:"extract"` // nil is true
 }
 
 // Source is one list of updates, or of bulletins, of one publisher. URLs,

@@ -94,6 +94,7 @@ func (c *Config) fields() []field {
 		field{"fetch.ca", &c.Fetch.CA, "A PEM file of certificates that publishers may have besides those the system trusts."},
 		field{"fetch.stall", &c.Fetch.Stall, "A connection on which no byte came for so long is given up and the file resumed."},
 		field{"fetch.retries", &c.Fetch.Retries, "How often a file is tried again without progress."},
+		field{"fetch.extract", &c.Fetch.Extract, "Whether what is in a service pack is handed out, too, so that its update.exe and Update.msi have paths of their own (docs/smb.md). What was taken out once stays with its package."},
 		field{"serve.max_requests", &c.Serve.MaxRequests, "Requests answered at the same time; one more is told 503 and to come back."},
 		field{"serve.drain", &c.Serve.Drain, "How long running downloads may go on after the server was told to stop."},
 		field{"serve.cache", &c.Serve.Cache, "Where serve keeps copies of what it reads from a bucket, a folder of its own on a local disk. Empty: cache in the work directory. A store in a directory needs none."},
