@@ -126,12 +126,8 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 		return report, err
 	}
 	defer journal.close()
-	content := &fetching{m: m, plan: next, journal: journal, absent: base.absent, captures: &captures{journal: journal, new: map[*listing]map[string]layout.Validators{}}}
-	content.refusals.forget = m.now().Add(-refusedFor)
-	if opt.Recheck {
-		content.refusals.forget = m.now().Add(refusedFor)
-	}
-	if content.stage, err = m.Stage(); err != nil {
+	content, err := m.newFetching(opt, base, next, journal)
+	if err != nil {
 		return report, err
 	}
 	if !opt.MetadataOnly || opt.Want != nil {
@@ -157,6 +153,21 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 	}
 	err = errors.Join(err, m.settleBulletins(news.gazettes, made.notices.Lines), bound.settle(ctx, true), next.taking.settle())
 	return report.finish(lists, next, err)
+}
+
+// newFetching prepares the download of what a plan lacks.
+func (m *Mirror) newFetching(opt SyncOptions, base *base, next *plan, journal *admitted) (*fetching, error) {
+	stage, err := m.Stage()
+	if err != nil {
+		return nil, err
+	}
+	f := &fetching{m: m, plan: next, journal: journal, absent: base.absent, stage: stage}
+	f.captures = &captures{journal: journal, new: map[*listing]map[string]layout.Validators{}}
+	f.refusals.forget = m.now().Add(-refusedFor)
+	if opt.Recheck {
+		f.refusals.forget = m.now().Add(refusedFor)
+	}
+	return f, nil
 }
 
 // settleSources notes for every source whether all of it is in the catalog
