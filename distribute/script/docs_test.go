@@ -26,7 +26,7 @@ func TestKindsAreDocumented(t *testing.T) {
 	}
 	names := map[layout.Kind]string{
 		"hotfix.exe": "Q318202_W2K_SP3_X86_EN.exe", "update.exe": "WindowsXP-KB835732-x86-ENU.exe", "service-pack": "WindowsXP-KB936929-SP3-x86-ENU.exe",
-		"iexpress": "vcredist_x86.exe", "msi": "a.msi", "msp": "a.msp", "office.exe": "word2010-kb2553488-fullfile-x86-glb.exe",
+		"iexpress": "IE6.0sp1-KB918899-Windows-2000-XP-x86-ENU.exe", "msi": "a.msi", "msp": "a.msp", "office.exe": "word2010-kb2553488-fullfile-x86-glb.exe",
 		"dotnet.exe": "NDP461-KB3102436-x86-x64-AllOS-ENU.exe", "msu": "Windows6.1-KB2999226-x64.msu", "cab": "windows10.0-kb5027386-x64.cab",
 		"driver.inf": "a.inf", "driver.cab": "a.cab", "defender": "mpam-fe.exe", "exe": "a.exe", "driver.exe": "a.exe",
 	}

@@ -92,6 +92,9 @@ func (g *Gate) scripted(f *layout.File, kind layout.Kind, name layout.NameParts)
 	if len(g.OS) == 0 {
 		g.OS = within(name.OS)
 	}
+	if len(g.OS) == 0 && kind == layout.KindHotfix {
+		return "neither its record nor its name says for which system it is" // mostly NT 4 or Exchange
+	}
 	if len(g.OS) == 0 && named {
 		return "no system that it is for can run packages of its kind"
 	}

@@ -49,7 +49,7 @@ func withPayload(all []grouped) []grouped {
 		if all[i].kind != layout.KindPSF {
 			continue
 		}
-		owner := slices.IndexFunc(owners, func(o int) bool { return stem(all[o].file) == stem(all[i].file) })
+		owner := slices.IndexFunc(owners, func(o int) bool { return layout.Fold(stem(all[o].file.Name)) == layout.Fold(stem(all[i].file.Name)) })
 		if owner < 0 && len(owners) == 1 {
 			owner = 0
 		}

@@ -26,7 +26,7 @@ func runOf(d *draft, o *Override) (Run, string) {
 		return Run{}, why(d.Kind)
 	}
 	run := Run{Engine: r.engine, Args: r.args, Codes: r.codes, QChain: r.qchain, Log: r.log}
-	adjust(&run, d)
+	problem := adjust(&run, d)
 	said := d.update.Install
 	if said != nil && len(said.Switches) > 0 {
 		run.Args, run.Log = said.Switches, ""
@@ -40,11 +40,8 @@ func runOf(d *draft, o *Override) (Run, string) {
 		}
 		run.Codes = merge(o.Codes, run.Codes)
 	}
-	if run.Args == nil && d.Kind == layout.KindDotNet {
-		return Run{}, "dotnetfx.exe wants its switches in quotation marks, which no script carries: install its MSI or a later .NET"
-	}
 	if run.Args == nil {
-		return Run{}, why(d.Kind)
+		return Run{}, cmp.Or(problem, why(d.Kind))
 	}
 	if i := slices.IndexFunc(run.Args, func(a string) bool { return !safeArg(a) }); i >= 0 {
 		return Run{}, "a switch of it cannot stand in a script"
@@ -64,8 +61,9 @@ func why(kind layout.Kind) string {
 	return fmt.Sprintf("its package kind %s is not known", kind)
 }
 
-// adjust brings a recipe to the era of a package.
-func adjust(run *Run, d *draft) {
+// adjust brings a recipe to the era of a package. Where it takes the switches away
+// it says why.
+func adjust(run *Run, d *draft) string {
 	engine := ""
 	if p := d.file.Package; p != nil {
 		engine = p.Engine
@@ -90,6 +88,11 @@ func adjust(run *Run, d *draft) {
 		// The first versions want a command in quotation marks (/c:"install /q").
 		if strings.TrimSuffix(layout.Fold(d.file.Name), ".exe") == "dotnetfx" {
 			run.Args = nil
+			return "dotnetfx.exe wants its switches in quotation marks, which no script carries: install its MSI or a later .NET"
+		}
+	case layout.KindIExpress:
+		if strings.HasPrefix(layout.Fold(d.file.Name), "vcredist") {
+			return runtime(run, d)
 		}
 	case layout.KindMSU:
 		// wusa of Windows Vista and Server 2008 has no /log.
@@ -101,6 +104,25 @@ func adjust(run *Run, d *draft) {
 			run.Engine, run.Args, run.Codes, run.Log = dism.engine, dism.args, dism.codes, dism.log
 		}
 	}
+	return ""
+}
+
+// runtime tells the packages of the Visual C++ runtime apart, which had one name and
+// three installers: 8 is IExpress, later ones have the switches of Windows Installer
+// and restart by themselves without them.
+func runtime(run *Run, d *draft) string {
+	version := ""
+	if p := d.file.Package; p != nil {
+		version = p.Version
+	}
+	if !safeVersion(version) {
+		run.Args = nil
+		return "of which version this Visual C++ runtime is, and so its switches, is not known"
+	}
+	if reaches(version, "9.0") {
+		run.Args = []string{"/q", "/norestart"}
+	}
+	return ""
 }
 
 // kindOf says what kind a file is: the operator's word, else the source's or
@@ -194,12 +216,11 @@ func reaches(v, least string) bool {
 	return ok && slices.Compare(have[:], want[:]) >= 0
 }
 
-// stem returns a folded file name without extension and without the digest that
-// Windows Update puts at its end.
-func stem(f *layout.File) string {
-	name := layout.Fold(f.Name)
+// stem returns a file name without extension and without the digits that Windows
+// Update puts at its end: a SHA-1, or 31 of unknown meaning.
+func stem(name string) string {
 	name = strings.TrimSuffix(name, path.Ext(name))
-	if i := strings.LastIndexByte(name, '_'); i > 0 && len(name)-i-1 == 40 && only(name[i+1:], "0123456789abcdef", 40) {
+	if i := strings.LastIndexByte(name, '_'); i > 0 && len(name)-i > 31 && only(name[i+1:], "0123456789abcdefABCDEF", 40) {
 		return name[:i]
 	}
 	return name

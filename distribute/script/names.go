@@ -3,7 +3,6 @@ package script
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"path"
 	"strings"
 
 	"patchferry/layout"
@@ -164,7 +163,7 @@ func baseID(d *draft) string {
 	if d.KB != "" {
 		return "KB" + d.KB
 	}
-	id := reduce(strings.TrimSuffix(d.Name, path.Ext(d.Name)), idChars, maxID)
+	id := reduce(stem(d.Name), idChars, maxID)
 	if id == "" || layout.CheckPath(id) != nil {
 		return "U-" + digits(d.Update)
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // packInName finds the number of a service pack in a folded file name:
-// w2ksp4_en, xpsp1a_de_x86, windowsxp-kb936929-sp3-x86-enu.
-var packInName = regexp.MustCompile(`^(?:w2k|xp|ws03|w2k3)sp([1-9])(?:[^0-9]|$)|[-_]sp([1-9])[a-z]?[-_.]`)
+// w2ksp4_en, xpsp1a_de_x86, windowsxp-kb936929-sp3-x86-enu; but not in xpsp1sym,
+// the symbols of one.
+var packInName = regexp.MustCompile(`^(?:w2k|xp|ws03|w2k3)sp([1-9])a?(?:[-_.]|$)|[-_]sp([1-9])[a-z]?[-_.]`)
 
 // servicePackOf returns the service pack of Windows that a file is, with level 0
 // where it is none or its number is not known.

@@ -130,7 +130,7 @@ func cumulative(drafts []*draft) [][]int {
 		switch {
 		case d.Released == "":
 		case d.Kind == layout.KindDefender:
-			key = "defender " + stem(d.file)
+			key = "defender " + layout.Fold(stem(d.file.Name))
 		case cumulativeTitle.MatchString(d.update.Title):
 			key = strings.Join(strings.Fields(layout.Fold(passing.ReplaceAllString(d.update.Title, " "))), " ")
 		}

@@ -16,7 +16,6 @@ type pack struct {
 // article. From the knowledge base; that XP SP3 wants SP1 and Vista SP2 wants
 // SP1 is written in their release notes and was not tried.
 var servicePacks = []pack{
-	{"260910", []layout.OS{"windows2000"}, 2, 0},
 	{"320853", []layout.OS{"windows2000"}, 3, 0},
 	{"327194", []layout.OS{"windows2000"}, 4, 0},
 	{"835935", []layout.OS{"windowsxp"}, 2, 0},
