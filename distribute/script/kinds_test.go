@@ -87,7 +87,7 @@ func TestKinds(t *testing.T) {
 		{"MSU", "Windows6.1-KB2999226-x64.msu", nil, layout.KindMSU, script.EngineWUSA, []string{"/quiet", "/norestart"}, "/log:",
 			map[int32]string{0: "ok", 3010: "reboot", 2359301: "reboot", 2359302: "present", -2145124329: "not-applicable", 1058: "failed", 87: "failed", 5: "failed"},
 			`%windir%\system32\wusa.exe /uninstall /kb:2999226 /quiet /norestart`},
-		{"MSU of Vista", "Windows6.0-KB2999226-x64.msu", nil, layout.KindMSU, script.EngineWUSA, []string{"/quiet", "/norestart"}, "", nil,
+		{"MSU of Vista", "Windows6.0-KB2999226-x64.msu", pack(layout.Package{Identity: "Package_for_KB2999226~31bf3856ad364e35~amd64~~6.0.1.2"}), layout.KindMSU, script.EngineWUSA, []string{"/quiet", "/norestart"}, "", nil,
 			"wusa of Windows Vista and Server 2008 removes nothing: it is removed in the list of installed updates"},
 		{"CAB", "windows10.0-kb5027386-x64.cab", pack(layout.Package{Identity: "Package_for_RollupFix~31bf3856ad364e35~amd64~~19041.3086.1.9"}), layout.KindCAB, script.EngineDISM,
 			[]string{"/Quiet", "/NoRestart"}, "/LogPath:",

@@ -99,13 +99,11 @@ func removeServiced(d *draft) Remove {
 	if d.stack {
 		return Remove{Why: "a servicing stack update cannot be removed"}
 	}
-	var r Remove
-	if p := d.file.Package; p != nil && identity.MatchString(p.Identity) {
-		r.Commands = append(r.Commands, Command{Program: dism, Args: []string{"/Online", "/Remove-Package", "/PackageName:" + p.Identity, "/Quiet", "/NoRestart"}})
-		return r
-	}
 	if d.vista() {
 		return Remove{Why: "wusa of Windows Vista and Server 2008 removes nothing: it is removed in the list of installed updates"}
+	}
+	if p := d.file.Package; p != nil && identity.MatchString(p.Identity) {
+		return Remove{Commands: []Command{{Program: dism, Args: []string{"/Online", "/Remove-Package", "/PackageName:" + p.Identity, "/Quiet", "/NoRestart"}}}}
 	}
 	return orWhy(byArticle(d), "neither its article nor the identity of its package is known")
 }

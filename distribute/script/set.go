@@ -28,7 +28,7 @@ type Edition struct {
 // together.
 type Item struct {
 	ID       string // safe in every script: letters, digits, ".", "-", "_"; unique in the set
-	Update   string // id of the update in the catalog
+	Update   string // id of the update as it stands in the catalog: for lists, not safe in scripts
 	KB       string // digits
 	Title    string // for people, ASCII
 	Path     string // of the file that is run, below the root of the tree
