@@ -46,7 +46,8 @@ func runOf(d *draft, o *Override) (Run, string) {
 	if i := slices.IndexFunc(run.Args, func(a string) bool { return !safeArg(a) }); i >= 0 {
 		return Run{}, "a switch of it cannot stand in a script"
 	}
-	run.Args = slices.Clone(run.Args)
+	// The tables stay whole whatever becomes of a set.
+	run.Args, run.Codes = slices.Clone(run.Args), slices.Clone(run.Codes)
 	return run, ""
 }
 

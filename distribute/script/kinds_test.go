@@ -202,6 +202,18 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// TestSetOwnsItsTables changes a set, which changes no other.
+func TestSetOwnsItsTables(t *testing.T) {
+	plan := func() *script.Set {
+		return script.Build([]*layout.Update{update("a:1", nil, "WindowsXP-KB835732-x86-ENU.exe")}, script.Options{})
+	}
+	first := &plan().Items[0]
+	first.Run.Codes[0].Result, first.Run.Args[0], first.Remove.Commands[0].Args[0] = "x", "x", "x"
+	if diff := cmp.Diff("-u", plan().Items[0].Run.Args[0]); diff != "" || code(t, &plan().Items[0], 0) != "ok" || plan().Items[0].Remove.Commands[0].Args[0] != "-u" {
+		t.Errorf("the tables were changed: %+v", plan().Items[0].Run)
+	}
+}
+
 // TestListedFiles leaves out what nobody can bring.
 func TestListedFiles(t *testing.T) {
 	u := update("a:1", nil, "Windows6.1-KB2999226-x64.msu")
