@@ -179,16 +179,13 @@ func thisHostPS1(o Options) ([]byte, error) {
 func psWorld() string {
 	t := &psTable{}
 	systems := Systems()
-	t.open("$systems = @(")
-	for i, s := range systems {
-		comma := ","
-		if i == len(systems)-1 {
-			comma = ""
+	t.rows("$systems", len(systems), func(i int) []string {
+		s := systems[i]
+		return []string{
+			"Family = " + psQuote(string(s.Family)), "Version = " + psQuote(s.Version), fmt.Sprintf("MinBuild = %d; MaxBuild = %d", s.MinBuild, s.MaxBuild),
+			"Type = " + psQuote(s.Type), "Release = " + psQuote(s.Release),
 		}
-		t.line(fmt.Sprintf("@{ Family = %s; Version = %s; MinBuild = %d; MaxBuild = %d; Type = %s; Release = %s }%s",
-			psQuote(string(s.Family)), psQuote(s.Version), s.MinBuild, s.MaxBuild, psQuote(s.Type), psQuote(s.Release), comma))
-	}
-	t.close(")")
+	})
 	t.open("$languages = @{")
 	languages := layout.Languages()
 	slices.SortStableFunc(languages, func(a, b layout.LanguageInfo) int { return a.LCID - b.LCID })

@@ -72,26 +72,24 @@ func (t *psTable) open(s string) { t.line(s); t.depth++ }
 
 func (t *psTable) close(s string) { t.depth--; t.line(s) }
 
-// array writes an array of n hashtables, which a comma each parts from the next.
-func (t *psTable) array(name string, n int, each func(i int)) {
+// rows writes an array of n hashtables, each in a line.
+func (t *psTable) rows(name string, n int, fields func(i int) []string) {
 	if n == 0 {
 		t.line(name + " = @()")
 		return
 	}
 	t.open(name + " = @(")
 	for i := range n {
-		t.open("@{")
-		each(i)
-		if i < n-1 {
-			t.close("},")
-		} else {
-			t.close("}")
+		comma := ","
+		if i == n-1 {
+			comma = ""
 		}
+		t.line("@{ " + strings.Join(fields(i), "; ") + " }" + comma)
 	}
 	t.close(")")
 }
 
-// data writes all that a script knows of its set, as literals: PowerShell 2.0
+// psData writes all that a script knows of its set, as literals: PowerShell 2.0
 // reads no JSON.
 func (s *Set) psData() string {
 	t := &psTable{}
@@ -100,34 +98,76 @@ func (s *Set) psData() string {
 	t.line("$setGeneration = " + psQuote(strconv.FormatUint(s.Edition.Generation, 10)))
 	t.line("$setUp = " + psQuote(strings.ReplaceAll(strings.TrimSuffix(up(s.Place), "/"), "/", `\`)))
 	t.line("$setBases = " + psList(s.Bases))
-	t.array("$items", len(s.Items), func(i int) { t.item(&s.Items[i]) })
+	tables := t.codeTables(s.Items)
+	if len(s.Items) == 0 {
+		t.line("$items = @()")
+		return t.b.String()
+	}
+	t.open("$items = @(")
+	for i := range s.Items {
+		t.open("@{")
+		t.item(&s.Items[i], tables[psCodes(s.Items[i].Run.Codes)])
+		if i < len(s.Items)-1 {
+			t.close("},")
+		} else {
+			t.close("}")
+		}
+	}
+	t.close(")")
 	return t.b.String()
 }
 
-func (t *psTable) item(it *Item) {
+// codeTables writes the tables of exit codes, which many items share, and returns
+// their variables.
+func (t *psTable) codeTables(items []Item) map[string]string {
+	tables := make(map[string]string)
+	for i := range items {
+		codes := psCodes(items[i].Run.Codes)
+		if tables[codes] == "" {
+			tables[codes] = "$codes" + strconv.Itoa(len(tables)+1)
+			t.line(tables[codes] + " = " + codes)
+		}
+	}
+	return tables
+}
+
+// psCodes returns exit codes by text. Two of the same are an error to PowerShell;
+// the first counts.
+func psCodes(codes []layout.ExitCode) string {
+	var fields []string
+	seen := make(map[int32]bool)
+	for _, c := range codes {
+		if !seen[c.Code] {
+			fields = append(fields, psQuote(strconv.Itoa(int(c.Code)))+" = "+psQuote(c.Result))
+		}
+		seen[c.Code] = true
+	}
+	return strings.TrimSuffix("@{ "+strings.Join(fields, "; "), " ") + " }"
+}
+
+func (t *psTable) item(it *Item, codes string) {
 	t.line("Id = " + psQuote(it.ID))
 	t.line("Title = " + psQuote(it.Title))
-	t.line("Kind = " + psQuote(string(it.Kind)))
-	t.line("Engine = " + psQuote(string(it.Run.Engine)))
-	t.file(Member{it.Path, it.Name, it.Size, it.SHA256, it.SHA1, it.MD5})
-	t.line("Apart = " + psBool(it.apart()))
-	t.array("Members", len(it.Members), func(i int) { t.file(it.Members[i]) })
-	t.line("Arguments = " + psList(it.Run.Args))
-	t.line("LogSwitch = " + psQuote(it.Run.Log))
-	t.line("QChain = " + psBool(it.Run.QChain))
-	t.codes(it.Run.Codes)
-	t.line("Barrier = " + psQuote(string(it.Barrier)))
-	t.gate(&it.Gate)
+	t.line("Kind = " + psQuote(string(it.Kind)) + "; Engine = " + psQuote(string(it.Run.Engine)) + "; Codes = " + codes)
+	for _, field := range psFile(Member{it.Path, it.Name, it.Size, it.SHA256, it.SHA1, it.MD5}) {
+		t.line(field)
+	}
+	t.rows("Members", len(it.Members), func(i int) []string { return psFile(it.Members[i]) })
+	t.line("Arguments = " + psList(it.Run.Args) + "; LogSwitch = " + psQuote(it.Run.Log))
+	t.line("Apart = " + psBool(it.apart()) + "; QChain = " + psBool(it.Run.QChain) + "; Barrier = " + psQuote(string(it.Barrier)))
+	g := &it.Gate
+	t.line("GateOS = " + psList(g.OS) + "; GateArch = " + psList(g.Arch) + "; GateLanguage = " + psQuote(string(g.Language)))
+	t.line(fmt.Sprintf("MinSP = %d; MaxSP = %d; MinBuild = %d; MaxBuild = %d", g.MinSP, g.MaxSP, g.MinBuild, g.MaxBuild))
 	t.detect(&it.Detect)
-	t.array("Removal", len(it.Remove.Commands), func(i int) {
-		t.line("Program = " + psQuote(it.Remove.Commands[i].Program))
-		t.line("Arguments = " + psList(it.Remove.Commands[i].Args))
-		t.line("Key = " + psQuote(it.Remove.Commands[i].Key))
+	t.rows("Removal", len(it.Remove.Commands), func(i int) []string {
+		c := it.Remove.Commands[i]
+		return []string{"Program = " + psQuote(c.Program), "Arguments = " + psList(c.Args), "Key = " + psQuote(c.Key)}
 	})
 	t.line("Stays = " + psQuote(it.Remove.Why))
 }
 
-func (t *psTable) file(m Member) {
+// psFile returns what is known of a file, digests as "" where they are not.
+func psFile(m Member) []string {
 	sha256, sha1, md5 := "", "", ""
 	if !m.SHA256.IsZero() {
 		sha256 = m.SHA256.String()
@@ -138,55 +178,24 @@ func (t *psTable) file(m Member) {
 	if !m.MD5.IsZero() {
 		md5 = m.MD5.String()
 	}
-	t.line("Path = " + psQuote(m.Path))
-	t.line("Name = " + psQuote(m.Name))
-	t.line("Size = " + strconv.FormatInt(m.Size, 10))
-	t.line("Sha256 = " + psQuote(sha256))
-	t.line("Sha1 = " + psQuote(sha1))
-	t.line("Md5 = " + psQuote(md5))
-}
-
-// codes writes the exit codes by text. Two of the same are an error to
-// PowerShell; the first counts.
-func (t *psTable) codes(codes []layout.ExitCode) {
-	t.open("Codes = @{")
-	seen := make(map[int32]bool)
-	for _, c := range codes {
-		if !seen[c.Code] {
-			t.line(psQuote(strconv.Itoa(int(c.Code))) + " = " + psQuote(c.Result))
-		}
-		seen[c.Code] = true
+	return []string{
+		"Path = " + psQuote(m.Path), "Name = " + psQuote(m.Name), "Size = " + strconv.FormatInt(m.Size, 10),
+		"Sha256 = " + psQuote(sha256), "Sha1 = " + psQuote(sha1), "Md5 = " + psQuote(md5),
 	}
-	t.close("}")
-}
-
-func (t *psTable) gate(g *Gate) {
-	t.line("GateOS = " + psList(g.OS))
-	t.line("GateArch = " + psList(g.Arch))
-	t.line("GateLanguage = " + psQuote(string(g.Language)))
-	t.line("MinSP = " + strconv.Itoa(g.MinSP))
-	t.line("MaxSP = " + strconv.Itoa(g.MaxSP))
-	t.line("MinBuild = " + strconv.Itoa(g.MinBuild))
-	t.line("MaxBuild = " + strconv.Itoa(g.MaxBuild))
 }
 
 func (t *psTable) detect(d *Detect) {
 	t.line("Dirs = " + psList(d.Dirs))
-	t.array("Marks", len(d.Keys), func(i int) {
-		t.line("Key = " + psQuote(d.Keys[i].Key))
-		t.line("Value = " + psQuote(d.Keys[i].Value))
-		t.line("Data = " + psQuote(d.Keys[i].Data))
+	t.rows("Marks", len(d.Keys), func(i int) []string {
+		k := d.Keys[i]
+		return []string{"Key = " + psQuote(k.Key), "Value = " + psQuote(k.Value), "Data = " + psQuote(k.Data)}
 	})
-	t.line("Products = " + psList(d.Products))
-	t.line("Patches = " + psList(psPackedCodes(d.Patches)))
-	t.line("Packages = " + psList(d.Packages))
+	t.line("Products = " + psList(d.Products) + "; Patches = " + psList(psPackedCodes(d.Patches)) + "; Packages = " + psList(d.Packages))
 	t.line("SP = " + strconv.Itoa(d.SP))
-	t.array("Files", len(d.Files), func(i int) { t.installedFile(&d.Files[i]) })
-}
-
-func (t *psTable) installedFile(f *layout.InstalledFile) {
-	t.file(Member{f.Path, "", f.Size, f.SHA256, f.SHA1, f.MD5})
-	t.line("Version = " + psQuote(f.Version))
+	t.rows("Files", len(d.Files), func(i int) []string {
+		f := d.Files[i]
+		return append(psFile(Member{f.Path, "", f.Size, f.SHA256, f.SHA1, f.MD5}), "Version = "+psQuote(f.Version))
+	})
 }
 
 // psPackedCodes returns patch codes as Windows Installer names their registry

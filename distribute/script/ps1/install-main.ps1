@@ -89,8 +89,9 @@ function Find-Dry($item) {
 function Install-Item($item) {
     if ($script:stop -ne 0) { Add-Result $item 'waiting' $null ''; return }
     $refusal = Get-Refusal $item
+    # That a service pack is there already is no reason why it is not for this host.
+    if (($refusal -eq '' -or $refusal -eq 'sp') -and (Get-Installed $item) -eq 'yes') { Complete-Present $item; return }
     if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
-    if ((Get-Installed $item) -eq 'yes') { Complete-Present $item; return }
     if ($Dry) { Add-Result $item (Find-Dry $item) $null ''; return }
     $found = Find-Package $item
     if ($found.State -ne '') {

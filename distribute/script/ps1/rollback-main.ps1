@@ -43,8 +43,11 @@ function Invoke-Removal($item, $command) {
 function Undo-Item($item) {
     if ($script:stop -ne 0) { Add-Result $item 'waiting' $null ''; return }
     $refusal = Get-Refusal $item
-    if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
-    if ((Test-HasSigns $item) -and -not (Test-Signs $item)) { Add-Result $item 'not-applicable' $null 'why=absent'; return }
+    $signs = $false
+    # A service pack that is there can be taken off.
+    if ($refusal -eq '' -or $refusal -eq 'sp') { $signs = Test-Signs $item }
+    if ($refusal -ne '' -and -not $signs) { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
+    if ((Test-HasSigns $item) -and -not $signs) { Add-Result $item 'not-applicable' $null 'why=absent'; return }
     $command = Find-Command $item
     if ($command -eq $null) {
         $why = $item.Stays

@@ -3,9 +3,12 @@
 # What became of an item on this machine since it was installed.
 function Get-ItemState($item) {
     $script:wrongFile = ''
-    if ((Get-Refusal $item) -ne '') { return 'not-applicable' }
-    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
+    $refusal = Get-Refusal $item
+    if ($refusal -ne '' -and $refusal -ne 'sp') { return 'not-applicable' }
     $signs = Test-Signs $item
+    # That a service pack is there already is no reason why it is not for this host.
+    if ($refusal -ne '' -and -not $signs) { return 'not-applicable' }
+    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
     $script:wrongFile = ''
     $right = Test-Files $item
     if ($signs -and -not $right) { return 'replaced' }

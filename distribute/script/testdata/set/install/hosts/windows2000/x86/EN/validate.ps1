@@ -31,193 +31,111 @@ $setRing = 'production'
 $setGeneration = '12'
 $setUp = '..\..\..\..\..'
 $setBases = @('\\server\updates', 'http://server:8530/')
+$codes1 = @{ '0' = 'ok'; '3010' = 'reboot' }
+$codes2 = @{ '0' = 'reboot' }
+$codes3 = @{ '0' = 'ok'; '1618' = 'retry'; '3010' = 'reboot' }
+$codes4 = @{ '0' = 'ok'; '1642' = 'not-applicable' }
+$codes5 = @{ '0' = 'ok'; '3010' = 'reboot'; '2359302' = 'present'; '-2145124329' = 'not-applicable' }
+$codes6 = @{ '0' = 'ok'; '259' = 'not-applicable' }
 $items = @(
     @{
         Id = 'KB2000'
         Title = 'Windows 2000 Service Pack 4'
-        Kind = 'service-pack'
-        Engine = 'self'
+        Kind = 'service-pack'; Engine = 'self'; Codes = $codes1
         Path = 'Software/EN/com_microsoft.windows2000/x86win2k/com_microsoft.KB2000/W2KSP4_EN.EXE'
         Name = 'W2KSP4_EN.EXE'
         Size = 6
         Sha256 = '55b64c24784bc4e571f904d8ad0a3d0b539686236e9bb493e3f6723543aeb547'
         Sha1 = ''
         Md5 = ''
-        Apart = $false
         Members = @()
-        Arguments = @('-u', '-q', '-z')
-        LogSwitch = ''
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '3010' = 'reboot'
-        }
-        Barrier = 'restart'
-        GateOS = @('windows2000')
-        GateArch = @('x86')
-        GateLanguage = 'EN'
-        MinSP = 0
-        MaxSP = 3
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('-u', '-q', '-z'); LogSwitch = ''
+        Apart = $false; QChain = $false; Barrier = 'restart'
+        GateOS = @('windows2000'); GateArch = @('x86'); GateLanguage = 'EN'
+        MinSP = 0; MaxSP = 3; MinBuild = 0; MaxBuild = 0
         Dirs = @()
         Marks = @()
-        Products = @()
-        Patches = @()
-        Packages = @()
+        Products = @(); Patches = @(); Packages = @()
         SP = 4
         Files = @()
         Removal = @(
-            @{
-                Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'
-                Arguments = @('-u', '-q', '-z')
-                Key = ''
-            }
+            @{ Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' }
         )
         Stays = ''
     },
     @{
         Id = 'Q318202'
         Title = 'Don''t forget: O''Brien''s fix'
-        Kind = 'hotfix.exe'
-        Engine = 'self'
+        Kind = 'hotfix.exe'; Engine = 'self'; Codes = $codes2
         Path = 'Software/EN/com_microsoft.windows2000/x86win2k/com_microsoft.Q318202/Q318202_W2K_SP4_X86_EN.exe'
         Name = 'Q318202_W2K_SP4_X86_EN.exe'
         Size = 7
         Sha256 = 'b644b636312b47ece734b4feafa019150c4dcdfa8741c4dc753c3c63071d6591'
         Sha1 = ''
         Md5 = ''
-        Apart = $false
         Members = @()
-        Arguments = @('-m', '-q', '-z')
-        LogSwitch = ''
-        QChain = $true
-        Codes = @{
-            '0' = 'reboot'
-        }
-        Barrier = ''
-        GateOS = @('windows2000')
-        GateArch = @('x86')
-        GateLanguage = 'EN'
-        MinSP = 0
-        MaxSP = 3
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('-m', '-q', '-z'); LogSwitch = ''
+        Apart = $false; QChain = $true; Barrier = ''
+        GateOS = @('windows2000'); GateArch = @('x86'); GateLanguage = 'EN'
+        MinSP = 0; MaxSP = 3; MinBuild = 0; MaxBuild = 0
         Dirs = @('%windir%\$NTUninstallQ318202$')
         Marks = @(
-            @{
-                Key = 'HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\Q318202'
-                Value = 'Installed'
-                Data = '0x1'
-            }
+            @{ Key = 'HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\Q318202'; Value = 'Installed'; Data = '0x1' }
         )
-        Products = @()
-        Patches = @()
-        Packages = @()
+        Products = @(); Patches = @(); Packages = @()
         SP = 0
         Files = @(
-            @{
-                Path = '%windir%\system32\srv.dll'
-                Name = ''
-                Size = 0
-                Sha256 = ''
-                Sha1 = '0102000000000000000000000000000000000000'
-                Md5 = ''
-                Version = '5.0.2195.5041'
-            }
+            @{ Path = '%windir%\system32\srv.dll'; Name = ''; Size = 0; Sha256 = ''; Sha1 = '0102000000000000000000000000000000000000'; Md5 = ''; Version = '5.0.2195.5041' }
         )
         Removal = @(
-            @{
-                Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'
-                Arguments = @('-u', '-q', '-z')
-                Key = ''
-            },
-            @{
-                Program = ''
-                Arguments = @('-y', '-m', '-q', '-z')
-                Key = ''
-            }
+            @{ Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' },
+            @{ Program = ''; Arguments = @('-y', '-m', '-q', '-z'); Key = '' }
         )
         Stays = ''
     },
     @{
         Id = 'Viewer'
         Title = 'A viewer'
-        Kind = 'msi'
-        Engine = 'msi'
+        Kind = 'msi'; Engine = 'msi'; Codes = $codes3
         Path = 'Software/ALL/com_microsoft.other/any/viewer/the viewer.msi'
         Name = 'the viewer.msi'
         Size = 6
         Sha256 = '678bfa6af48b17cde7e32964ff2a268394373b68af81109ce7c42fc1dff25a02'
         Sha1 = ''
         Md5 = ''
-        Apart = $false
         Members = @()
-        Arguments = @('/qn', '/norestart')
-        LogSwitch = '/l*v '
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '1618' = 'retry'
-            '3010' = 'reboot'
-        }
-        Barrier = ''
-        GateOS = @()
-        GateArch = @()
-        GateLanguage = ''
-        MinSP = 0
-        MaxSP = -1
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('/qn', '/norestart'); LogSwitch = '/l*v '
+        Apart = $false; QChain = $false; Barrier = ''
+        GateOS = @(); GateArch = @(); GateLanguage = ''
+        MinSP = 0; MaxSP = -1; MinBuild = 0; MaxBuild = 0
         Dirs = @()
         Marks = @()
-        Products = @('{12345678-1234-1234-1234-123456789ABC}')
-        Patches = @()
-        Packages = @()
+        Products = @('{12345678-1234-1234-1234-123456789ABC}'); Patches = @(); Packages = @()
         SP = 0
         Files = @()
         Removal = @(
-            @{
-                Program = '%windir%\system32\msiexec.exe'
-                Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn')
-                Key = 'HKLM\SOFTWARE\x'
-            }
+            @{ Program = '%windir%\system32\msiexec.exe'; Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn'); Key = 'HKLM\SOFTWARE\x' }
         )
         Stays = ''
     },
     @{
         Id = 'Patch'
         Title = 'A patch of it'
-        Kind = 'msp'
-        Engine = 'msp'
+        Kind = 'msp'; Engine = 'msp'; Codes = $codes4
         Path = 'Software/ALL/com_microsoft.other/any/patch/viewer.msp'
         Name = 'viewer.msp'
         Size = 5
         Sha256 = '7e345470de240d118d52814a74f5c64fabae0f55b122ecb00ffa17a8889ebc7d'
         Sha1 = ''
         Md5 = ''
-        Apart = $false
         Members = @()
-        Arguments = @('/qn', 'REBOOT=ReallySuppress')
-        LogSwitch = ''
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '1642' = 'not-applicable'
-        }
-        Barrier = ''
-        GateOS = @()
-        GateArch = @()
-        GateLanguage = ''
-        MinSP = 0
-        MaxSP = -1
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('/qn', 'REBOOT=ReallySuppress'); LogSwitch = ''
+        Apart = $false; QChain = $false; Barrier = ''
+        GateOS = @(); GateArch = @(); GateLanguage = ''
+        MinSP = 0; MaxSP = -1; MinBuild = 0; MaxBuild = 0
         Dirs = @()
         Marks = @()
-        Products = @()
-        Patches = @('8765432143214321214321436587A9CB')
-        Packages = @()
+        Products = @(); Patches = @('8765432143214321214321436587A9CB'); Packages = @()
         SP = 0
         Files = @()
         Removal = @()
@@ -226,38 +144,21 @@ $items = @(
     @{
         Id = 'KB4490628'
         Title = 'Servicing stack'
-        Kind = 'msu'
-        Engine = 'wusa'
+        Kind = 'msu'; Engine = 'wusa'; Codes = $codes5
         Path = 'Software/ALL/com_microsoft.windows7/x64win7/a/windows6.1-kb4490628-x64.msu'
         Name = 'windows6.1-kb4490628-x64.msu'
         Size = 9
         Sha256 = '2a3edd2fb9f27e5ea1e26427c8854a10fe767c29abdc37d4c8666f4f99fb1c39'
         Sha1 = '0400000000000000000000000000000000000000'
         Md5 = '03000000000000000000000000000000'
-        Apart = $true
         Members = @()
-        Arguments = @('/quiet', '/norestart')
-        LogSwitch = '/log:'
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '3010' = 'reboot'
-            '2359302' = 'present'
-            '-2145124329' = 'not-applicable'
-        }
-        Barrier = 'after'
-        GateOS = @('windows7-sp1')
-        GateArch = @('x64')
-        GateLanguage = ''
-        MinSP = 1
-        MaxSP = -1
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('/quiet', '/norestart'); LogSwitch = '/log:'
+        Apart = $true; QChain = $false; Barrier = 'after'
+        GateOS = @('windows7-sp1'); GateArch = @('x64'); GateLanguage = ''
+        MinSP = 1; MaxSP = -1; MinBuild = 0; MaxBuild = 0
         Dirs = @()
         Marks = @()
-        Products = @()
-        Patches = @()
-        Packages = @('KB4490628')
+        Products = @(); Patches = @(); Packages = @('KB4490628')
         SP = 0
         Files = @()
         Removal = @()
@@ -266,45 +167,23 @@ $items = @(
     @{
         Id = 'KB5062553'
         Title = 'Cumulative update, 24H2'
-        Kind = 'msu'
-        Engine = 'dism'
+        Kind = 'msu'; Engine = 'dism'; Codes = $codes1
         Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5062553-x64.msu'
         Name = 'windows11.0-kb5062553-x64.msu'
         Size = 9
         Sha256 = '56094ffe477777b6ae74a863a8cc5c9d0fe8b59f3274810feb59e4787c32c24b'
         Sha1 = ''
         Md5 = ''
-        Apart = $true
         Members = @(
-            @{
-                Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5043080-x64.msu'
-                Name = 'windows11.0-kb5043080-x64.msu'
-                Size = 3
-                Sha256 = '306b6a7bc62143ed7aa6bc48f76bfab65859a6c8f14f9b05ec52780106d96515'
-                Sha1 = ''
-                Md5 = ''
-            }
+            @{ Path = 'Software/ALL/com_microsoft.windows11/x64win11/b/windows11.0-kb5043080-x64.msu'; Name = 'windows11.0-kb5043080-x64.msu'; Size = 3; Sha256 = '306b6a7bc62143ed7aa6bc48f76bfab65859a6c8f14f9b05ec52780106d96515'; Sha1 = ''; Md5 = '' }
         )
-        Arguments = @('/Quiet', '/NoRestart')
-        LogSwitch = '/LogPath:'
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '3010' = 'reboot'
-        }
-        Barrier = ''
-        GateOS = @('windows11-24h2')
-        GateArch = @('x64')
-        GateLanguage = ''
-        MinSP = 0
-        MaxSP = -1
-        MinBuild = 26100
-        MaxBuild = 26100
+        Arguments = @('/Quiet', '/NoRestart'); LogSwitch = '/LogPath:'
+        Apart = $true; QChain = $false; Barrier = ''
+        GateOS = @('windows11-24h2'); GateArch = @('x64'); GateLanguage = ''
+        MinSP = 0; MaxSP = -1; MinBuild = 26100; MaxBuild = 26100
         Dirs = @()
         Marks = @()
-        Products = @()
-        Patches = @()
-        Packages = @('KB5062553')
+        Products = @(); Patches = @(); Packages = @('KB5062553')
         SP = 0
         Files = @()
         Removal = @()
@@ -313,36 +192,21 @@ $items = @(
     @{
         Id = 'Intel.Network'
         Title = 'A network driver'
-        Kind = 'driver.cab'
-        Engine = 'pnputil'
+        Kind = 'driver.cab'; Engine = 'pnputil'; Codes = $codes6
         Path = 'Drivers/ALL/com_microsoft.windows10/x64win10/net/net.cab'
         Name = 'net.cab'
         Size = 13
         Sha256 = 'f3b346c58d134d1b9c0a9efc60ce86beb9e32bba1736925ed266bde6b9ef7f05'
         Sha1 = ''
         Md5 = ''
-        Apart = $true
         Members = @()
-        Arguments = @('/install')
-        LogSwitch = ''
-        QChain = $false
-        Codes = @{
-            '0' = 'ok'
-            '259' = 'not-applicable'
-        }
-        Barrier = ''
-        GateOS = @('windows10')
-        GateArch = @()
-        GateLanguage = ''
-        MinSP = 0
-        MaxSP = -1
-        MinBuild = 0
-        MaxBuild = 0
+        Arguments = @('/install'); LogSwitch = ''
+        Apart = $true; QChain = $false; Barrier = ''
+        GateOS = @('windows10'); GateArch = @(); GateLanguage = ''
+        MinSP = 0; MaxSP = -1; MinBuild = 0; MaxBuild = 0
         Dirs = @()
         Marks = @()
-        Products = @()
-        Patches = @()
-        Packages = @()
+        Products = @(); Patches = @(); Packages = @()
         SP = 0
         Files = @()
         Removal = @()
@@ -991,9 +855,12 @@ function Stop-Script([int]$code) {
 # What became of an item on this machine since it was installed.
 function Get-ItemState($item) {
     $script:wrongFile = ''
-    if ((Get-Refusal $item) -ne '') { return 'not-applicable' }
-    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
+    $refusal = Get-Refusal $item
+    if ($refusal -ne '' -and $refusal -ne 'sp') { return 'not-applicable' }
     $signs = Test-Signs $item
+    # That a service pack is there already is no reason why it is not for this host.
+    if ($refusal -ne '' -and -not $signs) { return 'not-applicable' }
+    if ((Get-Installed $item) -eq 'unknown') { return 'unknown' }
     $script:wrongFile = ''
     $right = Test-Files $item
     if ($signs -and -not $right) { return 'replaced' }
