@@ -75,6 +75,7 @@ func variants() map[string]cabtest.Cabinet {
 		"stored":          {Method: cabtest.Stored},
 		"stored, reserve": {Method: cabtest.Stored, Reserve: 20, Signature: []byte("a signature")},
 		"mszip":           {Method: cabtest.MSZIP},
+		"mszip, loose":    {Method: cabtest.MSZIP, Loose: true},
 		"mszip, folders":  {Method: cabtest.MSZIP, Each: true, Unsummed: true},
 		"lzx 15":          {Method: cabtest.LZX},
 		"lzx 16, calls":   {Method: cabtest.LZX, Window: 16, Image: 12_000_000, Reserve: 6144},

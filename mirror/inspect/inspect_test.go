@@ -250,18 +250,21 @@ func TestMemory(t *testing.T) {
 }
 
 // TestDeepMembers: where update.mum lies behind more than is unpacked, the kind is
-// known and nothing else; what is stored need not be unpacked.
+// known and nothing else. In a file that is as large itself it is reached, and what
+// is stored need not be unpacked.
 func TestDeepMembers(t *testing.T) {
 	const deep = 65 << 20
 	files := []cabtest.File{{Name: "a", Data: make([]byte, deep)}, {Name: "update.mum", Data: []byte(mum)}}
 	stored := cabtest.Cabinet{Files: files, Unsummed: true}.Bytes()
+	loose := cabtest.Cabinet{Files: files, Unsummed: true, Method: cabtest.MSZIP, Loose: true}.Bytes()
+	const identity = "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"
 	packed := cabinet(cabtest.MSZIP, "update.mum", mum)
 	binary.LittleEndian.PutUint16(packed[36+4:], 0xffff) // blocks of the folder
 	binary.LittleEndian.PutUint32(packed[36+8+4:], deep) // where the member begins in it
 	for _, tt := range []struct {
 		bytes    []byte
 		identity string
-	}{{packed, ""}, {stored, "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"}} {
+	}{{packed, ""}, {stored, identity}, {loose, identity}} {
 		got, err := look(pack{name: "a.cab", bytes: tt.bytes})
 		if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != tt.identity {
 			t.Errorf("got %s %+v, %v; want identity %q", got.Kind, got.Package, err, tt.identity)
