@@ -199,11 +199,18 @@ func TestDamaged(t *testing.T) {
 	}
 	disks := pack{name: "a.cab", bytes: cabtest.Cabinet{Files: []cabtest.File{{Name: "a", Data: []byte("b")}}, Flags: 2}.Bytes()}
 	wrong := pack{name: "a.cab", bytes: cabinet(cabtest.Stored, "update.mum", "<assembly><assemblyIdentity")}
+	circle := pack{name: "a.msi", bytes: slices.Clone(all["MSI"].bytes)}
+	for at := len(circle.bytes) - 512; at < len(circle.bytes); at += 4 { // the allocation table
+		if binary.LittleEndian.Uint32(circle.bytes[at:]) == end {
+			binary.LittleEndian.PutUint32(circle.bytes[at:], 0)
+		}
+	}
 	for name, tt := range map[string]struct {
 		pack
 		kind layout.Kind
 		says string
 	}{
+		"MSI in a circle":             {circle, "", "runs in a circle"},
 		"cabinet":                     {cut("CBS package", 1), "", "not a good cabinet"},
 		"cabinet by another name":     {cut("cabinet by another name", 1), layout.KindCAB, "not a good cabinet"},
 		"cabinet of several":          {disks, "", "several disks"},
