@@ -121,7 +121,8 @@ func (f *file) firstDriver(c *cab.Cabinet) (*driver, error) {
 }
 
 // unpack returns the first bytes of a member, at most max; nil, and no error, where
-// that would unpack more of the file than is unpacked of any.
+// that would unpack more than 64 MiB and twice the size of the file: in an update for
+// wusa, what names it lies behind all the rest.
 func (f *file) unpack(c *cab.Cabinet, m *cab.File, max int64) ([]byte, error) {
 	cost := int64(opening) + m.Offset + min(m.Size, max)
 	switch c.Method(m) {
@@ -130,7 +131,7 @@ func (f *file) unpack(c *cab.Cabinet, m *cab.File, max int64) ([]byte, error) {
 	case cab.LZX:
 		cost += maxWindow
 	}
-	if f.spent+cost > maxUnpack {
+	if f.spent+cost > maxUnpack+2*f.size {
 		return nil, nil
 	}
 	f.spent += cost

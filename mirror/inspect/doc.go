@@ -5,8 +5,8 @@
 // signature, and writes nothing.
 //
 // Packages come from outside. Whatever a file says of its own sizes, looking at it
-// takes at most 64 MiB of memory and unpacks at most 64 MiB, all members together; of
-// programs the first 4 MiB, their sections' heads and their resources are read. What is found is a
+// takes at most 64 MiB of memory and unpacks at most 64 MiB and twice the size of the
+// file, all members together, so that the time goes by what had to be fetched; of programs the first 4 MiB, their sections' heads and their resources are read. What is found is a
 // description by the file itself, cleaned of control characters and cut to 200
 // characters a word, and no reason to trust it.
 //

@@ -13,10 +13,10 @@ import (
 
 // The limits of what is read into memory, in bytes, and of what is unpacked.
 const (
-	maxUnpack = 64 << 20
-	maxInner  = 8 << 20 // a cabinet in a cabinet, or a program in one
-	maxText   = 1 << 20 // an INF or XML file
-	maxWord   = 200     // characters of a word in the result
+	maxUnpack = 64 << 20 // besides twice the size of the file
+	maxInner  = 8 << 20  // a cabinet in a cabinet, or a program in one
+	maxText   = 1 << 20  // an INF or XML file
+	maxWord   = 200      // characters of a word in the result
 )
 
 // errDamaged is matched by errors about files that are not as their kind should be.
@@ -49,7 +49,7 @@ type file struct {
 	size  int64
 	guess layout.Kind // by its name
 	ext   string      // folded, with its dot
-	spent int64       // of maxUnpack
+	spent int64       // bytes that were unpacked
 }
 
 const (

@@ -199,11 +199,18 @@ func TestDamaged(t *testing.T) {
 	}
 	disks := pack{name: "a.cab", bytes: cabtest.Cabinet{Files: []cabtest.File{{Name: "a", Data: []byte("b")}}, Flags: 2}.Bytes()}
 	wrong := pack{name: "a.cab", bytes: cabinet(cabtest.Stored, "update.mum", "<assembly><assemblyIdentity")}
+	circle := pack{name: "a.msi", bytes: slices.Clone(all["MSI"].bytes)}
+	for at := len(circle.bytes) - 512; at < len(circle.bytes); at += 4 { // the allocation table
+		if binary.LittleEndian.Uint32(circle.bytes[at:]) == end {
+			binary.LittleEndian.PutUint32(circle.bytes[at:], 0)
+		}
+	}
 	for name, tt := range map[string]struct {
 		pack
 		kind layout.Kind
 		says string
 	}{
+		"MSI in a circle":             {circle, "", "runs in a circle"},
 		"cabinet":                     {cut("CBS package", 1), "", "not a good cabinet"},
 		"cabinet by another name":     {cut("cabinet by another name", 1), layout.KindCAB, "not a good cabinet"},
 		"cabinet of several":          {disks, "", "several disks"},
@@ -250,18 +257,21 @@ func TestMemory(t *testing.T) {
 }
 
 // TestDeepMembers: where update.mum lies behind more than is unpacked, the kind is
-// known and nothing else; what is stored need not be unpacked.
+// known and nothing else. In a file that is as large itself it is reached, and what
+// is stored need not be unpacked.
 func TestDeepMembers(t *testing.T) {
 	const deep = 65 << 20
 	files := []cabtest.File{{Name: "a", Data: make([]byte, deep)}, {Name: "update.mum", Data: []byte(mum)}}
 	stored := cabtest.Cabinet{Files: files, Unsummed: true}.Bytes()
+	loose := cabtest.Cabinet{Files: files, Unsummed: true, Method: cabtest.MSZIP, Loose: true}.Bytes()
+	const identity = "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"
 	packed := cabinet(cabtest.MSZIP, "update.mum", mum)
 	binary.LittleEndian.PutUint16(packed[36+4:], 0xffff) // blocks of the folder
 	binary.LittleEndian.PutUint32(packed[36+8+4:], deep) // where the member begins in it
 	for _, tt := range []struct {
 		bytes    []byte
 		identity string
-	}{{packed, ""}, {stored, "Package_for_KB976932~31bf3856ad364e35~amd64~~6.1.1.17514"}} {
+	}{{packed, ""}, {stored, identity}, {loose, identity}} {
 		got, err := look(pack{name: "a.cab", bytes: tt.bytes})
 		if err != nil || got.Kind != layout.KindCAB || got.Package.Identity != tt.identity {
 			t.Errorf("got %s %+v, %v; want identity %q", got.Kind, got.Package, err, tt.identity)

@@ -112,11 +112,14 @@ func (c *compound) next(n uint32) (uint32, error) {
 	return binary.LittleEndian.Uint32(c.known.b[n%each*4:]), nil
 }
 
-// chain reads a chain of sectors, at most max bytes of it. A chain that runs in a
-// circle ends there, too.
+// chain reads a chain of sectors, at most max bytes of it. One that is longer than
+// the file runs in a circle.
 func (c *compound) chain(n uint32, max int64) ([]byte, error) {
 	var all []byte
 	for n < endOfChain && int64(len(all)) < max {
+		if int64(len(all)) >= c.size {
+			return nil, fmt.Errorf("a chain of sectors in a compound file runs in a circle: %w", errDamaged)
+		}
 		b, err := c.sectorAt(n)
 		if err != nil {
 			return nil, err

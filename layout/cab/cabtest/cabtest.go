@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"slices"
 )
 
 // The methods, as cabinets number them.
@@ -31,6 +32,7 @@ type Cabinet struct {
 	Each      bool // a folder for each member, not one for all
 	Reserve   int  // bytes of reserve in the header; where there are any, also one in each folder and two in each block
 	Unsummed  bool // blocks without checksums
+	Loose     bool // MSZIP that is not packed, which is quicker to write
 	Flags     int  // further flags of the header: 1 and 2 say that other disks have more
 	Folder    int  // the folder number of all members, where it is not 0
 	Signature []byte
@@ -129,7 +131,11 @@ func (c Cabinet) pack(all []byte) (blocks [][]byte) {
 	}
 	for at := 0; at < len(all); at += blockSize {
 		b := all[at:min(at+blockSize, len(all))]
-		if c.Method == MSZIP {
+		switch {
+		case c.Method == MSZIP && c.Loose:
+			n := uint16(len(b))
+			b = slices.Concat([]byte{'C', 'K', 1, byte(n), byte(n >> 8), byte(^n), byte(^n >> 8)}, b)
+		case c.Method == MSZIP:
 			b = mszip(b, all[max(0, at-blockSize):at])
 		}
 		blocks = append(blocks, b)
