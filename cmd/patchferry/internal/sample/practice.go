@@ -10,7 +10,7 @@ import (
 
 // Practice is the one update that can be installed: a package of the Windows Update
 // Standalone Installer that writes one value of the registry and one text, and nothing
-// else. It is for Windows 10 and later, and for Wine.
+// else. It is for Windows Vista and later, and for Wine.
 const (
 	PracticeID    = "practice" // native id
 	PracticeKB    = "9000001"  // no article has this number
@@ -23,12 +23,12 @@ func practice() []Update {
 	u := Update{List: "windows", Update: layout.Update{
 		ID: PracticeID, KB: PracticeKB, Title: "A package for practice: it writes one value of the registry",
 		Description:    "The only sample that can be installed.",
-		Classification: layout.Tool, Products: []string{"Windows 10", "Windows 11"},
-		OS: []layout.OS{"windows10", "windows11"}, Arch: []layout.Arch{"x64"}, Released: "2025-01-14",
+		Classification: layout.Tool, Products: []string{"Windows Vista", "Windows 7", "Windows 10", "Windows 11"},
+		OS: []layout.OS{"windowsvista", "windows7", "windows10", "windows11"}, Arch: []layout.Arch{"x64"}, Released: "2025-01-14",
 		Install: &layout.Install{Keys: []layout.InstalledKey{{Key: PracticeKey, Value: PracticeValue, Data: PracticeText}}},
 	}}
 	u.own = [][]byte{practicePackage()}
-	u.Files = one("windows10.0-kb"+PracticeKB+"-x64.msu", int64(len(u.own[0])))
+	u.Files = one("windows6.0-kb"+PracticeKB+"-x64.msu", int64(len(u.own[0])))
 	return []Update{u}
 }
 
@@ -38,20 +38,20 @@ func practice() []Update {
 const (
 	unattend = `<?xml version="1.0" encoding="utf-8"?>
 <unattend xmlns="urn:schemas-microsoft-com:unattend"><servicing><package action="install">
-<assemblyIdentity name="Package_for_KB" version="10.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35"/>
-<source location="%configsetroot%\Windows10.0-KB-x64.CAB"/>
+<assemblyIdentity name="Package_for_KB" version="6.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35"/>
+<source location="%configsetroot%\Windows6.0-KB-x64.CAB"/>
 </package></servicing></unattend>
 `
 	packageOf = `<?xml version="1.0" encoding="utf-8"?>
 <assembly xmlns="urn:schemas-microsoft-com:asm.v3" manifestVersion="1.0">
-<assemblyIdentity name="Package_for_KB" version="10.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35"/>
+<assemblyIdentity name="Package_for_KB" version="6.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35"/>
 <package identifier="KB" releaseType="Update"><update name="KB"><component>
-<assemblyIdentity name="practice" version="10.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" versionScope="nonSxS"/>
+<assemblyIdentity name="practice" version="6.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" versionScope="nonSxS"/>
 </component></update></package></assembly>
 `
 	component = `<?xml version="1.0" encoding="utf-8"?>
 <assembly xmlns="urn:schemas-microsoft-com:asm.v3" manifestVersion="1.0">
-<assemblyIdentity name="practice" version="10.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" versionScope="nonSxS"/>
+<assemblyIdentity name="practice" version="6.0.1.0" language="neutral" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" versionScope="nonSxS"/>
 <file name="practice.txt" sourceName="practice.txt" destinationPath="$(runtime.system32)\"/>
 <registryKeys><registryKey keyName="HKEY_LOCAL_MACHINE\SOFTWARE\patchferry\Practice"><registryValue name="` + PracticeValue + `" valueType="REG_SZ" value="` + PracticeText + `"/></registryKey></registryKeys>
 </assembly>
@@ -66,7 +66,7 @@ func practicePackage() []byte {
 		{"practice.manifest", []byte(component)},
 		{`practice\practice.txt`, bytes.Repeat([]byte("This was installed from a package for practice.\r\n"), 300)},
 	})
-	name := "Windows10.0-KB" + PracticeKB + "-x64"
+	name := "Windows6.0-KB" + PracticeKB + "-x64"
 	return cabinet([]member{{name + ".xml", text(unattend)}, {name + ".cab", inner}})
 }
 
