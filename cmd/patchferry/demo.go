@@ -26,6 +26,7 @@ const (
 type demoOptions struct {
 	dir, listen     string
 	once, publisher bool
+	noWine          bool
 	logLevel        string
 }
 
@@ -44,6 +45,8 @@ type demoReport struct {
 	Bundles  int `json:"bundles"`
 	Volumes  int `json:"volumes"`
 	Tampered int `json:"tampered"`
+	// Installed counts the hosts that installed the package for practice, under Wine.
+	Installed int `json:"installed"`
 }
 
 const demoHelp = `Show the whole job on this machine, without the Internet. A publisher on loopback
@@ -86,6 +89,7 @@ func (a *app) demoCommand() *cobra.Command {
 	f.StringVar(&o.dir, "dir", "", "work in `DIR`, new or empty, and leave it there")
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` to serve on, host:port (default "+demoListen+"; with --once any free port)")
 	f.BoolVar(&o.once, "once", false, "end after the checks")
+	f.BoolVar(&o.noWine, "no-wine", false, "let no host install the package for practice under Wine")
 	f.BoolVar(&o.publisher, "publisher", false, "only the publisher of the samples, for practice")
 	cmd.MarkFlagsMutuallyExclusive("publisher", "dir")
 	cmd.MarkFlagsMutuallyExclusive("publisher", "once")
@@ -173,6 +177,9 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	err = d.visits(ctx, server.url) // and what the next day brings
+	if err == nil {
+		err = d.install(ctx, server.url)
+	}
 	if err == nil {
 		err = d.conclude(server.url)
 	}

@@ -121,7 +121,8 @@ func newHost(url string) *host {
 	}
 }
 
-// tree returns every file in the catalog tree once, whichever folders show it.
+// tree returns every file of the catalog that the tree has, once, whichever folders
+// show it.
 func (h *host) tree(ctx context.Context) ([]distribute.Entry, error) {
 	var files []distribute.Entry
 	seen := make(map[heldKey]bool)
@@ -138,6 +139,7 @@ func (h *host) tree(ctx context.Context) ([]distribute.Entry, error) {
 			switch {
 			case e.Dir():
 				folders = append(folders, e.URL)
+			case e.Update == "": // a script, made for the folder
 			case !seen[key]:
 				seen[key] = true
 				files = append(files, e)

@@ -34,7 +34,7 @@ func TestDemoServesUntilInterrupted(t *testing.T) {
 	code := make(chan int, 1)
 	var complaints bytes.Buffer
 	go func() {
-		code <- run(ctx, []string{"demo", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, &complaints, nil)
+		code <- run(ctx, []string{"demo", "--no-wine", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, &complaints, nil)
 		w.Close()
 	}()
 	url, told := exampleOf(t, story)
@@ -153,7 +153,7 @@ func TestDemoInterrupted(t *testing.T) {
 			ctx, interrupt := context.WithCancelCause(t.Context())
 			story := &cue{at: after, do: func() { interrupt(errInterrupted) }}
 			var complaints bytes.Buffer
-			got := run(ctx, []string{"demo", "--once"}, strings.NewReader(""), story, &complaints, nil)
+			got := run(ctx, []string{"demo", "--no-wine", "--once"}, strings.NewReader(""), story, &complaints, nil)
 			if got != exitInterrupted {
 				t.Errorf("got exit status %d, want %d\n%s", got, exitInterrupted, complaints.String())
 			}
@@ -186,7 +186,7 @@ func TestDemoPortTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	var story, complaints bytes.Buffer
-	got := run(t.Context(), []string{"demo", "--once", "--listen", taken.Addr().String()}, strings.NewReader(""), &story, &complaints, nil)
+	got := run(t.Context(), []string{"demo", "--no-wine", "--once", "--listen", taken.Addr().String()}, strings.NewReader(""), &story, &complaints, nil)
 	if got != exitFailed {
 		t.Errorf("got exit status %d, want %d", got, exitFailed)
 	}
@@ -215,7 +215,7 @@ func TestDemoReaderGone(t *testing.T) {
 				_, _ = io.Copy(reader, story) // ends with the story
 			}()
 			var complaints bytes.Buffer
-			got := run(t.Context(), []string{"demo", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, &complaints, nil)
+			got := run(t.Context(), []string{"demo", "--no-wine", "--listen", "127.0.0.1:0"}, strings.NewReader(""), w, &complaints, nil)
 			w.Close()
 			<-heard
 			if got != exitFailed || !strings.Contains(complaints.String(), io.ErrClosedPipe.Error()) {

@@ -5,7 +5,7 @@
 // The updates are true to life in their fields, file names and KB numbers, and
 // invented in everything else: titles are our own, and the bytes of a file are
 // noise made from its name, the same on every machine. Nothing in it can be
-// installed.
+// installed but one package for practice.
 package sample
 
 import (
@@ -48,16 +48,22 @@ type Update struct {
 	layout.Update
 
 	seeds []string // of the files' bytes, in the order of Files
+	own   [][]byte // the bytes of files that are no noise
 }
 
 // Content returns the bytes of the file at index i of Files.
-func (u *Update) Content(i int) []byte { return noise(u.seeds[i], u.Files[i].Size) }
+func (u *Update) Content(i int) []byte {
+	if i < len(u.own) {
+		return u.own[i]
+	}
+	return noise(u.seeds[i], u.Files[i].Size)
+}
 
 // Updates returns all updates, with sizes and digests of their files. The
 // caller may change what it gets.
 func Updates() []*Update {
 	var all []*Update
-	for _, rows := range [][]Update{windows2000Era(), windowsXPEra(), windows7Era(), windows11Era(), drivers(), office(), lists()} {
+	for _, rows := range [][]Update{windows2000Era(), windowsXPEra(), windows7Era(), windows11Era(), practice(), drivers(), office(), lists()} {
 		for i := range rows {
 			complete(&rows[i])
 			all = append(all, &rows[i])

@@ -4,6 +4,9 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +20,7 @@ import (
 // TestUpdatesNeverChange holds the whole sample to one digest: the demo's
 // summary and the tests of others count on it on every machine.
 func TestUpdatesNeverChange(t *testing.T) {
-	const want = "d60a311125b71c98b1393d1234cbbcf9fd01996d59479246ed8fb8c8458f74ee"
+	const want = "392589f8fd69dde1f43237231fe7bb6d7528bfe955db4f5ee95226689d6d024d"
 	all, err := json.Marshal(sample.Updates())
 	if err != nil {
 		t.Fatal(err)
@@ -123,5 +126,32 @@ func TestNamesSayWhatFieldsSay(t *testing.T) {
 				t.Errorf("%s says architectures %v, the update %v", f.Name, p.Arch, u.Arch)
 			}
 		}
+	}
+}
+
+// TestPracticeIsACabinet has an independent reader look at the package that can be
+// installed.
+func TestPracticeIsACabinet(t *testing.T) {
+	program, err := exec.LookPath("cabextract")
+	if err != nil {
+		if slices.Contains(strings.Split(os.Getenv("PATCHFERRY_REQUIRE"), ","), "cabextract") {
+			t.Fatalf("needs cabextract, which PATCHFERRY_REQUIRE names: %v", err)
+		}
+		t.Skip("SKIP: needs cabextract")
+	}
+	i := slices.IndexFunc(sample.Updates(), func(u *sample.Update) bool { return u.ID == sample.PracticeID })
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "practice.msu"), sample.Updates()[i].Content(0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"practice.msu", "Windows6.0-KB" + sample.PracticeKB + "-x64.cab"} {
+		cmd := exec.CommandContext(t.Context(), program, name)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("cabextract %s: %v: %s", name, err, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "practice", "practice.txt")); err != nil {
+		t.Error(err)
 	}
 }
