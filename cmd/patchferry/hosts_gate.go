@@ -10,9 +10,9 @@ import (
 	"patchferry/layout"
 )
 
-// open reports whether an item makes sense on a host, by what the host says of itself.
+// admits reports whether an item makes sense on a host, by what the host says of itself.
 // What it does not say keeps nothing out.
-func open(g *script.Gate, r *layout.Report) bool {
+func admits(g *script.Gate, r *layout.Report) bool {
 	build := buildNumber(r.Build)
 	lang, _ := layout.ParseLanguage(string(r.Language))
 	switch {

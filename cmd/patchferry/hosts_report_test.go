@@ -67,8 +67,8 @@ func TestDefused(t *testing.T) {
 	}
 }
 
-// TestOpen holds hosts to gates by what they say of themselves.
-func TestOpen(t *testing.T) {
+// TestAdmits holds hosts to gates by what they say of themselves.
+func TestAdmits(t *testing.T) {
 	sp2 := layout.Report{OS: "windowsxp", Release: "sp2", SP: 2, Build: "5.1.2600", Arch: "x86", Language: "EN"}
 	ten := layout.Report{OS: "windows10", Release: "22h2", Build: "10.0.19045.2965", Arch: "x64", Language: "DE"}
 	silent := layout.Report{OS: "windowsxp"}
@@ -95,12 +95,12 @@ func TestOpen(t *testing.T) {
 			name string
 			r    *layout.Report
 		}{{"sp2", &sp2}, {"ten", &ten}, {"silent", &silent}} {
-			if open(&tt.gate, h.r) {
+			if admits(&tt.gate, h.r) {
 				got = append(got, h.name)
 			}
 		}
 		if s := strings.Join(got, " "); s != tt.hosts {
-			t.Errorf("%s: open to %q, want %q", name, s, tt.hosts)
+			t.Errorf("%s: admits %q, want %q", name, s, tt.hosts)
 		}
 	}
 }
