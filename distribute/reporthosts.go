@@ -24,7 +24,9 @@ const maxReceived = 6*layout.MaxReport + 1024
 // each update the newest word. It is used by one goroutine.
 type Hosts struct {
 	Folders []string // of Reports, of this machine and copies of others'
-	Brief   bool     // updates are not kept
+	// Brief keeps no updates, and passes over what a host said on days before its newest
+	// report: to count hosts takes little time then.
+	Brief bool
 	// Damaged counts lines that are no reports, Newer those of versions that are not
 	// known.
 	Damaged, Newer int
@@ -41,7 +43,7 @@ type Host struct {
 	From    string
 	Report  layout.Report // the newest, without updates
 	Failing bool          // by the newest report
-	Reports int           // how many there are of it
+	Reports int           // how many were read of it
 	// Updates is what the reports say of each item, by its id. What the newest report
 	// does not mention is as an older one has it, unless that is of another system or
 	// architecture: then the host was set up anew.
@@ -67,12 +69,15 @@ func (h *Hosts) Read() error {
 		files = append(files, some...)
 	}
 	slices.SortStableFunc(files, func(a, b reportFile) int { return strings.Compare(a.day, b.day) })
+	if h.Brief {
+		slices.Reverse(files)
+	}
 	if h.hosts == nil || h.changed(files) {
 		h.hosts, h.read, h.words = map[string]*Host{}, map[string]int64{}, map[string]string{}
 		h.Damaged, h.Newer = 0, 0
 	}
 	for _, f := range files {
-		if err := h.file(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := h.file(f.path, f.day); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read reports: %w", err)
 		}
 	}
@@ -94,7 +99,7 @@ func (h *Hosts) changed(files []reportFile) bool {
 }
 
 // file reads the rest of a file.
-func (h *Hosts) file(path string) error {
+func (h *Hosts) file(path, day string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -121,8 +126,22 @@ func (h *Hosts) file(path string) error {
 			return err
 		}
 		h.read[path] += int64(len(line))
-		h.line(line)
+		if !h.Brief || !h.later(line, day) {
+			h.line(line)
+		}
 	}
+}
+
+// later reports whether the host of a line, as Reports writes it, is known to have
+// reported after the day.
+func (h *Hosts) later(line []byte, day string) bool {
+	_, rest, found := bytes.Cut(line, []byte(`,"report":{"v":1,"host":"`))
+	name, _, whole := bytes.Cut(rest, []byte{'"'})
+	if !found || !whole {
+		return false
+	}
+	host := h.hosts[layout.Fold(string(name))]
+	return host != nil && host.At.String() > day+"T24"
 }
 
 // skipLine goes to the end of a line and returns how many bytes that were.
@@ -146,16 +165,25 @@ func (h *Hosts) line(line []byte) {
 	if line = bytes.TrimSpace(line); len(line) == 0 {
 		return
 	}
-	var kept received
+	var kept struct {
+		At     layout.Time    `json:"received"`
+		From   string         `json:"from"`
+		Report *layout.Report `json:"report"`
+		Unread string         `json:"unread"`
+	}
 	if json.Unmarshal(line, &kept) != nil || kept.At.IsZero() {
 		h.Damaged++
 		return
 	}
-	doc := []byte(kept.Report)
-	if kept.Unread != "" { // by an older program than this, perhaps
-		doc = []byte(kept.Unread)
+	report, err := kept.Report, error(nil)
+	switch {
+	case kept.Unread != "": // by an older program than this, perhaps
+		report, err = layout.ParseReport([]byte(kept.Unread))
+	case report == nil || report.Version != layout.ReportVersion:
+		err = errors.New("no report")
+	default:
+		err = report.Check()
 	}
-	report, err := layout.ParseReport(doc)
 	if _, newer := errors.AsType[*layout.ReportVersionError](err); newer {
 		h.Newer++
 		return

@@ -113,6 +113,43 @@ func TestHostsFold(t *testing.T) {
 	}
 }
 
+// TestHostsBrief counts as a full reading does, also where a drop folder was emptied late.
+func TestHostsBrief(t *testing.T) {
+	dir := t.TempDir()
+	failed := strings.Replace(reportOf("PC01", ""), `"result":0`, `"result":1`, 1)
+	for day, lines := range map[string][]string{
+		"20": {"2026-11-20T08:00:00Z " + reportOf("PC01", ""), "2026-11-20T08:00:00Z " + reportOf("PC02", "KB1=failed"), "2026-11-20T23:59:59Z " + failed},
+		"21": {"2026-11-19T08:00:00Z " + reportOf("pc01", ""), "2026-11-21T00:00:00Z " + reportOf("PC02", "")},
+		"22": {"2026-11-22T09:00:00Z " + reportOf("PC03", ""), "2026-11-21T00:00:01Z " + reportOf("PC02", "KB1=bad")},
+	} {
+		var file strings.Builder
+		for _, line := range lines {
+			at, report, _ := strings.Cut(line, " ")
+			fmt.Fprintf(&file, `{"received":%q,"from":"10.0.0.1","report":%s}`+"\n", at, report)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "reports-2026-11-"+day+".jsonl"), []byte(file.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	brief, full := &distribute.Hosts{Folders: []string{dir}, Brief: true}, readHosts(t, dir)
+	if err := brief.Read(); err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range brief.All() {
+		want := full.All()[i]
+		if h.Name != want.Name || h.At != want.At || h.Failing != want.Failing || len(h.Updates) > 0 {
+			t.Errorf("got %s at %s, failing %v, want %s at %s, failing %v", h.Name, h.At, h.Failing, want.Name, want.At, want.Failing)
+		}
+	}
+	got, want := brief.Counts(noon, 36*time.Hour), full.Counts(noon, 36*time.Hour)
+	if got != want || want != (distribute.HostCounts{Reporting: 2, Silent: 1, Failing: 2}) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if all := brief.All(); all[1].Reports != 2 {
+		t.Errorf("%d reports of PC02 were read", all[1].Reports)
+	}
+}
+
 // TestReportsDamaged reads on behind a line that a loss of power cut off, one that is too
 // long, and one that is none; and keeps what it cannot read yet.
 func TestReportsDamaged(t *testing.T) {

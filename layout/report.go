@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // ReportVersion is the version of the reports that are written and read here.
@@ -114,7 +113,7 @@ func ParseReport(line []byte) (*Report, error) {
 	if err := decodeJSON(line, r, false); err != nil {
 		return nil, fmt.Errorf("read the report: %w", err)
 	}
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -123,33 +122,57 @@ func ParseReport(line []byte) (*Report, error) {
 // Line returns the report as ParseReport reads it, with a newline.
 func (r *Report) Line() ([]byte, error) { return appendJSON(nil, r, "") }
 
-// The alphabets of a report.
+// alphabet is the bytes that a member may have.
+type alphabet struct {
+	words string // for people
+	has   [256]bool
+}
+
+func newAlphabet(words, bytes string) *alphabet {
+	a := &alphabet{words: words}
+	for i := range len(bytes) {
+		a.has[bytes[i]] = true
+	}
+	return a
+}
+
 const (
-	smallLetters  = "abcdefghijklmnopqrstuvwxyz"
-	digitsAlone   = "0123456789"
-	smallWord     = smallLetters + digitsAlone + "-"
-	allLetters    = smallLetters + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	reportName    = allLetters + digitsAlone + "._-"
+	smallLetters = "abcdefghijklmnopqrstuvwxyz"
+	allLetters   = smallLetters + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	allDigits    = "0123456789"
+
 	maxReportName = 128
 	maxOutcome    = 24
 )
 
-// check holds the members to their alphabets.
-func (r *Report) check() error {
+// The alphabets of a report.
+var (
+	reportNames   = newAlphabet("A-Z a-z 0-9 . _ -", allLetters+allDigits+"._-")
+	reportSystems = newAlphabet("a-z 0-9 . -", smallLetters+allDigits+".-")
+	reportBuilds  = newAlphabet("0-9 .", allDigits+".")
+	reportArches  = newAlphabet("a-z 0-9 _ -", smallLetters+allDigits+"_-")
+	reportTongues = newAlphabet("A-Z a-z 0-9 -", allLetters+allDigits+"-")
+	reportRings   = newAlphabet("a-z 0-9 -", smallLetters+allDigits+"-")
+	reportStates  = newAlphabet("a-z -", smallLetters+"-")
+)
+
+// Check holds a report of this version to the alphabets and limits of its members.
+func (r *Report) Check() error {
 	for _, m := range [...]struct {
-		member, value, allowed string
-		least, most            int
+		member, value string
+		allowed       *alphabet
+		least, most   int
 	}{
-		{"host", r.Host, reportName, 1, 64},
-		{"os", string(r.OS), smallWord + ".", 0, 32},
-		{"release", r.Release, smallWord + ".", 0, 16},
-		{"build", r.Build, digitsAlone + ".", 0, 32},
-		{"arch", string(r.Arch), smallWord + "_", 0, 16},
-		{"lang", string(r.Language), allLetters + digitsAlone + "-", 0, 35},
-		{"ring", r.Ring, smallWord, 0, 32},
-		{"set", r.Set, reportName, 0, maxReportName},
+		{"host", r.Host, reportNames, 1, 64},
+		{"os", string(r.OS), reportSystems, 0, 32},
+		{"release", r.Release, reportSystems, 0, 16},
+		{"build", r.Build, reportBuilds, 0, 32},
+		{"arch", string(r.Arch), reportArches, 0, 16},
+		{"lang", string(r.Language), reportTongues, 0, 35},
+		{"ring", r.Ring, reportRings, 0, 32},
+		{"set", r.Set, reportNames, 0, maxReportName},
 	} {
-		if err := checkReported(m.member, m.value, m.allowed, m.least, m.most); err != nil {
+		if err := m.allowed.check(m.member, m.value, m.least, m.most); err != nil {
 			return err
 		}
 	}
@@ -158,34 +181,26 @@ func (r *Report) check() error {
 	}
 	for i := range r.Updates {
 		u := &r.Updates[i]
-		if err := checkReported("id", u.ID, reportName, 1, maxReportName); err != nil {
+		if err := reportNames.check("id", u.ID, 1, maxReportName); err != nil {
 			return err
 		}
-		if err := checkReported("state", string(u.State), smallLetters+"-", 1, maxOutcome); err != nil {
+		if err := reportStates.check("state", string(u.State), 1, maxOutcome); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkReported(member, value, allowed string, least, most int) error {
+func (a *alphabet) check(member, value string, least, most int) error {
 	if len(value) < least || len(value) > most {
 		return fmt.Errorf("member %q of the report has %d bytes; allowed: %d to %d", member, len(value), least, most)
 	}
 	for i := range len(value) {
-		if strings.IndexByte(allowed, value[i]) < 0 {
-			return fmt.Errorf("member %q of the report is %q, which has byte %#02x; allowed: %s", member, value, value[i], shorter(allowed))
+		if !a.has[value[i]] {
+			return fmt.Errorf("member %q of the report is %q, which has byte %#02x; allowed: %s", member, value, value[i], a.words)
 		}
 	}
 	return nil
-}
-
-// shorter writes an alphabet for people.
-func shorter(allowed string) string {
-	for _, run := range [][2]string{{smallLetters, "a-z "}, {strings.ToUpper(smallLetters), "A-Z "}, {digitsAlone, "0-9 "}} {
-		allowed = strings.Replace(allowed, run[0], run[1], 1)
-	}
-	return allowed
 }
 
 // System returns the family and release that the host names, as far as both are known
