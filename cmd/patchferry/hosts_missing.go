@@ -164,6 +164,7 @@ type hostNeeds struct {
 	bulletin  string
 	rings     map[string]*trusted.Shown
 	last      string // the ring of hosts that name none that is known
+	options   func(ring string) script.Options
 	sets      map[kindOfHost]*script.Set
 	updates   map[kindOfHost]map[string]*layout.Update // by id
 }
@@ -181,7 +182,8 @@ func (s *site) needsOf(ctx context.Context, c *config.Config, hosts []*distribut
 	}
 	n := &hostNeeds{
 		said: announcing(notices), deadlines: c.Deadlines.Layout(), bulletin: bulletin, last: c.LastRing(),
-		sets: make(map[kindOfHost]*script.Set), updates: make(map[kindOfHost]map[string]*layout.Update),
+		options: func(ring string) script.Options { return installOptions(c, ring, c.LastRing()) },
+		sets:    make(map[kindOfHost]*script.Set), updates: make(map[kindOfHost]map[string]*layout.Update),
 	}
 	if n.rings, err = s.ringsShown(ctx, c); err != nil {
 		return nil, err
@@ -201,6 +203,8 @@ func (s *site) needsOf(ctx context.Context, c *config.Config, hosts []*distribut
 			if err != nil {
 				return nil, fmt.Errorf("read the catalog of ring %s: %w", ring, err)
 			}
+			// What was taken out of a file is no package: scripts run that file.
+			u.Files = slices.DeleteFunc(u.Files, func(f layout.File) bool { return !f.From.IsZero() })
 			for kind := range mine {
 				if kind.wants(u) {
 					mine[kind] = append(mine[kind], u)
@@ -239,7 +243,7 @@ func (k kindOfHost) wants(u *layout.Update) bool {
 
 // plan plans the set of a kind of host.
 func (n *hostNeeds) plan(kind kindOfHost, updates []*layout.Update) {
-	n.sets[kind] = script.BuildFor(kind.Host, updates, script.Options{Name: "host", Ring: kind.ring})
+	n.sets[kind] = script.BuildFor(kind.Host, updates, n.options(kind.ring))
 	byID := make(map[string]*layout.Update, len(updates))
 	for _, u := range updates {
 		byID[u.ID] = u
