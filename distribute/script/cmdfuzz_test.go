@@ -83,7 +83,7 @@ func checkHostileSet(t *testing.T, lint cmdLint, which uint, s *Set) {
 var cmdHostileStrings = []string{
 	``, `a`, ` `, `%PATH%`, `%%`, `%~dp0`, `!a!`, `a"b`, `a" & calc & "`, `a&b`, `a|b`, `a>b`, `<`, `^`, `a^`, "a\r\nshutdown /r", "a\x00b", `/?`, `?`, `*`,
 	"\u00e9", "\u201c", "CON", "nul.exe", "a.", `..\..\x`, `)`, `(`, `a) else (`, `:label`, `;`, `a,b;c=d`, "a\tb", `%windir%`, `%windir%%x%`, `%windir%\a"b`,
-	`{12345678-9ABC-DEF0-1234-56789ABCDEFZ}`, `$env:x`, "`x`", `'x'`, `a/b`, "\xff", `x" set "y=z`, `/c:"install /l /q"`, `""`, `"`, `goto :eof`, `rem`, `@`,
+	`{12345678-9ABC-DEF0-1234-56789ABCDEFZ}`, `$env:x`, "`x`", `'x'`, `a/b`, "\xff", `x" set "y=z`, `/c:"install /l /q"`, `""`, `"`, `goto :eof`, `goto 0`, `rem`, `@`,
 	strings.Repeat("a", 5000), strings.Repeat("%", 300), strings.Repeat(`"`, 100),
 }
 

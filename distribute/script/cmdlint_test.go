@@ -165,7 +165,10 @@ func (f *cmdFacts) command(line string) {
 	if strings.ContainsAny(strings.TrimPrefix(outside, ">"), `&|<>^`) {
 		f.problems = append(f.problems, "a character that cmd reads, outside of quotes")
 	}
-	for _, m := range cmdJump.FindAllStringSubmatch(line, -1) {
+	if strings.HasPrefix(line, "set ") { // all of it is a value
+		return
+	}
+	for _, m := range cmdJump.FindAllStringSubmatch(before, -1) {
 		f.jumps = append(f.jumps, strings.ToLower(m[1]))
 	}
 }
