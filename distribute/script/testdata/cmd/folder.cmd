@@ -255,8 +255,9 @@ if "%BARRIER%"=="restart" goto barrier_stop
 if not defined DETECT goto :eof
 set "HERE="
 set "CHECKED=%CHECK%"
-rem The list of packages is from before it was run.
+rem The lists of packages and keys are from before it was run.
 set "PACKAGES="
+set "KEYLIST="
 call :have_%N%
 set "CHECK=%CHECKED%"
 if defined HERE goto :eof
