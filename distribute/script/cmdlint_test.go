@@ -100,7 +100,7 @@ func (l cmdLint) script(script []byte) []string {
 		}
 	}
 	for name, n := range uses {
-		if !assigned[name] && !cmdOfHost[name] {
+		if !assigned[name] && !cmdOfHost[name] && !strings.HasPrefix(name, "key_") { // those are set by what a key is called
 			bad(n, "%%%s%% is never set", name)
 		}
 	}
@@ -165,7 +165,10 @@ func (f *cmdFacts) command(line string) {
 	if strings.ContainsAny(strings.TrimPrefix(outside, ">"), `&|<>^`) {
 		f.problems = append(f.problems, "a character that cmd reads, outside of quotes")
 	}
-	for _, m := range cmdJump.FindAllStringSubmatch(line, -1) {
+	if strings.HasPrefix(line, "set ") { // all of it is a value
+		return
+	}
+	for _, m := range cmdJump.FindAllStringSubmatch(before, -1) {
 		f.jumps = append(f.jumps, strings.ToLower(m[1]))
 	}
 }

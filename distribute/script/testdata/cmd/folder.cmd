@@ -12,14 +12,17 @@ setlocal enableextensions disabledelayedexpansion
 set "SET=host-windows2000-x86-EN"
 set "RING=production"
 set "GENERATION=12"
-rem Where this script stands; the packages stand beside it or below TREE.
+rem Where this script stands.
+set "ME=%~f0"
 set "SELF=%~dp0"
-for %%g in ("%~dp0..\..\..\..\..") do set "TREE=%%~fg"
-if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-set "LOCALCOPY="
+for %%g in (LOCAL LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
 set "RESULT=0"
 :next_argument
 if "%~1"=="" goto arguments_read
@@ -30,6 +33,7 @@ if /i "%~1"=="/only" goto argument_only
 if /i "%~1"=="/base" goto argument_base
 if /i "%~1"=="/report" goto argument_report
 if "%~1"=="/whole" goto whole
+if "%~1"=="/from" goto argument_from
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo install.cmd: there is no argument "%~1"; see install.cmd /help
@@ -68,6 +72,12 @@ set "REPORT=%~2"
 shift
 shift
 goto next_argument
+:argument_from
+set "SELF=%~2"
+set "LOCAL=1"
+shift
+shift
+goto next_argument
 :argument_empty
 echo install.cmd: "%~1" needs a value; see install.cmd /help
 exit /b 1
@@ -83,6 +93,20 @@ echo   /help              this
 echo Exit: 0 done, 3010 restart and run it again, 1618 another installation runs, 1 something failed.
 exit /b 0
 :arguments_read
+rem The packages stand beside this script, or below TREE.
+for %%g in ("%SELF%..\..\..\..\..") do set "TREE=%%~fg"
+if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
+rem Go on in a copy on this machine: the tree may change meanwhile, and cmd reads
+rem a script again and again. A script that is named without call never returns.
+if defined LOCAL goto here
+if defined DRY goto here
+set "COPY=%SystemRoot%\patchferry\%SET%-install.cmd"
+if /i "%COPY%"=="%ME%" goto here
+if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
+copy /y "%ME%" "%COPY%" >nul 2>&1
+if not "%ERRORLEVEL%"=="0" goto here
+"%COPY%" %* /from "%SELF%"
+:here
 call :host
 call :begin
 if not "%RESULT%"=="0" goto leave
@@ -100,96 +124,169 @@ rem 10. W2KSP4: Update W2KSP4 (100_ _ more)
 set "ID=W2KSP4"
 set "N=1"
 set "KIND=service-pack"
-set "ENGINE=self"
-set "ARGS=-u -q -z"
-set "CODES=1"
+set "BARRIER="
 set "BARRIER=after"
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
 
 rem 20. Q318202: Update Q318202 (100_ _ more)
 set "ID=Q318202"
 set "N=2"
 set "KIND=hotfix.exe"
-set "ENGINE=self"
-set "ARGS=-m -q -z"
-set "CODES=1"
-set "QCHAIN=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
 
 rem 30. Viewer: Update Viewer (100_ _ more)
 set "ID=Viewer"
 set "N=3"
 set "KIND=msi"
-set "ENGINE=msi"
-set "ARGS=/qn /norestart TARGET="C:\Program Files\Viewer""
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 40. KB900001: Update KB900001 (100_ _ more)
 set "ID=KB900001"
 set "N=4"
 set "KIND=msp"
-set "ENGINE=msp"
-set "ARGS=/qn /norestart REBOOT=ReallySuppress"
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 50. KB4490628: Update KB4490628 (100_ _ more)
 set "ID=KB4490628"
 set "N=5"
 set "KIND=msu"
-set "ENGINE=wusa"
-set "ARGS=/quiet /norestart"
-set "LOGARG=/log:"
-set "CODES=2"
+set "BARRIER="
 set "BARRIER=restart"
-set "LOCALONLY=1"
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 60. KB5043080: Update KB5043080 (100_ _ more)
 set "ID=KB5043080"
 set "N=6"
 set "KIND=msu"
-set "ENGINE=dism"
-set "ARGS=/Quiet /NoRestart"
-set "LOGARG=/LogPath:"
-set "CODES=3"
-set "LOCALONLY=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 70. Intel-Net: Update Intel-Net (100_ _ more)
 set "ID=Intel-Net"
 set "N=7"
 set "KIND=driver.inf"
-set "ENGINE=pnputil"
-set "ARGS=/install"
-set "CODES=4"
+set "BARRIER="
+set "DETECT="
+set "WHYNOT=%GATE_2%"
 call :item
 goto :eof
+
+
+rem ======== One package ===================================================
+:item
+set "STATE="
+set "RC="
+set "CHECK="
+set "HERE="
+set "PKG="
+set "STAGED="
+if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
+set "SEEN=1"
+if defined STOP set "STATE=waiting"
+if defined STATE goto item_said
+rem A service pack that is there already is no reason why it is not for this host.
+if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_not
+call :have_%N%
+set "CHECK="
+if defined HERE goto item_there
+if defined WHYNOT goto item_not
+call :files_%N%
+if defined STATE goto item_judge
+if defined DRY set "STATE=dry"
+if defined STATE goto item_said
+call :run
+call :codes_%CODES%
+:item_judge
+rem A package beside which nothing else runs: the rest can only be tried later.
+if "%STATE%"=="retry" set "STOP=1618"
+if "%STATE%"=="reboot" set "REBOOT=1"
+if "%STATE%"=="failed" set "FAILED=1"
+if "%STATE%"=="missing" set "FAILED=1"
+if "%STATE%"=="bad" set "FAILED=1"
+rem 1641: the restart has begun.
+if "%RC%"=="1641" set "STOP=3010"
+if defined QCHAIN if defined RC set "RANHOTFIX=1"
+if defined BARRIER call :barrier
+goto item_said
+
+:item_not
+set "STATE=not-applicable"
+goto item_said
+
+:item_there
+set "STATE=installed"
+set "WHYNOT="
+rem It is there, but was the host restarted since?
+if not "%BARRIER%"=="" if "%WAITED%"=="%ID%" call :pending
+:item_said
+if defined STAGED rd /s /q "%STAGED%" 2>nul
+set "LINE=id=%ID% state=%STATE%"
+if defined RC set "LINE=%LINE% rc=%RC%"
+set "LINE=%LINE% kind=%KIND%"
+if defined CHECK set "LINE=%LINE% check=%CHECK%"
+if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
+call :say
+if not defined RC set "RC=0"
+if not defined DRY call :report_item
+:item_done
+goto :eof
+
+rem What comes after this package needs it active: STOP where it is not yet.
+:barrier
+if "%STATE%"=="failed" set "STOP=1"
+if "%STATE%"=="reboot" goto barrier_stop
+if not "%STATE%"=="ok" goto :eof
+if "%BARRIER%"=="restart" goto barrier_stop
+if not defined DETECT goto :eof
+set "HERE="
+set "CHECKED=%CHECK%"
+rem The lists of packages and keys are from before it was run.
+set "PACKAGES="
+set "KEYLIST="
+call :have_%N%
+set "CHECK=%CHECKED%"
+if defined HERE goto :eof
+:barrier_stop
+set "STOP=3010"
+set "REBOOT=1"
+set "VALUE=Waiting"
+set "DATA=%ID%"
+call :remember
+goto :eof
+
+rem The restart that a barrier asked for has not been, where Windows still
+rem says so: then the rest waits on.
+:pending
+set "HERE="
+set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+call :key
+if defined HERE goto pending_stop
+if %MAJOR% GEQ 6 goto :eof
+set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
+set "VALUE=PendingFileRenameOperations"
+call :key
+if not defined HERE goto :eof
+:pending_stop
+set "STATE=reboot"
+set "STOP=3010"
+set "REBOOT=1"
+goto :eof
+
 
 rem ======== What tells that a package is there: HERE=1 ====================
 :have_1
@@ -200,7 +297,8 @@ if exist "%SystemRoot%\$NtUninstallQ318202$\" set "HERE=1"
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\Q318202"
 set "VALUE=Fix Description"
 set "DATA=Windows 2000 Hotfix"
-if not defined HERE call :key
+if not defined HERE if defined KEY_Q318202 call :key
+if not defined HERE if not defined KEYLIST call :key
 set "VALUE="
 set "DATA="
 if defined HERE goto :eof
@@ -237,8 +335,15 @@ goto :eof
 :have_7
 goto :eof
 
-rem ======== The files of a package: PKG is the one that is run =============
+
+rem ======== How a package is run, and its files: PKG is the one that is run =
 :files_1
+set "ENGINE=self"
+set "ARGS=-u -q -z"
+set "LOGARG="
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\W2KSP4\W2KSP4_EN.EXE"
 set "NAME=W2KSP4_EN.EXE"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/W2KSP4/W2KSP4_EN.EXE"
@@ -249,6 +354,12 @@ set "MD5="
 call :file
 goto :eof
 :files_2
+set "ENGINE=self"
+set "ARGS=-m -q -z"
+set "LOGARG="
+set "CODES=1"
+set "QCHAIN=1"
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Q318202\Q318202_W2K_SP3_X86_EN.exe"
 set "NAME=Q318202_W2K_SP3_X86_EN.exe"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Q318202/Q318202_W2K_SP3_X86_EN.exe"
@@ -259,6 +370,12 @@ set "MD5=02000000000000000000000000000000"
 call :file
 goto :eof
 :files_3
+set "ENGINE=msi"
+set "ARGS=/qn /norestart TARGET="C:\Program Files\Viewer""
+set "LOGARG=/l*v "
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Viewer\viewer one.msi"
 set "NAME=viewer one.msi"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Viewer/viewer%%20one.msi"
@@ -269,6 +386,12 @@ set "MD5="
 call :file
 goto :eof
 :files_4
+set "ENGINE=msp"
+set "ARGS=/qn /norestart REBOOT=ReallySuppress"
+set "LOGARG=/l*v "
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\KB900001\office.msp"
 set "NAME=office.msp"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/KB900001/office.msp"
@@ -279,6 +402,12 @@ set "MD5="
 call :file
 goto :eof
 :files_5
+set "ENGINE=wusa"
+set "ARGS=/quiet /norestart"
+set "LOGARG=/log:"
+set "CODES=2"
+set "QCHAIN="
+set "LOCALONLY=1"
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\KB4490628\windows6.1-kb4490628-x64.msu"
 set "NAME=windows6.1-kb4490628-x64.msu"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/KB4490628/windows6.1-kb4490628-x64.msu"
@@ -289,6 +418,12 @@ set "MD5="
 call :file
 goto :eof
 :files_6
+set "ENGINE=dism"
+set "ARGS=/Quiet /NoRestart"
+set "LOGARG=/LogPath:"
+set "CODES=3"
+set "QCHAIN="
+set "LOCALONLY=1"
 set "FILE=Software\ALL\x\y\KB5043080\windows11.0-kb5040000-x64.msu"
 set "NAME=windows11.0-kb5040000-x64.msu"
 set "WEB=Software/ALL/x/y/KB5043080/windows11.0-kb5040000-x64.msu"
@@ -307,6 +442,12 @@ set "MD5="
 call :file
 goto :eof
 :files_7
+set "ENGINE=pnputil"
+set "ARGS=/install"
+set "LOGARG="
+set "CODES=4"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Intel-Net\e1000.inf"
 set "NAME=e1000.inf"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Intel-Net/e1000.inf"
@@ -316,6 +457,7 @@ set "SHA1="
 set "MD5="
 call :file
 goto :eof
+
 
 rem ======== What exit codes mean: STATE ===================================
 :codes_1
@@ -364,137 +506,89 @@ if "%RC%"=="1641" set "STATE=reboot"
 if "%RC%"=="3010" set "STATE=reboot"
 goto :eof
 
-rem ======== One package ===================================================
-:item
-set "STATE="
-set "RC="
-set "CHECK="
-set "HERE="
-set "PKG="
-set "STAGED="
-if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
-set "SEEN=1"
-if defined STOP set "STATE=waiting"
-if defined STATE goto item_said
-call :gate
-rem A service pack that is there already is no reason why it is not for this host.
-if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_not
-call :have_%N%
-set "CHECK="
-if defined HERE goto item_there
-if defined WHYNOT goto item_not
-call :files_%N%
-if defined STATE goto item_judge
-if defined DRY set "STATE=dry"
-if defined STATE goto item_said
-call :run
-call :codes_%CODES%
-:item_judge
-rem A package beside which nothing else runs: the rest can only be tried later.
-if "%STATE%"=="retry" set "STOP=1618"
-if "%STATE%"=="reboot" set "REBOOT=1"
-if "%STATE%"=="failed" set "FAILED=1"
-if "%STATE%"=="missing" set "FAILED=1"
-if "%STATE%"=="bad" set "FAILED=1"
-rem 1641: the restart has begun.
-if "%RC%"=="1641" set "STOP=3010"
-if defined QCHAIN if defined RC set "RANHOTFIX=1"
-if defined BARRIER call :barrier
-goto item_said
 
-:item_not
-set "STATE=not-applicable"
-goto item_said
+rem ======== Run it: RC ====================================================
+:run
+set "LOGFILE=%LOGDIR%%SET%-%ID%.log"
+goto run_%ENGINE%
 
-:item_there
-set "STATE=installed"
-set "WHYNOT="
-rem It is there, but was the host restarted since?
-if not "%BARRIER%"=="" if "%WAITED%"=="%ID%" call :pending
-:item_said
-if defined STAGED rd /s /q "%STAGED%" 2>nul
-set "LINE=id=%ID% state=%STATE%"
-if defined RC set "LINE=%LINE% rc=%RC%"
-set "LINE=%LINE% kind=%KIND%"
-if defined CHECK set "LINE=%LINE% check=%CHECK%"
-if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
-call :say
-if not defined RC set "RC=0"
-if not defined DRY call :report_item
-:item_done
-call :forget
+rem A program of windows is not waited for without start /wait.
+:run_self
+if not defined LOGARG goto run_self_plain
+start "" /wait "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
+set "RC=%ERRORLEVEL%"
+goto :eof
+:run_self_plain
+start "" /wait "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
 goto :eof
 
-rem What comes after this package needs it active: STOP where it is not yet.
-:barrier
-if "%STATE%"=="failed" set "STOP=1"
-if "%STATE%"=="reboot" goto barrier_stop
-if not "%STATE%"=="ok" goto :eof
-if "%BARRIER%"=="restart" goto barrier_stop
-if not defined DETECT goto :eof
-set "HERE="
-set "CHECKED=%CHECK%"
-call :have_%N%
-set "CHECK=%CHECKED%"
-if defined HERE goto :eof
-:barrier_stop
-set "STOP=3010"
-set "REBOOT=1"
-set "VALUE=Waiting"
-set "DATA=%ID%"
-call :remember
+:run_msi
+if not defined LOGARG goto run_msi_plain
+start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
+set "RC=%ERRORLEVEL%"
+goto :eof
+:run_msi_plain
+start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
 goto :eof
 
-rem The restart that a barrier asked for has not been, where Windows still
-rem says so: then the rest waits on.
-:pending
-set "HERE="
-set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
-call :key
-if defined HERE goto pending_stop
-if %MAJOR% GEQ 6 goto :eof
-set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
-set "VALUE=PendingFileRenameOperations"
-call :key
-if not defined HERE goto :eof
-:pending_stop
-set "STATE=reboot"
-set "STOP=3010"
-set "REBOOT=1"
+:run_msp
+if not defined LOGARG goto run_msp_plain
+start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
+set "RC=%ERRORLEVEL%"
+goto :eof
+:run_msp_plain
+start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
 goto :eof
 
-
-rem ======== Is the package for this host? WHYNOT says why it is not =======
-:gate
-set "WHYNOT="
-set "FITS=1"
-if not defined G_OS goto gate_arch
-set "FITS="
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
-if not defined FITS set "WHYNOT=os"
-:gate_arch
-set "FITS=1"
-if not defined G_ARCH goto gate_rest
-set "FITS="
-for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
-if not defined FITS set "WHYNOT=arch"
-:gate_rest
-if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
-if %SP% LSS %G_MINSP% set "WHYNOT=sp"
-if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
-if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
-if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
+:run_wusa
+if not defined LOGARG goto run_wusa_plain
+start "" /wait %NATIVE%wusa.exe "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
+set "RC=%ERRORLEVEL%"
+goto :eof
+:run_wusa_plain
+start "" /wait %NATIVE%wusa.exe "%PKG%" %ARGS%
+set "RC=%ERRORLEVEL%"
 goto :eof
 
-rem Nothing of this package counts for the next.
-:forget
-for %%g in (ID KIND ENGINE ARGS LOGARG CODES BARRIER N DETECT QCHAIN LOCALONLY) do set "%%g="
-for %%g in (G_OS G_ARCH G_LANG WHYNOT) do set "%%g="
-set "G_MINSP=0"
-set "G_MAXSP=99"
-set "G_MINBUILD=0"
-set "G_MAXBUILD=999999"
+rem Of several files DISM is given the target alone; it finds the others beside it.
+:run_dism
+if not defined LOGARG goto run_dism_plain
+%NATIVE%dism.exe /Online /Add-Package /PackagePath:"%PKG%" %ARGS% %LOGARG%"%LOGFILE%" >nul
+set "RC=%ERRORLEVEL%"
+goto :eof
+:run_dism_plain
+%NATIVE%dism.exe /Online /Add-Package /PackagePath:"%PKG%" %ARGS% >nul
+set "RC=%ERRORLEVEL%"
+goto :eof
+
+rem One INF a call: of several the code says nothing. A cabinet is unpacked first.
+:run_pnputil
+set "RC=259"
+if /i "%PKG:~-4%"==".inf" goto run_inf
+md "%STAGED%\unpacked" 2>nul
+%NATIVE%expand.exe "%PKG%" -F:* "%STAGED%\unpacked" >nul
+for /r "%STAGED%\unpacked" %%g in (*.inf) do call :run_one_inf "%%g"
+goto :eof
+:run_inf
+call :run_one_inf "%PKG%"
+goto :eof
+:run_one_inf
+if %BUILD% LSS 14393 goto run_old_inf
+%NATIVE%pnputil.exe /add-driver "%~1" %ARGS% >nul
+set "GAVE=%ERRORLEVEL%"
+goto run_inf_gave
+:run_old_inf
+%NATIVE%pnputil.exe -i -a "%~1" >nul
+set "GAVE=%ERRORLEVEL%"
+rem Of several drivers the worst counts: an error, then a restart, then success.
+:run_inf_gave
+if "%GAVE%"=="259" goto :eof
+if "%GAVE%"=="0" if not "%RC%"=="259" goto :eof
+if not "%RC%"=="259" if not "%RC%"=="0" if not "%RC%"=="3010" goto :eof
+set "RC=%GAVE%"
 goto :eof
 
 
@@ -612,6 +706,111 @@ for %%g in ("%GET_TO%") do if not "%%~zg"=="0" set "ARRIVED=1"
 goto :eof
 
 
+
+rem ======== Packages of Windows ==========================================
+rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
+:pack
+if not defined PACKAGES call :pack_list
+for /f "usebackq" %%g in ("%PACKAGES%") do if /i "%%g"=="%PACK%" set "HERE=1"
+goto :eof
+
+rem The list is made once: installed packages of the servicing stack, then what
+rem Win32_QuickFixEngineering knows.
+:pack_list
+call :work
+set "PACKAGES=%WORK%\packages.txt"
+>"%PACKAGES%" echo -
+if not defined REG goto pack_fixes
+set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
+for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
+:pack_fixes
+call :helper
+set "PACKED="
+>"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
+for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
+if not defined PACKED if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :pack_powershell
+>>"%PACKAGES%" type "%WORK%\fixes.txt"
+set "VALUE="
+goto :eof
+:pack_powershell
+>"%WORK%\fixes.txt" "%SYS%\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "Get-WmiObject Win32_QuickFixEngineering | ForEach-Object { $_.HotFixID }" <nul
+goto :eof
+
+rem Of Package_for_KB123456 the state counts: from superseded (0x50) on it is there.
+:pack_state
+for %%g in ("%~1") do set "PACKED=%%~nxg"
+set "KEY=%~1~%~2"
+set "VALUE=CurrentState"
+call :value
+if not defined GOT goto :eof
+set /a "GOT=%GOT%"
+if %GOT% GEQ 80 >>"%PACKAGES%" echo %PACKED:~12%
+goto :eof
+
+rem ======== Files that are installed =======================================
+rem Is INSTALLED there in version ATLEAST or a later one, and if in that one or
+rem in none, with the digest that is given? Else FITS is empty.
+:there
+if not exist "%INSTALLED%" set "FITS="
+if not defined FITS goto there_done
+set "SAME=1"
+if defined ATLEAST call :compare
+if not defined FITS goto there_done
+if not defined SAME goto there_done
+if not defined SIZE goto there_digest
+for %%g in ("%INSTALLED%") do if not "%%~zg"=="%SIZE%" set "FITS="
+:there_digest
+set "TRY=%INSTALLED%"
+set "WRONG="
+call :digest
+if defined WRONG set "FITS="
+:there_done
+for %%g in (INSTALLED ATLEAST SIZE SHA256 SHA1 MD5) do set "%%g="
+goto :eof
+
+rem The version of INSTALLED against ATLEAST, number by number.
+:compare
+call :helper
+set "FOUND="
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
+if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell
+if not defined FOUND set "FITS="
+if not defined FOUND goto :eof
+set "FOUND=%FOUND%.0.0.0"
+for /f "tokens=1-4 delims=." %%g in ("%FOUND%") do call :compare_left %%g %%h %%i %%j
+for /f "tokens=1-4 delims=." %%g in ("%ATLEAST%") do call :compare_right %%g %%h %%i %%j
+if %L1% GTR %R1% goto compare_later
+if %L1% LSS %R1% goto compare_earlier
+if %L2% GTR %R2% goto compare_later
+if %L2% LSS %R2% goto compare_earlier
+if %L3% GTR %R3% goto compare_later
+if %L3% LSS %R3% goto compare_earlier
+if %L4% GTR %R4% goto compare_later
+if %L4% LSS %R4% goto compare_earlier
+goto :eof
+:compare_later
+set "SAME="
+goto :eof
+:compare_earlier
+set "FITS="
+goto :eof
+:compare_left
+set "L1=%1"
+set "L2=%2"
+set "L3=%3"
+set "L4=%4"
+goto :eof
+:compare_right
+set "R1=%1"
+set "R2=%2"
+set "R3=%3"
+set "R4=%4"
+goto :eof
+:compare_powershell
+for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
+goto :eof
+
+
 rem ======== Digests =======================================================
 rem Is TRY what SHA256, SHA1 or MD5 say? WRONG where it is not; CHECK says what
 rem was looked at. From Windows 7 on it is always SHA-256; before, the old sums,
@@ -653,91 +852,6 @@ if /i not "%HASH%"=="%SHA1%" set "WRONG=its SHA-1 is not %SHA1%"
 goto :eof
 
 
-rem ======== Run it: RC ====================================================
-:run
-set "LOGFILE=%LOGDIR%%SET%-%ID%.log"
-goto run_%ENGINE%
-
-rem A program of windows is not waited for without start /wait.
-:run_self
-if not defined LOGARG goto run_self_plain
-start "" /wait "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
-set "RC=%ERRORLEVEL%"
-goto :eof
-:run_self_plain
-start "" /wait "%PKG%" %ARGS%
-set "RC=%ERRORLEVEL%"
-goto :eof
-
-:run_msi
-if not defined LOGARG goto run_msi_plain
-start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
-set "RC=%ERRORLEVEL%"
-goto :eof
-:run_msi_plain
-start "" /wait %NATIVE%msiexec.exe /i "%PKG%" %ARGS%
-set "RC=%ERRORLEVEL%"
-goto :eof
-
-:run_msp
-if not defined LOGARG goto run_msp_plain
-start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
-set "RC=%ERRORLEVEL%"
-goto :eof
-:run_msp_plain
-start "" /wait %NATIVE%msiexec.exe /p "%PKG%" %ARGS%
-set "RC=%ERRORLEVEL%"
-goto :eof
-
-:run_wusa
-if not defined LOGARG goto run_wusa_plain
-start "" /wait %NATIVE%wusa.exe "%PKG%" %ARGS% %LOGARG%"%LOGFILE%"
-set "RC=%ERRORLEVEL%"
-goto :eof
-:run_wusa_plain
-start "" /wait %NATIVE%wusa.exe "%PKG%" %ARGS%
-set "RC=%ERRORLEVEL%"
-goto :eof
-
-rem Of several files DISM is given the target alone; it finds the others beside it.
-:run_dism
-if not defined LOGARG goto run_dism_plain
-%NATIVE%dism.exe /Online /Add-Package /PackagePath:"%PKG%" %ARGS% %LOGARG%"%LOGFILE%" >nul
-set "RC=%ERRORLEVEL%"
-goto :eof
-:run_dism_plain
-%NATIVE%dism.exe /Online /Add-Package /PackagePath:"%PKG%" %ARGS% >nul
-set "RC=%ERRORLEVEL%"
-goto :eof
-
-rem One INF a call: of several the code says nothing. A cabinet is unpacked first.
-:run_pnputil
-set "RC=259"
-if /i "%PKG:~-4%"==".inf" goto run_inf
-md "%STAGED%\unpacked" 2>nul
-%NATIVE%expand.exe "%PKG%" -F:* "%STAGED%\unpacked" >nul
-for /r "%STAGED%\unpacked" %%g in (*.inf) do call :run_one_inf "%%g"
-goto :eof
-:run_inf
-call :run_one_inf "%PKG%"
-goto :eof
-:run_one_inf
-if %BUILD% LSS 14393 goto run_old_inf
-%NATIVE%pnputil.exe /add-driver "%~1" %ARGS% >nul
-set "GAVE=%ERRORLEVEL%"
-goto run_inf_gave
-:run_old_inf
-%NATIVE%pnputil.exe -i -a "%~1" >nul
-set "GAVE=%ERRORLEVEL%"
-rem Of several drivers the worst counts: an error, then a restart, then success.
-:run_inf_gave
-if "%GAVE%"=="259" goto :eof
-if "%GAVE%"=="0" if not "%RC%"=="259" goto :eof
-if not "%RC%"=="259" if not "%RC%"=="0" if not "%RC%"=="3010" goto :eof
-set "RC=%GAVE%"
-goto :eof
-
-
 rem ======== QChain ========================================================
 rem Hotfix.exe does not look at versions: after several of its packages QChain
 rem puts the newest file of each name in order, before the restart.
@@ -765,7 +879,6 @@ goto :eof
 
 rem ======== Before the first package ======================================
 :begin
-call :forget
 if not "%MAJOR%"=="0" goto begin_known
 echo This system cannot be told from "%SAID%".
 set "RESULT=1"
@@ -805,8 +918,58 @@ for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
 if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
 if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
 if not defined FAMILY set "FAMILY=unknown"
+call :gates
+call :keys
 set "LINE=begin set=%SET% generation=%GENERATION% os=%FAMILY% release=%RELEASE% build=%VERSION% arch=%ARCH% lang=%LANG%"
 call :say
+goto :eof
+
+
+rem ======== For which hosts: GATE_n is why this one is not ================
+:gates
+set "G_OS=windows2000 windowsxp-sp1"
+set "G_ARCH=x86"
+set "G_LANG=EN"
+set "G_MINSP=2"
+set "G_MAXSP=3"
+call :gate
+set "GATE_1=%WHYNOT%"
+call :gate
+set "GATE_2=%WHYNOT%"
+set "G_OS=windows11"
+set "G_MINBUILD=26100"
+set "G_MAXBUILD=26200"
+call :gate
+set "GATE_3=%WHYNOT%"
+goto :eof
+
+
+rem ======== Is the package for this host? WHYNOT says why it is not =======
+:gate
+set "WHYNOT="
+set "FITS=1"
+if not defined G_OS goto gate_arch
+set "FITS="
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
+if not defined FITS set "WHYNOT=os"
+:gate_arch
+set "FITS=1"
+if not defined G_ARCH goto gate_rest
+set "FITS="
+for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
+if not defined FITS set "WHYNOT=arch"
+:gate_rest
+if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
+if %SP% LSS %G_MINSP% set "WHYNOT=sp"
+if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
+if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
+if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
+for %%g in (G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
 goto :eof
 
 
@@ -899,175 +1062,6 @@ echo %LINE%
 if not defined LOG goto :eof
 >>"%LOG%" echo %DATE% %TIME% %LINE%
 goto :eof
-
-
-
-rem ======== Packages of Windows ==========================================
-rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
-:pack
-if not defined PACKAGES call :pack_list
-for /f "usebackq" %%g in ("%PACKAGES%") do if /i "%%g"=="%PACK%" set "HERE=1"
-goto :eof
-
-rem The list is made once: installed packages of the servicing stack, then what
-rem Win32_QuickFixEngineering knows.
-:pack_list
-call :work
-set "PACKAGES=%WORK%\packages.txt"
->"%PACKAGES%" echo -
-if not defined REG goto pack_fixes
-set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
-for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul') do call :pack_state "%%g" "%%h"
-:pack_fixes
-call :helper
-set "PACKED="
->"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
-for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
-if not defined PACKED if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :pack_powershell
->>"%PACKAGES%" type "%WORK%\fixes.txt"
-set "VALUE="
-goto :eof
-:pack_powershell
->"%WORK%\fixes.txt" "%SYS%\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "Get-WmiObject Win32_QuickFixEngineering | ForEach-Object { $_.HotFixID }" <nul
-goto :eof
-
-rem Of Package_for_KB123456 the state counts: from superseded (0x50) on it is there.
-:pack_state
-for %%g in ("%~1") do set "PACKED=%%~nxg"
-if /i not "%PACKED:~0,12%"=="Package_for_" goto :eof
-set "KEY=%~1~%~2"
-set "VALUE=CurrentState"
-call :value
-if not defined GOT goto :eof
-set /a "GOT=%GOT%"
-if %GOT% GEQ 80 >>"%PACKAGES%" echo %PACKED:~12%
-goto :eof
-
-rem ======== Files that are installed =======================================
-rem Is INSTALLED there in version ATLEAST or a later one, and if in that one or
-rem in none, with the digest that is given? Else FITS is empty.
-:there
-if not exist "%INSTALLED%" set "FITS="
-if not defined FITS goto there_done
-set "SAME=1"
-if defined ATLEAST call :compare
-if not defined FITS goto there_done
-if not defined SAME goto there_done
-if not defined SIZE goto there_digest
-for %%g in ("%INSTALLED%") do if not "%%~zg"=="%SIZE%" set "FITS="
-:there_digest
-set "TRY=%INSTALLED%"
-set "WRONG="
-call :digest
-if defined WRONG set "FITS="
-:there_done
-for %%g in (INSTALLED ATLEAST SIZE SHA256 SHA1 MD5) do set "%%g="
-goto :eof
-
-rem The version of INSTALLED against ATLEAST, number by number.
-:compare
-call :helper
-set "FOUND="
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
-if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell
-if not defined FOUND set "FITS="
-if not defined FOUND goto :eof
-set "FOUND=%FOUND%.0.0.0"
-for /f "tokens=1-4 delims=." %%g in ("%FOUND%") do call :compare_left %%g %%h %%i %%j
-for /f "tokens=1-4 delims=." %%g in ("%ATLEAST%") do call :compare_right %%g %%h %%i %%j
-if %L1% GTR %R1% goto compare_later
-if %L1% LSS %R1% goto compare_earlier
-if %L2% GTR %R2% goto compare_later
-if %L2% LSS %R2% goto compare_earlier
-if %L3% GTR %R3% goto compare_later
-if %L3% LSS %R3% goto compare_earlier
-if %L4% GTR %R4% goto compare_later
-if %L4% LSS %R4% goto compare_earlier
-goto :eof
-:compare_later
-set "SAME="
-goto :eof
-:compare_earlier
-set "FITS="
-goto :eof
-:compare_left
-set "L1=%1"
-set "L2=%2"
-set "L3=%3"
-set "L4=%4"
-goto :eof
-:compare_right
-set "R1=%1"
-set "R2=%2"
-set "R3=%3"
-set "R4=%4"
-goto :eof
-:compare_powershell
-for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
-goto :eof
-
-
-rem ======== The registry ==================================================
-rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
-:key
-if defined VALUE goto key_value
-if not defined REG goto key_old
-%REG% query "%KEY%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_old
-call :work
-if exist "%WORK%\key.reg" del "%WORK%\key.reg"
-set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
-set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
-start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
-if exist "%WORK%\key.reg" set "HERE=1"
-goto key_done
-:key_value
-call :value
-if not defined KNOWN goto key_done
-if not defined DATA set "HERE=1"
-if /i "%GOT%"=="%DATA%" set "HERE=1"
-:key_done
-set "VALUE="
-set "DATA="
-goto :eof
-
-rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
-:value
-set "GOT="
-set "KNOWN="
-if not defined REG goto value_old
-rem A line is name, type and data; the type is word NAMED of it.
-set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
-for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
-if defined KNOWN set "GOT=%KNOWN:~1%"
-goto :eof
-:value_old
-call :helper
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
-if defined GOT set "KNOWN=1"
-goto :eof
-
-
-rem Write DATA to VALUE of our own key.
-:remember
-if not defined REG goto remember_old
-%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
-goto remember_done
-:remember_old
-call :helper
-cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
-:remember_done
-set "VALUE="
-set "DATA="
-goto :eof
-
 
 
 rem ======== The host ======================================================
@@ -1211,6 +1205,76 @@ goto :eof
 :host_is
 set "FAMILY=%1"
 set "RELEASE=%2"
+goto :eof
+
+
+rem ======== The registry ==================================================
+rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
+:key
+if defined VALUE goto key_value
+if not defined REG goto key_old
+%REG% query "%KEY%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_old
+call :work
+if exist "%WORK%\key.reg" del "%WORK%\key.reg"
+set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
+set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
+start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
+if exist "%WORK%\key.reg" set "HERE=1"
+goto key_done
+:key_value
+call :value
+if not defined KNOWN goto key_done
+if not defined DATA set "HERE=1"
+if /i "%GOT%"=="%DATA%" set "HERE=1"
+:key_done
+set "VALUE="
+set "DATA="
+goto :eof
+
+rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
+:value
+set "GOT="
+set "KNOWN="
+if not defined REG goto value_old
+rem A line is name, type and data; the type is word NAMED of it.
+set "NAMED=1"
+set "WORDS=%VALUE%"
+:value_words
+set /a "NAMED+=1"
+for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
+if defined WORDS goto value_words
+for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
+if defined KNOWN set "GOT=%KNOWN:~1%"
+goto :eof
+:value_old
+call :helper
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
+if defined GOT set "KNOWN=1"
+goto :eof
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+goto :eof
+
+rem Write DATA to VALUE of our own key.
+:remember
+if not defined REG goto remember_old
+%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
+goto remember_done
+:remember_old
+call :helper
+cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
+:remember_done
+set "VALUE="
+set "DATA="
 goto :eof
 
 
