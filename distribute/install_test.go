@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -407,7 +408,34 @@ func TestFilesTakenOutOfOthers(t *testing.T) {
 	if len(files) != 5 {
 		t.Errorf("files below the folder: %v", slices.Sorted(maps.Keys(files)))
 	}
-	if list := string(ask(s.Handler(), "/install/updates/"+path.Base(u.Folder)+"/updates.lst", nil).Body.Bytes()); strings.Contains(list, "i386") {
+	if list := ask(s.Handler(), "/install/updates/"+path.Base(u.Folder)+"/updates.lst", nil).Body.String(); strings.Contains(list, "i386") {
 		t.Errorf("a script runs what was taken out of another file:\n%s", list)
 	}
+}
+
+// FuzzSelection holds a selection to one spelling, which is safe in a path, and the
+// answer to it to three.
+func FuzzSelection(f *testing.F) {
+	for _, seed := range []string{"os=windows2000,lang=EN,since=2004-01-01", "bulletin=MS04-011+ms03-039", "arch=x86+x64", "os=,", "a=b=c", "lang=EN,lang=DE", "class=%25"} {
+		f.Add(seed)
+	}
+	s := newScripted().serve(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		selected, err := distribute.ParseSelected(text)
+		if err != nil {
+			return
+		}
+		spelled := selected.String()
+		again, err := distribute.ParseSelected(spelled)
+		if err != nil || again.String() != spelled {
+			t.Fatalf("%q is spelled %q, and that %v, %v", text, spelled, again, err)
+		}
+		if strings.ContainsAny(spelled, "/\\\r\n\"<>|:*?") || layout.CheckPath("install/select/"+spelled) != nil {
+			t.Fatalf("%q is spelled %q", text, spelled)
+		}
+		path := (&url.URL{Path: "/install/select/" + spelled + "/updates.lst"}).EscapedPath()
+		if w := ask(s.Handler(), path, nil); w.Code != http.StatusOK {
+			t.Fatalf("GET %s: status %d, %s", path, w.Code, w.Body)
+		}
+	})
 }

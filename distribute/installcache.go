@@ -11,8 +11,8 @@ import (
 
 // The limits of scripts that are made when somebody asks for them.
 const (
-	// maxMadeBytes is how much a view remembers of them. A set that is larger is made
-	// anew for whoever asks when nobody else is being answered with it.
+	// maxMadeBytes is how much a view remembers of them. The set that was made last is
+	// remembered also where it is larger: 5,000 packages take some 60 MB.
 	maxMadeBytes = 32 << 20
 	// maxMaking is how many sets a server makes at once; others wait.
 	maxMaking = 2
@@ -113,9 +113,12 @@ func (m *madeSets) keep(key string, set *madeSet) {
 	for m.bytes > maxMadeBytes {
 		oldest := ""
 		for key, s := range m.sets {
-			if s.made() && (oldest == "" || s.used < m.sets[oldest].used) {
+			if s != set && s.made() && (oldest == "" || s.used < m.sets[oldest].used) {
 				oldest = key
 			}
+		}
+		if oldest == "" {
+			return
 		}
 		m.bytes -= m.sets[oldest].bytes
 		delete(m.sets, oldest)

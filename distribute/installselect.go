@@ -83,7 +83,7 @@ func (s *Selected) take(key string, words []string) ([]string, error) {
 	var spelled []string
 	for _, w := range words {
 		w, ok := s.word(key, strings.TrimSpace(w))
-		if !ok {
+		if !ok || w == "" {
 			return nil, &selectionError{fmt.Sprintf("%q is no %s", strings.Join(words, "+"), cmp.Or(selectionWords[key], "key of a selection: "+key))}
 		}
 		spelled = append(spelled, w)
@@ -113,7 +113,7 @@ func (s *Selected) word(key, w string) (string, bool) {
 	case "lang":
 		lang, ok := layout.ParseLanguage(w)
 		s.Languages = append(s.Languages, lang)
-		return string(lang), ok
+		return cmp.Or(string(lang), "ALL"), ok // ALL is what has no language
 	case "class":
 		class, ok := layout.ParseClassification(w)
 		s.Classifications = append(s.Classifications, class)

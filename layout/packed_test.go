@@ -160,3 +160,28 @@ func BenchmarkPacked(b *testing.B) {
 	}
 	b.ReportMetric(20_000*float64(b.N)/b.Elapsed().Seconds(), "updates/s")
 }
+
+// FuzzUnpack reads damaged blocks without a panic and within their limits.
+func FuzzUnpack(f *testing.F) {
+	_, packed := pack(f, 3)
+	b := packed.Blocks()[0]
+	f.Add(b.Lines, b.Data)
+	f.Add(1, b.Data)
+	f.Add(2, []byte{})
+	f.Fuzz(func(t *testing.T, lines int, data []byte) {
+		p, err := layout.Unpack([]layout.PackedBlock{{Lines: lines, Data: data}})
+		if err != nil {
+			return
+		}
+		n := 0
+		for _, err := range p.All() {
+			if err != nil {
+				return
+			}
+			n++
+		}
+		if n != lines {
+			t.Errorf("%d updates of %d", n, lines)
+		}
+	})
+}

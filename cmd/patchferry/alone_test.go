@@ -71,7 +71,7 @@ var visits = []visit{
 	{"revert production --to 1 --reason x", exitUsage, "showed nothing"},
 	{"show KB835732", exitDone, "ring production"},
 	{"script KB835732", exitDone, "install.cmd of update-"},
-	{"script --os windowsxp --arch x86 --to @/scripts", exitDone, "files; as administrator"},
+	{"script --os windowsxp --arch x86 --lang EN --to @/scripts", exitDone, "files; as administrator"},
 	{"tree --to @/tree", exitDone, "made"},
 	{"tree --to @/tree --no-scripts", exitDone, "removed"},
 	{"evidence KB835732 --to @/audit", exitDone, "weakest link"},

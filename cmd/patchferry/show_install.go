@@ -13,16 +13,18 @@ import (
 
 // installHow says how a host installs one update, as administrator.
 type installHow struct {
-	Share string   `json:"share"`           // from a share or medium that has the tree
-	HTTP  string   `json:"http"`            // from this server, without a share
-	Hand  []string `json:"hand"`            // without a script, in the update's folder, in this order
+	Share string   `json:"share,omitempty"` // from a share or medium that has the tree
+	HTTP  string   `json:"http,omitempty"`  // from this server, without a share
+	Hand  []string `json:"hand,omitempty"`  // without a script, in the update's folder, in this order
 	Left  []string `json:"left,omitempty"`  // what no script can install, and why
 	Stays []string `json:"stays,omitempty"` // what cannot be removed again, and why
 }
 
 // installOf returns the commands that install an update, as far as a script can.
 func installOf(c *config.Config, u *layout.Update) *installHow {
-	set := script.Build([]*layout.Update{layout.Trimmed(u)}, installOptions(c, c.LastRing(), c.LastRing()))
+	o := installOptions(c, c.LastRing(), c.LastRing())
+	o.HeldOnly = c.Role == config.Far || c.Filling.Mode == config.FillOff // else hosts get it when they ask
+	set := script.Build([]*layout.Update{layout.Trimmed(u)}, o)
 	var how installHow
 	for _, l := range set.Left {
 		how.Left = append(how.Left, strings.TrimPrefix(l.File+": "+l.Why, ": "))

@@ -134,6 +134,9 @@ README.txt in the folders below hosts for what older systems can do.
 // edition says what a set was made from, where that is known.
 func (s *Set) edition(p *page) {
 	if s.Edition == (Edition{}) {
+		return // in an update's own folder, which changes with the update alone
+	}
+	if s.Edition == (Edition{}) {
 		return
 	}
 	p.para("Made from generation %d, state %d, root %s.", s.Edition.Generation, s.Edition.State, s.Edition.Root)

@@ -1,7 +1,7 @@
 {{define "head" -}}
 rem {{.Script}} of {{.Name}}: {{.Title}}
-rem It {{.What}} {{.Count}}; generation {{.Generation}}, state root
-rem {{.Root}}.
+rem It {{.What}} {{.Count}}{{if ne .Generation "0"}}; generation {{.Generation}}, state root
+rem {{.Root}}{{end}}.
 rem
 {{- end}}
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ func measureView(ctx context.Context) error {
 }
 
 func startView(_ context.Context, role, dir string) error {
+	debug.SetGCPercent(40) // as patchferry serve does while it makes a view
 	index := filepath.Join(dir, "index")
 	var view *distribute.View
 	var err error
