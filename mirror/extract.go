@@ -282,33 +282,23 @@ func extractPaths(members []cab.File, size int64) ([]extract, error) {
 		return nil, packed("it holds %d files, more than %d", len(members), maxExtracted)
 	}
 	most := min(int64(maxExtractedBytes), extractedFree+extractedRatio*size)
-	content := make([]extract, 0, len(members))
-	meaning := make(map[string]string) // file or folder, by folded path
+	names := make([]string, 0, len(members))
 	var bytes int64
 	for i := range members {
 		f := &members[i]
-		p := strings.ReplaceAll(f.Name, `\`, "/")
-		if err := layout.CheckPath(p); err != nil {
-			return nil, packed("%v", err)
-		}
-		if len(p) > layout.MaxPath {
-			return nil, packed("%s would have a path of more than %d bytes", p, layout.MaxPath)
-		}
 		if f.Size > most-bytes {
 			return nil, packed("what it holds has more than %d bytes", most)
 		}
 		bytes += f.Size
-		if meaning[layout.Fold(p)] != "" {
-			return nil, packed("%s has two meanings", p)
-		}
-		meaning[layout.Fold(p)] = "file"
-		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-			if meaning[layout.Fold(dir)] == "file" {
-				return nil, packed("%s is a file and a folder", dir)
-			}
-			meaning[layout.Fold(dir)] = "folder"
-		}
-		content = append(content, extract{path: p})
+		names = append(names, f.Name)
+	}
+	paths, err := layout.PackedPaths(names)
+	if err != nil {
+		return nil, packed("%v", err)
+	}
+	content := make([]extract, len(paths))
+	for i, p := range paths {
+		content[i].path = p
 	}
 	return content, nil
 }

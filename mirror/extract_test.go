@@ -310,36 +310,3 @@ func TestServicePackOfGcab(t *testing.T) {
 	}
 	s.clean()
 }
-
-// FuzzServicePack syncs service packs whose files have any name: what comes of it is
-// a catalog whose paths every file system can keep, or a package that stays as it is.
-func FuzzServicePack(f *testing.F) {
-	f.Add(`i386\update\update.exe`, `i386\update\Update.msi`, []byte("bytes"))
-	f.Add(`..\evil`, `con`, []byte{})
-	f.Add(`a`, `A/b`, []byte("x"))
-	f.Add("install.cmd", "README.txt", []byte("%PATH%"))
-	s := newSite(f)
-	n := 0
-	f.Fuzz(func(t *testing.T, first, second string, data []byte) {
-		if strings.Contains(first+second, "\x00") || len(first) > 300 || len(second) > 300 {
-			t.Skip("no cabinet can have it")
-		}
-		n++
-		s.t = t
-		s.list(s.offerPack(fmt.Sprintf("w2ksp4_%d.exe", n), servicePack(packedFile{Name: first, Data: data}, packedFile{Name: second, Data: data})))
-		s.sync(mirror.SyncOptions{})
-		seen := map[string]bool{}
-		for _, u := range s.catalog() {
-			for i := range u.Files {
-				p := u.Files[i].Path(u)
-				if err := layout.CheckPath(p); err != nil || len(p) > layout.MaxPath {
-					t.Errorf("a path that not everybody can keep: %q: %v", p, err)
-				}
-				if seen[layout.Fold(p)] {
-					t.Errorf("%q has two meanings", p)
-				}
-				seen[layout.Fold(p)] = true
-			}
-		}
-	})
-}

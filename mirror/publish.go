@@ -32,6 +32,9 @@ func (m *Mirror) publish(ctx context.Context, base *base, p *plan, lists []*list
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
+	if p.taking, err = m.newExtraction(base, p.recheck); err != nil {
+		return nil, err
+	}
 	made, err := m.assemble(ctx, f, p)
 	if err != nil {
 		return nil, err

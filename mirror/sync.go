@@ -136,9 +136,6 @@ func (m *Mirror) syncLists(ctx context.Context, opt SyncOptions, base *base, lis
 			return report, err
 		}
 	}
-	if next.taking, err = m.newExtraction(base, opt.Recheck); err != nil {
-		return report, err
-	}
 	made, err := m.publish(ctx, base, next, lists, news)
 	if err != nil {
 		return report, err
