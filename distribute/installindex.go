@@ -88,16 +88,17 @@ func languagesOf(u *layout.Update) []layout.Language {
 	return all
 }
 
-// isHostWord reports whether a word can be a part of the path of a host's scripts.
+// isHostWord reports whether a word can be a part of the path of a host's scripts:
+// "windows8.1" can.
 func isHostWord(s string) bool {
 	for _, c := range []byte(s) {
 		if lower(c) < 'a' || lower(c) > 'z' {
-			if (c < '0' || c > '9') && c != '-' {
+			if (c < '0' || c > '9') && c != '-' && c != '.' {
 				return false
 			}
 		}
 	}
-	return len(s) <= 32
+	return len(s) <= 32 && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".")
 }
 
 // finishGroups makes the tables of the groups.
@@ -223,10 +224,12 @@ func (v *View) among(pass func(script.Host) bool) []uint32 {
 	return slices.Compact(all)
 }
 
-// forHost returns the updates that may be for a kind of host.
+// forHost returns the updates that may be for a kind of host, as far as their groups
+// say: script.Host.May looks closer. Programs for x86 run on other architectures, and
+// packages of .NET in English are for all languages.
 func (v *View) forHost(h script.Host) []uint32 {
 	return v.among(func(of script.Host) bool {
-		return (of.OS == "" || of.OS == h.OS) && (of.Arch == "" || of.Arch == h.Arch) &&
-			(of.Language == "" || of.Language == h.Language)
+		return (of.OS == "" || of.OS == h.OS) && (of.Arch == "" || of.Arch == h.Arch || of.Arch == "x86") &&
+			(of.Language == "" || of.Language == h.Language || of.Language == "EN")
 	})
 }

@@ -138,7 +138,7 @@ func (v *View) plan(w *wanted, o script.Options, fills bool) (*script.Set, error
 		if err != nil {
 			return nil, err
 		}
-		if w.match != nil && !w.match(u) || w.kind == forHosts && !suits(w.host, u) {
+		if w.match != nil && !w.match(u) || w.kind == forHosts && !w.host.May(u) {
 			continue
 		}
 		if w.most > 0 && len(updates) == w.most {
@@ -209,13 +209,6 @@ func eachOf(places []uint32) iter.Seq[int] {
 			}
 		}
 	}
-}
-
-// suits reports whether an update may be for a kind of host: what script.BuildFor asks
-// first, so that a set takes no more memory than what is in it.
-func suits(h script.Host, u *layout.Update) bool {
-	want := layout.Selection{OS: []layout.OS{h.OS}, Arch: []layout.Arch{h.Arch}, Languages: []layout.Language{h.Language}}
-	return want.Match(u)
 }
 
 // withhold takes from an update the files that no script may run: those that were
