@@ -100,7 +100,9 @@ set "LINE=end set=%SET% rc=%RESULT%"
 call :say
 goto :eof
 {{template "gate" .}}
+{{- if .Versions}}
 {{template "digest" .}}
+{{- end}}
 {{template "log" .}}
 {{template "detect" .}}
 {{template "registry" .}}
