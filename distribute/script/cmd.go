@@ -38,6 +38,8 @@ type cmdSet struct {
 	Packs       bool            // an item is told by the packages of Windows
 	Versions    bool            // an item is told by files
 	Engines     map[string]bool // those that items have
+	Listed      bool            // an item is told by a key of Hotfix.exe or Update.exe
+	Gates       []cmdGate
 	Items       []cmdItem
 	CodeTables  []cmdCodes
 	Systems     []string // lines that set FAMILY and RELEASE

@@ -68,11 +68,30 @@ func (w *cmdWriter) key(key, value, data string) {
 		data, err = cmdValue(data)
 		w.set("DATA", data, err)
 	}
-	w.add("if not defined HERE call :key")
+	if name := listedKey(key); name != "" {
+		w.add("if not defined HERE if defined KEY_" + name + " call :key")
+		w.add("if not defined HERE if not defined KEYLIST call :key")
+	} else {
+		w.add("if not defined HERE call :key")
+	}
 	if value != "" {
 		w.add(`set "VALUE="`)
 		w.add(`set "DATA="`)
 	}
+}
+
+// listedKey returns the name of a key that a script asks for with all of its
+// kind at once, which Hotfix.exe and Update.exe leave, or "".
+func listedKey(key string) string {
+	for _, root := range []string{hotfixKey, updatesKey} {
+		if len(key) <= len(root) || !strings.EqualFold(key[:len(root)], root) {
+			continue
+		}
+		if name, err := cmdWord(key[strings.LastIndexByte(key, '\\')+1:]); err == nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // installed adds the lines that clear FITS where a file is not as it should be.

@@ -19,7 +19,8 @@ type cmdItem struct {
 	Data  []string // what it is and for whom
 	Have  []string // HERE=1 where it leaves traces
 	Fits  []string // FITS= where one of its files is not as it left it
-	Files []string // finds its files
+	Files []string // how it is run; finds its files
+	Codes string   // number of its table of exit codes
 	Undo  []string // CAN=1 with PROGRAM and ARGS
 }
 
@@ -37,15 +38,16 @@ func (c *cmdSet) add(items []Item, backwards bool) error {
 	if len(items) == 1 {
 		c.Count = "1 package"
 	}
-	tables := make(map[string]string)
+	tables, gates := make(map[string]string), make(map[string]string)
 	for i := range items {
 		it := &items[i]
-		line, err := c.item(it, strconv.Itoa(i+1), tables)
+		line, err := c.item(it, strconv.Itoa(i+1), tables, gates)
 		if err != nil {
 			return fmt.Errorf("%.60s: %w", cmdText(it.ID), err)
 		}
 		c.Items = append(c.Items, line)
 		c.QChain = c.QChain || it.Run.QChain
+		c.Listed = c.Listed || slices.ContainsFunc(it.Detect.Keys, func(k layout.InstalledKey) bool { return listedKey(k.Key) != "" })
 		c.Packs = c.Packs || len(it.Detect.Packages) > 0
 		c.Versions = c.Versions || len(it.Detect.Files) > 0
 		c.Engines[string(it.Run.Engine)] = true
@@ -56,10 +58,16 @@ func (c *cmdSet) add(items []Item, backwards bool) error {
 	return nil
 }
 
-// item writes one item. In tables are the exit codes that have a table already.
-func (c *cmdSet) item(it *Item, n string, tables map[string]string) (cmdItem, error) {
+// item writes one item. In tables are the exit codes that have a table already, in
+// gates the gates that have a number.
+func (c *cmdSet) item(it *Item, n string, tables, gates map[string]string) (cmdItem, error) {
 	line := cmdItem{N: n, Order: it.Order, ID: it.ID, Title: cmdText(it.Title)}
 	codes, err := c.codes(it.Run.Codes, tables)
+	if err != nil {
+		return line, err
+	}
+	line.Codes = codes
+	gate, err := c.gate(&it.Gate, gates)
 	if err != nil {
 		return line, err
 	}
@@ -67,27 +75,12 @@ func (c *cmdSet) item(it *Item, n string, tables map[string]string) (cmdItem, er
 	w.word("ID", it.ID)
 	w.set("N", n, nil)
 	w.word("KIND", string(it.Kind))
-	w.word("ENGINE", string(it.Run.Engine))
-	args, err := cmdArgs(it.Run.Args)
-	w.set("ARGS", args, err)
-	if it.Run.Log != "" {
-		_, err := cmdValue(strings.ReplaceAll(it.Run.Log, "*", "")) // /l*v is Windows Installer's
-		w.set("LOGARG", it.Run.Log, err)
-	}
-	w.set("CODES", codes, nil)
+	w.set("BARRIER", "", nil)
 	if it.Barrier != NoBarrier {
 		w.word("BARRIER", string(it.Barrier))
 	}
-	if it.Run.QChain {
-		w.set("QCHAIN", "1", nil)
-	}
-	if it.apart() {
-		w.set("LOCALONLY", "1", nil)
-	}
-	if it.Detect.any() {
-		w.set("DETECT", "1", nil)
-	}
-	w.gate(&it.Gate)
+	w.set("DETECT", cmdFlag(it.Detect.any()), nil)
+	w.add(`set "WHYNOT=%GATE_` + gate + `%"`)
 	line.Data = w.take()
 	w.traces(&it.Detect)
 	line.Have = w.take()
@@ -96,6 +89,7 @@ func (c *cmdSet) item(it *Item, n string, tables map[string]string) (cmdItem, er
 	if c.Script == "install.cmd" && len(line.Fits) > 0 {
 		line.Have = slices.Concat(line.Have, []string{"if defined HERE goto :eof", `set "FITS=1"`}, line.Fits, []string{`if defined FITS set "HERE=1"`})
 	}
+	w.run(it, codes)
 	for _, m := range it.Members {
 		w.file(m)
 	}
@@ -104,6 +98,45 @@ func (c *cmdSet) item(it *Item, n string, tables map[string]string) (cmdItem, er
 	w.undo(it)
 	line.Undo = w.take()
 	return line, w.err
+}
+
+// run adds how an item is run.
+func (w *cmdWriter) run(it *Item, codes string) {
+	w.word("ENGINE", string(it.Run.Engine))
+	args, err := cmdArgs(it.Run.Args)
+	w.set("ARGS", args, err)
+	_, err = cmdValue(strings.ReplaceAll(it.Run.Log, "*", "")) // /l*v is Windows Installer's
+	w.set("LOGARG", it.Run.Log, err)
+	w.set("CODES", codes, nil)
+	w.set("QCHAIN", cmdFlag(it.Run.QChain), nil)
+	w.set("LOCALONLY", cmdFlag(it.apart()), nil)
+}
+
+// cmdFlag is the value of a variable that is set where something is so.
+func cmdFlag(is bool) string {
+	if is {
+		return "1"
+	}
+	return ""
+}
+
+// cmdGate is a gate that items share.
+type cmdGate struct {
+	N     string
+	Lines []string
+}
+
+// gate returns the number of a gate.
+func (c *cmdSet) gate(g *Gate, gates map[string]string) (string, error) {
+	w := &cmdWriter{}
+	w.gate(g)
+	lines := w.take()
+	key := strings.Join(lines, "\n")
+	if _, ok := gates[key]; !ok && w.err == nil {
+		gates[key] = strconv.Itoa(len(gates) + 1)
+		c.Gates = append(c.Gates, cmdGate{gates[key], lines})
+	}
+	return gates[key], w.err
 }
 
 // apart reports whether an item must lie in a folder of its own on the host.

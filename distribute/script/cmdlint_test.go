@@ -100,7 +100,7 @@ func (l cmdLint) script(script []byte) []string {
 		}
 	}
 	for name, n := range uses {
-		if !assigned[name] && !cmdOfHost[name] {
+		if !assigned[name] && !cmdOfHost[name] && !strings.HasPrefix(name, "key_") { // those are set by what a key is called
 			bad(n, "%%%s%% is never set", name)
 		}
 	}

@@ -1,7 +1,6 @@
 {{define "begin"}}
 rem ======== Before the first package ======================================
 :begin
-call :forget
 if not "%MAJOR%"=="0" goto begin_known
 echo This system cannot be told from "%SAID%".
 set "RESULT=1"
@@ -41,6 +40,10 @@ for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
 if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
 if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
 if not defined FAMILY set "FAMILY=unknown"
+call :gates
+{{- if .Listed}}
+call :keys
+{{- end}}
 set "LINE=begin set=%SET% generation=%GENERATION% os=%FAMILY% release=%RELEASE% build=%VERSION% arch=%ARCH% lang=%LANG%"
 call :say
 goto :eof

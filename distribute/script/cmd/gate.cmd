@@ -20,12 +20,7 @@ if %SP% LSS %G_MINSP% set "WHYNOT=sp"
 if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
 if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
 if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
-goto :eof
-
-rem Nothing of this package counts for the next.
-:forget
-for %%g in (ID KIND ENGINE ARGS LOGARG CODES BARRIER N DETECT QCHAIN LOCALONLY) do set "%%g="
-for %%g in (G_OS G_ARCH G_LANG WHYNOT) do set "%%g="
+for %%g in (G_OS G_ARCH G_LANG) do set "%%g="
 set "G_MINSP=0"
 set "G_MAXSP=99"
 set "G_MINBUILD=0"

@@ -21,59 +21,26 @@ call :clean
 exit /b %RESULT%
 
 rem ======== The packages, in order =======================================
-:all_items
-{{- range .Items}}
-
-rem {{.Order}}. {{.ID}}: {{.Title}}
-{{- range .Data}}
-{{.}}
-{{- end}}
-call :item
-{{- end}}
-goto :eof
-
-rem ======== What tells that a package is there: HERE=1 ====================
-{{- range .Items}}
-:have_{{.N}}
-{{- range .Have}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== The files of a package: PKG is the one that is run =============
-{{- range .Items}}
-:files_{{.N}}
-{{- range .Files}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== What exit codes mean: STATE ===================================
-{{- range .CodeTables}}
-:codes_{{.N}}
-set "STATE=failed"
-{{- range .Codes}}
-if "%RC%"=="{{.Code}}" set "STATE={{.Result}}"
-{{- end}}
-goto :eof
-{{- end}}
+{{- template "main" .}}
 {{template "item" .}}
-{{template "gate" .}}
+{{template "have" .}}
+{{template "files" .}}
+{{template "codes" .}}
+{{template "run" .}}
 {{template "package" .}}
 {{template "download" .}}
 {{template "get" .}}
+{{template "detect" .}}
 {{template "digest" .}}
-{{template "run" .}}
 {{- if .QChain}}
 {{template "qchain" .}}
 {{- end}}
 {{template "begin" .}}
+{{template "gates" .}}
+{{template "gate" .}}
 {{template "end" .}}
 {{template "report" .}}
 {{template "log" .}}
-{{template "detect" .}}
-{{template "registry" .}}
 {{template "host" .}}
+{{template "registry" .}}
 {{template "work" .}}

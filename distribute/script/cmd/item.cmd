@@ -11,7 +11,6 @@ if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
 set "SEEN=1"
 if defined STOP set "STATE=waiting"
 if defined STATE goto item_said
-call :gate
 rem A service pack that is there already is no reason why it is not for this host.
 if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_not
 call :have_%N%
@@ -57,7 +56,6 @@ call :say
 if not defined RC set "RC=0"
 if not defined DRY call :report_item
 :item_done
-call :forget
 goto :eof
 
 rem What comes after this package needs it active: STOP where it is not yet.

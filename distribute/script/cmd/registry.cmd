@@ -46,7 +46,19 @@ for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"')
 if defined GOT set "KNOWN=1"
 goto :eof
 
-{{if .Writes}}
+{{- if .Listed}}
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+goto :eof
+{{- end}}
+{{- if .Writes}}
+
 rem Write DATA to VALUE of our own key.
 :remember
 if not defined REG goto remember_old
@@ -59,5 +71,5 @@ cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALU
 set "VALUE="
 set "DATA="
 goto :eof
-{{end}}
+{{- end}}
 {{end}}

@@ -26,53 +26,7 @@ call :clean
 exit /b %RESULT%
 
 rem ======== The packages, the last first =================================
-:all_items
-{{- range .Items}}
-
-rem {{.Order}}. {{.ID}}: {{.Title}}
-{{- range .Data}}
-{{.}}
-{{- end}}
-call :item
-{{- end}}
-goto :eof
-
-rem ======== What tells that a package is there: HERE=1 ====================
-{{- range .Items}}
-:have_{{.N}}
-{{- range .Have}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== What takes it off: CAN=1, PROGRAM and ARGS ====================
-{{- range .Items}}
-:undo_{{.N}}
-{{- range .Undo}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== The files of a package: PKG is the one that is run =============
-{{- range .Items}}
-:files_{{.N}}
-{{- range .Files}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== What exit codes mean: STATE ===================================
-{{- range .CodeTables}}
-:codes_{{.N}}
-set "STATE=failed"
-{{- range .Codes}}
-if "%RC%"=="{{.Code}}" set "STATE={{.Result}}"
-{{- end}}
-goto :eof
-{{- end}}
+{{- template "main" .}}
 
 rem ======== One package ===================================================
 :item
@@ -87,7 +41,6 @@ if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
 set "SEEN=1"
 if defined STOP set "STATE=waiting"
 if defined STATE goto item_said
-call :gate
 rem A service pack that is there can be taken off.
 if not "%WHYNOT%"=="sp" if defined WHYNOT set "STATE=not-applicable"
 if defined STATE goto item_said
@@ -120,7 +73,6 @@ set "LINE=%LINE% kind=%KIND%"
 if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
 call :say
 :item_done
-call :forget
 goto :eof
 
 rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
@@ -161,15 +113,20 @@ if not defined PKG goto :eof
 set "PROGRAM=%PKG%"
 set "CAN=1"
 goto :eof
-{{template "gate" .}}
+{{template "have" .}}
+{{template "undo" .}}
+{{template "files" .}}
+{{template "codes" .}}
 {{template "package" .}}
 {{template "download" .}}
 {{template "get" .}}
+{{template "detect" .}}
 {{template "digest" .}}
 {{template "begin" .}}
+{{template "gates" .}}
+{{template "gate" .}}
 {{template "end" .}}
 {{template "log" .}}
-{{template "detect" .}}
-{{template "registry" .}}
 {{template "host" .}}
+{{template "registry" .}}
 {{template "work" .}}

@@ -15,37 +15,7 @@ call :clean
 exit /b %RESULT%
 
 rem ======== The packages, in order =======================================
-:all_items
-{{- range .Items}}
-
-rem {{.Order}}. {{.ID}}: {{.Title}}
-{{- range .Data}}
-{{.}}
-{{- end}}
-call :item
-{{- end}}
-goto :eof
-
-rem ======== What tells that a package is there: HERE=1 ====================
-{{- range .Items}}
-:have_{{.N}}
-{{- range .Have}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
-
-rem ======== Its files, as it left them or later: else FITS is empty =======
-{{- range .Items}}
-:fits_{{.N}}
-{{- if .Fits}}
-set "FILES=1"
-{{- end}}
-{{- range .Fits}}
-{{.}}
-{{- end}}
-goto :eof
-{{- end}}
+{{- template "main" .}}
 
 rem ======== One package ===================================================
 :item
@@ -53,7 +23,6 @@ if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
 set "SEEN=1"
 set "STATE=not-applicable"
 set "CHECK="
-call :gate
 rem A service pack that is there already is no reason why it is not for this host.
 if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_said
 set "HERE="
@@ -79,15 +48,25 @@ if defined CHECK set "LINE=%LINE% check=%CHECK%"
 if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
 call :say
 :item_done
-call :forget
 goto :eof
 
+{{template "have" .}}
+{{template "fits" .}}
+{{template "detect" .}}
+{{- if .Versions}}
+{{template "digest" .}}
+{{- end}}
+
+rem ======== Before the first package, and after the last ==================
 :begin
-call :forget
 if not defined FAMILY set "FAMILY=unknown"
 for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
 if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
 if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
+call :gates
+{{- if .Listed}}
+call :keys
+{{- end}}
 goto :eof
 
 :end
@@ -99,12 +78,9 @@ if not defined SEEN set "RESULT=1"
 set "LINE=end set=%SET% rc=%RESULT%"
 call :say
 goto :eof
+{{template "gates" .}}
 {{template "gate" .}}
-{{- if .Versions}}
-{{template "digest" .}}
-{{- end}}
 {{template "log" .}}
-{{template "detect" .}}
-{{template "registry" .}}
 {{template "host" .}}
+{{template "registry" .}}
 {{template "work" .}}

@@ -19,7 +19,11 @@ if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-set "LOCALCOPY="
+for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
 set "RESULT=0"
 :next_argument
 if "%~1"=="" goto arguments_read
@@ -109,95 +113,153 @@ rem 70. Intel-Net: Update Intel-Net (100_ _ more)
 set "ID=Intel-Net"
 set "N=7"
 set "KIND=driver.inf"
-set "ENGINE=pnputil"
-set "ARGS=/install"
-set "CODES=4"
+set "BARRIER="
+set "DETECT="
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 60. KB5043080: Update KB5043080 (100_ _ more)
 set "ID=KB5043080"
 set "N=6"
 set "KIND=msu"
-set "ENGINE=dism"
-set "ARGS=/Quiet /NoRestart"
-set "LOGARG=/LogPath:"
-set "CODES=3"
-set "LOCALONLY=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 50. KB4490628: Update KB4490628 (100_ _ more)
 set "ID=KB4490628"
 set "N=5"
 set "KIND=msu"
-set "ENGINE=wusa"
-set "ARGS=/quiet /norestart"
-set "LOGARG=/log:"
-set "CODES=2"
+set "BARRIER="
 set "BARRIER=restart"
-set "LOCALONLY=1"
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 40. KB900001: Update KB900001 (100_ _ more)
 set "ID=KB900001"
 set "N=4"
 set "KIND=msp"
-set "ENGINE=msp"
-set "ARGS=/qn /norestart REBOOT=ReallySuppress"
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 30. Viewer: Update Viewer (100_ _ more)
 set "ID=Viewer"
 set "N=3"
 set "KIND=msi"
-set "ENGINE=msi"
-set "ARGS=/qn /norestart TARGET="C:\Program Files\Viewer""
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 20. Q318202: Update Q318202 (100_ _ more)
 set "ID=Q318202"
 set "N=2"
 set "KIND=hotfix.exe"
-set "ENGINE=self"
-set "ARGS=-m -q -z"
-set "CODES=1"
-set "QCHAIN=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
 
 rem 10. W2KSP4: Update W2KSP4 (100_ _ more)
 set "ID=W2KSP4"
 set "N=1"
 set "KIND=service-pack"
-set "ENGINE=self"
-set "ARGS=-u -q -z"
-set "CODES=1"
+set "BARRIER="
 set "BARRIER=after"
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
+goto :eof
+
+
+rem ======== One package ===================================================
+:item
+set "STATE="
+set "RC="
+set "CHECK="
+set "HERE="
+set "PKG="
+set "STAGED="
+set "CAN="
+if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
+set "SEEN=1"
+if defined STOP set "STATE=waiting"
+if defined STATE goto item_said
+rem A service pack that is there can be taken off.
+if not "%WHYNOT%"=="sp" if defined WHYNOT set "STATE=not-applicable"
+if defined STATE goto item_said
+if defined DETECT call :have_%N%
+if defined HERE set "WHYNOT="
+if not defined WHYNOT if defined DETECT if not defined HERE set "WHYNOT=absent"
+if defined WHYNOT set "STATE=not-applicable"
+if defined STATE goto item_said
+call :undo_%N%
+if not defined CAN set "WHYNOT=stays"
+if not defined CAN set "STATE=failed"
+if defined STATE goto item_judge
+if defined DRY set "STATE=dry"
+if defined STATE goto item_said
+start "" /wait "%PROGRAM%" %ARGS%
+set "RC=%ERRORLEVEL%"
+call :codes_%CODES%
+:item_judge
+if "%STATE%"=="retry" set "STOP=1618"
+if "%STATE%"=="reboot" set "REBOOT=1"
+if "%STATE%"=="failed" set "FAILED=1"
+if "%RC%"=="1641" set "STOP=3010"
+rem What a service pack brought is gone only after the restart.
+if defined BARRIER if "%STATE%"=="reboot" set "STOP=3010"
+:item_said
+if defined STAGED rd /s /q "%STAGED%" 2>nul
+set "LINE=id=%ID% state=%STATE%"
+if defined RC set "LINE=%LINE% rc=%RC%"
+set "LINE=%LINE% kind=%KIND%"
+if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
+call :say
+:item_done
+goto :eof
+
+rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
+rem Windows is one of its own word length.
+:removes
+if not defined KEY goto removes_program
+set "HERE="
+call :key
+set "KEY="
+if not defined HERE goto :eof
+:removes_program
+set "FOUND="
+if exist "%PROGRAM%" set "FOUND=%PROGRAM%"
+if defined FOUND goto removes_found
+for %%g in ("%PROGRAM%") do set "BARE=%%~nxg"
+if not "%BARE%"=="%PROGRAM%" goto :eof
+if defined NATIVE if exist "%NATIVE%%PROGRAM%" set "FOUND=%NATIVE%%PROGRAM%"
+if defined FOUND goto removes_found
+for %%g in ("%PROGRAM%") do set "FOUND=%%~$PATH:g"
+:removes_found
+if not defined FOUND goto :eof
+set "PROGRAM=%FOUND%"
+set "CAN=1"
+goto :eof
+
+rem The package takes itself off.
+:removes_itself
+if not defined KEY goto removes_package
+set "HERE="
+call :key
+set "KEY="
+if not defined HERE goto :eof
+:removes_package
+call :files_%N%
+if not defined PKG echo The package is needed to take %ID% off, and is not to be had: %STATE%.
+set "STATE="
+if not defined PKG goto :eof
+set "PROGRAM=%PKG%"
+set "CAN=1"
 goto :eof
 
 rem ======== What tells that a package is there: HERE=1 ====================
@@ -228,7 +290,8 @@ if exist "%SystemRoot%\$NtUninstallQ318202$\" set "HERE=1"
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\Q318202"
 set "VALUE=Fix Description"
 set "DATA=Windows 2000 Hotfix"
-if not defined HERE call :key
+if not defined HERE if defined KEY_Q318202 call :key
+if not defined HERE if not defined KEYLIST call :key
 set "VALUE="
 set "DATA="
 goto :eof
@@ -236,11 +299,14 @@ goto :eof
 if %SP% GEQ 4 set "HERE=1"
 goto :eof
 
+
 rem ======== What takes it off: CAN=1, PROGRAM and ARGS ====================
 :undo_7
+set "CODES=4"
 echo Intel-Net stays: nothing that takes it off is there
 goto :eof
 :undo_6
+set "CODES=3"
 set "ARGS=/uninstall /kb:5043080 /quiet /norestart"
 set "PROGRAM=wusa.exe"
 call :removes
@@ -248,12 +314,15 @@ if defined CAN goto :eof
 echo KB5043080 stays: nothing that takes it off is there
 goto :eof
 :undo_5
+set "CODES=2"
 echo KB4490628 stays: a servicing stack update cannot be removed
 goto :eof
 :undo_4
+set "CODES=1"
 echo KB900001 stays: the products that it is for are not known
 goto :eof
 :undo_3
+set "CODES=1"
 set "ARGS=/x {12345678-9ABC-DEF0-1234-56789ABCDEF0} /qn /norestart"
 set "KEY=HKLM\SOFTWARE\Classes\Installer\Patches\00"
 set "PROGRAM=msiexec.exe"
@@ -262,6 +331,7 @@ if defined CAN goto :eof
 echo Viewer stays: nothing that takes it off is there
 goto :eof
 :undo_2
+set "CODES=1"
 set "ARGS=-u -q -z"
 set "PROGRAM=%SystemRoot%\$NtUninstallQ318202$\spuninst\spuninst.exe"
 call :removes
@@ -272,6 +342,7 @@ if defined CAN goto :eof
 echo Q318202 stays: nothing that takes it off is there
 goto :eof
 :undo_1
+set "CODES=1"
 set "ARGS=-u -q -z"
 set "PROGRAM=%SystemRoot%\$NtServicePackUninstall$\spuninst\spuninst.exe"
 call :removes
@@ -279,8 +350,15 @@ if defined CAN goto :eof
 echo W2KSP4 stays: nothing that takes it off is there
 goto :eof
 
-rem ======== The files of a package: PKG is the one that is run =============
+
+rem ======== How a package is run, and its files: PKG is the one that is run =
 :files_7
+set "ENGINE=pnputil"
+set "ARGS=/install"
+set "LOGARG="
+set "CODES=4"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Intel-Net\e1000.inf"
 set "NAME=e1000.inf"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Intel-Net/e1000.inf"
@@ -291,6 +369,12 @@ set "MD5="
 call :file
 goto :eof
 :files_6
+set "ENGINE=dism"
+set "ARGS=/Quiet /NoRestart"
+set "LOGARG=/LogPath:"
+set "CODES=3"
+set "QCHAIN="
+set "LOCALONLY=1"
 set "FILE=Software\ALL\x\y\KB5043080\windows11.0-kb5040000-x64.msu"
 set "NAME=windows11.0-kb5040000-x64.msu"
 set "WEB=Software/ALL/x/y/KB5043080/windows11.0-kb5040000-x64.msu"
@@ -309,6 +393,12 @@ set "MD5="
 call :file
 goto :eof
 :files_5
+set "ENGINE=wusa"
+set "ARGS=/quiet /norestart"
+set "LOGARG=/log:"
+set "CODES=2"
+set "QCHAIN="
+set "LOCALONLY=1"
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\KB4490628\windows6.1-kb4490628-x64.msu"
 set "NAME=windows6.1-kb4490628-x64.msu"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/KB4490628/windows6.1-kb4490628-x64.msu"
@@ -319,6 +409,12 @@ set "MD5="
 call :file
 goto :eof
 :files_4
+set "ENGINE=msp"
+set "ARGS=/qn /norestart REBOOT=ReallySuppress"
+set "LOGARG=/l*v "
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\KB900001\office.msp"
 set "NAME=office.msp"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/KB900001/office.msp"
@@ -329,6 +425,12 @@ set "MD5="
 call :file
 goto :eof
 :files_3
+set "ENGINE=msi"
+set "ARGS=/qn /norestart TARGET="C:\Program Files\Viewer""
+set "LOGARG=/l*v "
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Viewer\viewer one.msi"
 set "NAME=viewer one.msi"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Viewer/viewer%%20one.msi"
@@ -339,6 +441,12 @@ set "MD5="
 call :file
 goto :eof
 :files_2
+set "ENGINE=self"
+set "ARGS=-m -q -z"
+set "LOGARG="
+set "CODES=1"
+set "QCHAIN=1"
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\Q318202\Q318202_W2K_SP3_X86_EN.exe"
 set "NAME=Q318202_W2K_SP3_X86_EN.exe"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/Q318202/Q318202_W2K_SP3_X86_EN.exe"
@@ -349,6 +457,12 @@ set "MD5=02000000000000000000000000000000"
 call :file
 goto :eof
 :files_1
+set "ENGINE=self"
+set "ARGS=-u -q -z"
+set "LOGARG="
+set "CODES=1"
+set "QCHAIN="
+set "LOCALONLY="
 set "FILE=Software\EN\com_microsoft.windows2000\x86win2k\W2KSP4\W2KSP4_EN.EXE"
 set "NAME=W2KSP4_EN.EXE"
 set "WEB=Software/EN/com_microsoft.windows2000/x86win2k/W2KSP4/W2KSP4_EN.EXE"
@@ -358,6 +472,7 @@ set "SHA1="
 set "MD5="
 call :file
 goto :eof
+
 
 rem ======== What exit codes mean: STATE ===================================
 :codes_1
@@ -404,127 +519,6 @@ if "%RC%"=="0" set "STATE=ok"
 if "%RC%"=="259" set "STATE=not-applicable"
 if "%RC%"=="1641" set "STATE=reboot"
 if "%RC%"=="3010" set "STATE=reboot"
-goto :eof
-
-rem ======== One package ===================================================
-:item
-set "STATE="
-set "RC="
-set "CHECK="
-set "HERE="
-set "PKG="
-set "STAGED="
-set "CAN="
-if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
-set "SEEN=1"
-if defined STOP set "STATE=waiting"
-if defined STATE goto item_said
-call :gate
-rem A service pack that is there can be taken off.
-if not "%WHYNOT%"=="sp" if defined WHYNOT set "STATE=not-applicable"
-if defined STATE goto item_said
-if defined DETECT call :have_%N%
-if defined HERE set "WHYNOT="
-if not defined WHYNOT if defined DETECT if not defined HERE set "WHYNOT=absent"
-if defined WHYNOT set "STATE=not-applicable"
-if defined STATE goto item_said
-call :undo_%N%
-if not defined CAN set "WHYNOT=stays"
-if not defined CAN set "STATE=failed"
-if defined STATE goto item_judge
-if defined DRY set "STATE=dry"
-if defined STATE goto item_said
-start "" /wait "%PROGRAM%" %ARGS%
-set "RC=%ERRORLEVEL%"
-call :codes_%CODES%
-:item_judge
-if "%STATE%"=="retry" set "STOP=1618"
-if "%STATE%"=="reboot" set "REBOOT=1"
-if "%STATE%"=="failed" set "FAILED=1"
-if "%RC%"=="1641" set "STOP=3010"
-rem What a service pack brought is gone only after the restart.
-if defined BARRIER if "%STATE%"=="reboot" set "STOP=3010"
-:item_said
-if defined STAGED rd /s /q "%STAGED%" 2>nul
-set "LINE=id=%ID% state=%STATE%"
-if defined RC set "LINE=%LINE% rc=%RC%"
-set "LINE=%LINE% kind=%KIND%"
-if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
-call :say
-:item_done
-call :forget
-goto :eof
-
-rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
-rem Windows is one of its own word length.
-:removes
-if not defined KEY goto removes_program
-set "HERE="
-call :key
-set "KEY="
-if not defined HERE goto :eof
-:removes_program
-set "FOUND="
-if exist "%PROGRAM%" set "FOUND=%PROGRAM%"
-if defined FOUND goto removes_found
-for %%g in ("%PROGRAM%") do set "BARE=%%~nxg"
-if not "%BARE%"=="%PROGRAM%" goto :eof
-if defined NATIVE if exist "%NATIVE%%PROGRAM%" set "FOUND=%NATIVE%%PROGRAM%"
-if defined FOUND goto removes_found
-for %%g in ("%PROGRAM%") do set "FOUND=%%~$PATH:g"
-:removes_found
-if not defined FOUND goto :eof
-set "PROGRAM=%FOUND%"
-set "CAN=1"
-goto :eof
-
-rem The package takes itself off.
-:removes_itself
-if not defined KEY goto removes_package
-set "HERE="
-call :key
-set "KEY="
-if not defined HERE goto :eof
-:removes_package
-call :files_%N%
-if not defined PKG echo The package is needed to take %ID% off, and is not to be had: %STATE%.
-set "STATE="
-if not defined PKG goto :eof
-set "PROGRAM=%PKG%"
-set "CAN=1"
-goto :eof
-
-rem ======== Is the package for this host? WHYNOT says why it is not =======
-:gate
-set "WHYNOT="
-set "FITS=1"
-if not defined G_OS goto gate_arch
-set "FITS="
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
-if not defined FITS set "WHYNOT=os"
-:gate_arch
-set "FITS=1"
-if not defined G_ARCH goto gate_rest
-set "FITS="
-for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
-if not defined FITS set "WHYNOT=arch"
-:gate_rest
-if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
-if %SP% LSS %G_MINSP% set "WHYNOT=sp"
-if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
-if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
-if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
-goto :eof
-
-rem Nothing of this package counts for the next.
-:forget
-for %%g in (ID KIND ENGINE ARGS LOGARG CODES BARRIER N DETECT QCHAIN LOCALONLY) do set "%%g="
-for %%g in (G_OS G_ARCH G_LANG WHYNOT) do set "%%g="
-set "G_MINSP=0"
-set "G_MAXSP=99"
-set "G_MINBUILD=0"
-set "G_MAXBUILD=999999"
 goto :eof
 
 
@@ -642,132 +636,6 @@ for %%g in ("%GET_TO%") do if not "%%~zg"=="0" set "ARRIVED=1"
 goto :eof
 
 
-rem ======== Digests =======================================================
-rem Is TRY what SHA256, SHA1 or MD5 say? WRONG where it is not; CHECK says what
-rem was looked at. From Windows 7 on it is always SHA-256; before, the old sums,
-rem if fciv.exe is there: they show a damaged file, and are no proof of more.
-:digest
-set "HASH="
-set "CHECK=size"
-if not defined SHA256 goto digest_old
-if %MAJOR% LSS 6 goto digest_old
-for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
-rem Windows 7 to 8.1 part the bytes by blanks.
-if defined HASH set "HASH=%HASH: =%"
-if defined HASH set "CHECK=sha256"
-if /i "%HASH%"=="%SHA256%" goto :eof
-rem Windows Vista and Server 2008 need not know SHA-256.
-if not "%KERNEL%"=="6.0" goto digest_wrong
-set "CHECK=size"
-if not defined HASH goto digest_old
-if "%HASH:~63%"=="" goto digest_old
-set "CHECK=sha256"
-:digest_wrong
-set "WRONG=its SHA-256 is not %SHA256%"
-if not defined HASH set "WRONG=its SHA-256 cannot be computed: certutil says nothing"
-goto :eof
-
-:digest_old
-if not defined FCIV goto :eof
-set "HASH="
-if defined SHA1 goto digest_sha1
-if not defined MD5 goto :eof
-for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -md5 "%TRY%"`) do if not defined HASH set "HASH=%%g"
-set "CHECK=md5"
-if /i not "%HASH%"=="%MD5%" set "WRONG=its MD5 is not %MD5%"
-goto :eof
-:digest_sha1
-for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -sha1 "%TRY%"`) do if not defined HASH set "HASH=%%g"
-set "CHECK=sha1"
-if /i not "%HASH%"=="%SHA1%" set "WRONG=its SHA-1 is not %SHA1%"
-goto :eof
-
-
-rem ======== Before the first package ======================================
-:begin
-call :forget
-if not "%MAJOR%"=="0" goto begin_known
-echo This system cannot be told from "%SAID%".
-set "RESULT=1"
-goto :eof
-:begin_known
-if defined DRY goto begin_log
-rem Only administrators read the system's own hive, and write below %SystemRoot%.
-if not exist "%SYS%\cacls.exe" goto begin_folder
-"%SYS%\cacls.exe" "%SystemRoot%\system32\config\system" >nul 2>&1
-if not "%ERRORLEVEL%"=="0" set "NOTADMIN=1"
-:begin_folder
-if not defined NOTADMIN if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
-if not defined NOTADMIN call :work
-if not defined NOTADMIN if exist "%WORK%\" goto begin_log
-echo rollback.cmd must be run by an administrator, or by the system.
-set "RESULT=1"
-goto :eof
-:begin_log
-if not defined LOG if not defined DRY set "LOG=%SystemRoot%\Temp\patchferry\%SET%.log"
-if not defined LOG goto begin_stage
-for %%g in ("%LOG%") do set "LOG=%%~fg"
-for %%g in ("%LOG%") do set "LOGDIR=%%~dpg"
-if not exist "%LOGDIR%" md "%LOGDIR%" 2>nul
-:begin_stage
-if defined STAGE for %%g in ("%STAGE%") do set "STAGE=%%~fg"
-if defined STAGE set "LOCALCOPY=1"
-if not defined STAGE set "STAGE=%SystemRoot%\patchferry\stage"
-if "%STAGE:~-1%"=="\" set "STAGE=%STAGE:~0,-1%"
-rem What the last run waits for, if the host was not restarted since.
-set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
-set "VALUE=Waiting"
-call :value
-set "WAITED=%GOT%"
-set "VALUE="
-rem The checker of Windows 2000 to 2003, where somebody put it.
-for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
-if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
-if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
-if not defined FAMILY set "FAMILY=unknown"
-set "LINE=begin set=%SET% generation=%GENERATION% os=%FAMILY% release=%RELEASE% build=%VERSION% arch=%ARCH% lang=%LANG%"
-call :say
-goto :eof
-
-
-rem ======== After the last package ========================================
-:end
-set "RESULT=0"
-if defined REBOOT set "RESULT=3010"
-if defined FAILED set "RESULT=1"
-if "%STOP%"=="1618" set "RESULT=1618"
-if not defined ONLY goto end_seen
-if not defined SEEN echo rollback.cmd: there is no package "%ONLY%" in this set
-if not defined SEEN set "RESULT=1"
-:end_seen
-if defined DRY goto end_said
-if not defined STOP set "VALUE=Waiting"
-if not defined STOP set "DATA=-"
-if not defined STOP call :remember
-if defined ONLY goto end_report
-set "VALUE=Generation"
-set "DATA=%GENERATION%"
-call :remember
-set "VALUE=Result"
-set "DATA=%RESULT%"
-call :remember
-:end_report
-:end_said
-if defined REBOOT echo A restart is needed; run this again after it.
-set "LINE=end set=%SET% rc=%RESULT%"
-call :say
-goto :eof
-
-
-rem ======== The log =======================================================
-rem Print LINE, and add it to the log. It holds nothing but words of ours.
-:say
-echo %LINE%
-if not defined LOG goto :eof
->>"%LOG%" echo %DATE% %TIME% %LINE%
-goto :eof
-
-
 
 rem ======== Packages of Windows ==========================================
 rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
@@ -874,67 +742,179 @@ for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile
 goto :eof
 
 
-rem ======== The registry ==================================================
-rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
-:key
-if defined VALUE goto key_value
-if not defined REG goto key_old
-%REG% query "%KEY%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_old
-call :work
-if exist "%WORK%\key.reg" del "%WORK%\key.reg"
-set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
-set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
-start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
-if exist "%WORK%\key.reg" set "HERE=1"
-goto key_done
-:key_value
+rem ======== Digests =======================================================
+rem Is TRY what SHA256, SHA1 or MD5 say? WRONG where it is not; CHECK says what
+rem was looked at. From Windows 7 on it is always SHA-256; before, the old sums,
+rem if fciv.exe is there: they show a damaged file, and are no proof of more.
+:digest
+set "HASH="
+set "CHECK=size"
+if not defined SHA256 goto digest_old
+if %MAJOR% LSS 6 goto digest_old
+for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
+rem Windows 7 to 8.1 part the bytes by blanks.
+if defined HASH set "HASH=%HASH: =%"
+if defined HASH set "CHECK=sha256"
+if /i "%HASH%"=="%SHA256%" goto :eof
+rem Windows Vista and Server 2008 need not know SHA-256.
+if not "%KERNEL%"=="6.0" goto digest_wrong
+set "CHECK=size"
+if not defined HASH goto digest_old
+if "%HASH:~63%"=="" goto digest_old
+set "CHECK=sha256"
+:digest_wrong
+set "WRONG=its SHA-256 is not %SHA256%"
+if not defined HASH set "WRONG=its SHA-256 cannot be computed: certutil says nothing"
+goto :eof
+
+:digest_old
+if not defined FCIV goto :eof
+set "HASH="
+if defined SHA1 goto digest_sha1
+if not defined MD5 goto :eof
+for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -md5 "%TRY%"`) do if not defined HASH set "HASH=%%g"
+set "CHECK=md5"
+if /i not "%HASH%"=="%MD5%" set "WRONG=its MD5 is not %MD5%"
+goto :eof
+:digest_sha1
+for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -sha1 "%TRY%"`) do if not defined HASH set "HASH=%%g"
+set "CHECK=sha1"
+if /i not "%HASH%"=="%SHA1%" set "WRONG=its SHA-1 is not %SHA1%"
+goto :eof
+
+
+rem ======== Before the first package ======================================
+:begin
+if not "%MAJOR%"=="0" goto begin_known
+echo This system cannot be told from "%SAID%".
+set "RESULT=1"
+goto :eof
+:begin_known
+if defined DRY goto begin_log
+rem Only administrators read the system's own hive, and write below %SystemRoot%.
+if not exist "%SYS%\cacls.exe" goto begin_folder
+"%SYS%\cacls.exe" "%SystemRoot%\system32\config\system" >nul 2>&1
+if not "%ERRORLEVEL%"=="0" set "NOTADMIN=1"
+:begin_folder
+if not defined NOTADMIN if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
+if not defined NOTADMIN call :work
+if not defined NOTADMIN if exist "%WORK%\" goto begin_log
+echo rollback.cmd must be run by an administrator, or by the system.
+set "RESULT=1"
+goto :eof
+:begin_log
+if not defined LOG if not defined DRY set "LOG=%SystemRoot%\Temp\patchferry\%SET%.log"
+if not defined LOG goto begin_stage
+for %%g in ("%LOG%") do set "LOG=%%~fg"
+for %%g in ("%LOG%") do set "LOGDIR=%%~dpg"
+if not exist "%LOGDIR%" md "%LOGDIR%" 2>nul
+:begin_stage
+if defined STAGE for %%g in ("%STAGE%") do set "STAGE=%%~fg"
+if defined STAGE set "LOCALCOPY=1"
+if not defined STAGE set "STAGE=%SystemRoot%\patchferry\stage"
+if "%STAGE:~-1%"=="\" set "STAGE=%STAGE:~0,-1%"
+rem What the last run waits for, if the host was not restarted since.
+set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
+set "VALUE=Waiting"
 call :value
-if not defined KNOWN goto key_done
-if not defined DATA set "HERE=1"
-if /i "%GOT%"=="%DATA%" set "HERE=1"
-:key_done
+set "WAITED=%GOT%"
 set "VALUE="
-set "DATA="
-goto :eof
-
-rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
-:value
-set "GOT="
-set "KNOWN="
-if not defined REG goto value_old
-rem A line is name, type and data; the type is word NAMED of it.
-set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
-for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
-if defined KNOWN set "GOT=%KNOWN:~1%"
-goto :eof
-:value_old
-call :helper
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
-if defined GOT set "KNOWN=1"
+rem The checker of Windows 2000 to 2003, where somebody put it.
+for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
+if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
+if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
+if not defined FAMILY set "FAMILY=unknown"
+call :gates
+call :keys
+set "LINE=begin set=%SET% generation=%GENERATION% os=%FAMILY% release=%RELEASE% build=%VERSION% arch=%ARCH% lang=%LANG%"
+call :say
 goto :eof
 
 
-rem Write DATA to VALUE of our own key.
-:remember
-if not defined REG goto remember_old
-%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
-goto remember_done
-:remember_old
-call :helper
-cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
-:remember_done
-set "VALUE="
-set "DATA="
+rem ======== For which hosts: GATE_n is why this one is not ================
+:gates
+set "G_OS=windows2000 windowsxp-sp1"
+set "G_ARCH=x86"
+set "G_LANG=EN"
+set "G_MINSP=2"
+set "G_MAXSP=3"
+call :gate
+set "GATE_1=%WHYNOT%"
+call :gate
+set "GATE_2=%WHYNOT%"
+set "G_OS=windows11"
+set "G_MINBUILD=26100"
+set "G_MAXBUILD=26200"
+call :gate
+set "GATE_3=%WHYNOT%"
 goto :eof
 
+
+rem ======== Is the package for this host? WHYNOT says why it is not =======
+:gate
+set "WHYNOT="
+set "FITS=1"
+if not defined G_OS goto gate_arch
+set "FITS="
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
+if not defined FITS set "WHYNOT=os"
+:gate_arch
+set "FITS=1"
+if not defined G_ARCH goto gate_rest
+set "FITS="
+for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
+if not defined FITS set "WHYNOT=arch"
+:gate_rest
+if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
+if %SP% LSS %G_MINSP% set "WHYNOT=sp"
+if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
+if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
+if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
+for %%g in (G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
+goto :eof
+
+
+rem ======== After the last package ========================================
+:end
+set "RESULT=0"
+if defined REBOOT set "RESULT=3010"
+if defined FAILED set "RESULT=1"
+if "%STOP%"=="1618" set "RESULT=1618"
+if not defined ONLY goto end_seen
+if not defined SEEN echo rollback.cmd: there is no package "%ONLY%" in this set
+if not defined SEEN set "RESULT=1"
+:end_seen
+if defined DRY goto end_said
+if not defined STOP set "VALUE=Waiting"
+if not defined STOP set "DATA=-"
+if not defined STOP call :remember
+if defined ONLY goto end_report
+set "VALUE=Generation"
+set "DATA=%GENERATION%"
+call :remember
+set "VALUE=Result"
+set "DATA=%RESULT%"
+call :remember
+:end_report
+:end_said
+if defined REBOOT echo A restart is needed; run this again after it.
+set "LINE=end set=%SET% rc=%RESULT%"
+call :say
+goto :eof
+
+
+rem ======== The log =======================================================
+rem Print LINE, and add it to the log. It holds nothing but words of ours.
+:say
+echo %LINE%
+if not defined LOG goto :eof
+>>"%LOG%" echo %DATE% %TIME% %LINE%
+goto :eof
 
 
 rem ======== The host ======================================================
@@ -1078,6 +1058,76 @@ goto :eof
 :host_is
 set "FAMILY=%1"
 set "RELEASE=%2"
+goto :eof
+
+
+rem ======== The registry ==================================================
+rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
+:key
+if defined VALUE goto key_value
+if not defined REG goto key_old
+%REG% query "%KEY%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_old
+call :work
+if exist "%WORK%\key.reg" del "%WORK%\key.reg"
+set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
+set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
+start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
+if exist "%WORK%\key.reg" set "HERE=1"
+goto key_done
+:key_value
+call :value
+if not defined KNOWN goto key_done
+if not defined DATA set "HERE=1"
+if /i "%GOT%"=="%DATA%" set "HERE=1"
+:key_done
+set "VALUE="
+set "DATA="
+goto :eof
+
+rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
+:value
+set "GOT="
+set "KNOWN="
+if not defined REG goto value_old
+rem A line is name, type and data; the type is word NAMED of it.
+set "NAMED=1"
+set "WORDS=%VALUE%"
+:value_words
+set /a "NAMED+=1"
+for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
+if defined WORDS goto value_words
+for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
+if defined KNOWN set "GOT=%KNOWN:~1%"
+goto :eof
+:value_old
+call :helper
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
+if defined GOT set "KNOWN=1"
+goto :eof
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+goto :eof
+
+rem Write DATA to VALUE of our own key.
+:remember
+if not defined REG goto remember_old
+%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
+goto remember_done
+:remember_old
+call :helper
+cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
+:remember_done
+set "VALUE="
+set "DATA="
 goto :eof
 
 

@@ -19,7 +19,11 @@ if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-set "LOCALCOPY="
+for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
 set "RESULT=0"
 :next_argument
 if "%~1"=="" goto arguments_read
@@ -234,7 +238,6 @@ for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"')
 if defined GOT set "KNOWN=1"
 goto :eof
 
-
 rem Write DATA to VALUE of our own key.
 :remember
 if not defined REG goto remember_old
@@ -247,7 +250,6 @@ cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALU
 set "VALUE="
 set "DATA="
 goto :eof
-
 
 
 rem ======== The host ======================================================

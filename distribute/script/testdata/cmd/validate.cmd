@@ -18,7 +18,11 @@ if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-set "LOCALCOPY="
+for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
 set "RESULT=0"
 :next_argument
 if "%~1"=="" goto arguments_read
@@ -66,96 +70,102 @@ rem 10. W2KSP4: Update W2KSP4 (100_ _ more)
 set "ID=W2KSP4"
 set "N=1"
 set "KIND=service-pack"
-set "ENGINE=self"
-set "ARGS=-u -q -z"
-set "CODES=1"
+set "BARRIER="
 set "BARRIER=after"
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
 
 rem 20. Q318202: Update Q318202 (100_ _ more)
 set "ID=Q318202"
 set "N=2"
 set "KIND=hotfix.exe"
-set "ENGINE=self"
-set "ARGS=-m -q -z"
-set "CODES=1"
-set "QCHAIN=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows2000 windowsxp-sp1"
-set "G_ARCH=x86"
-set "G_LANG=EN"
-set "G_MINSP=2"
-set "G_MAXSP=3"
+set "WHYNOT=%GATE_1%"
 call :item
 
 rem 30. Viewer: Update Viewer (100_ _ more)
 set "ID=Viewer"
 set "N=3"
 set "KIND=msi"
-set "ENGINE=msi"
-set "ARGS=/qn /norestart TARGET="C:\Program Files\Viewer""
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 40. KB900001: Update KB900001 (100_ _ more)
 set "ID=KB900001"
 set "N=4"
 set "KIND=msp"
-set "ENGINE=msp"
-set "ARGS=/qn /norestart REBOOT=ReallySuppress"
-set "LOGARG=/l*v "
-set "CODES=1"
+set "BARRIER="
 set "DETECT=1"
+set "WHYNOT=%GATE_2%"
 call :item
 
 rem 50. KB4490628: Update KB4490628 (100_ _ more)
 set "ID=KB4490628"
 set "N=5"
 set "KIND=msu"
-set "ENGINE=wusa"
-set "ARGS=/quiet /norestart"
-set "LOGARG=/log:"
-set "CODES=2"
+set "BARRIER="
 set "BARRIER=restart"
-set "LOCALONLY=1"
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 60. KB5043080: Update KB5043080 (100_ _ more)
 set "ID=KB5043080"
 set "N=6"
 set "KIND=msu"
-set "ENGINE=dism"
-set "ARGS=/Quiet /NoRestart"
-set "LOGARG=/LogPath:"
-set "CODES=3"
-set "LOCALONLY=1"
+set "BARRIER="
 set "DETECT=1"
-set "G_OS=windows11"
-set "G_MINBUILD=26100"
-set "G_MAXBUILD=26200"
+set "WHYNOT=%GATE_3%"
 call :item
 
 rem 70. Intel-Net: Update Intel-Net (100_ _ more)
 set "ID=Intel-Net"
 set "N=7"
 set "KIND=driver.inf"
-set "ENGINE=pnputil"
-set "ARGS=/install"
-set "CODES=4"
+set "BARRIER="
+set "DETECT="
+set "WHYNOT=%GATE_2%"
 call :item
 goto :eof
+
+
+rem ======== One package ===================================================
+:item
+if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
+set "SEEN=1"
+set "STATE=not-applicable"
+set "CHECK="
+rem A service pack that is there already is no reason why it is not for this host.
+if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_said
+set "HERE="
+set "FITS=1"
+set "FILES="
+call :have_%N%
+if defined HERE set "WHYNOT="
+if defined WHYNOT goto item_said
+set "STATE=unknown"
+if not defined DETECT goto item_said
+call :fits_%N%
+rem A trace, and every file as it was left or later: installed. A trace, and a
+rem file that is older or another: something replaced it since.
+set "STATE=missing"
+if defined HERE set "STATE=installed"
+if defined FILES if defined FITS set "STATE=installed"
+if defined HERE if not defined FITS set "STATE=replaced"
+if "%STATE%"=="missing" set "FAILED=1"
+if "%STATE%"=="replaced" set "FAILED=1"
+:item_said
+set "LINE=id=%ID% state=%STATE% kind=%KIND%"
+if defined CHECK set "LINE=%LINE% check=%CHECK%"
+if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
+call :say
+:item_done
+goto :eof
+
 
 rem ======== What tells that a package is there: HERE=1 ====================
 :have_1
@@ -166,7 +176,8 @@ if exist "%SystemRoot%\$NtUninstallQ318202$\" set "HERE=1"
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix\Q318202"
 set "VALUE=Fix Description"
 set "DATA=Windows 2000 Hotfix"
-if not defined HERE call :key
+if not defined HERE if defined KEY_Q318202 call :key
+if not defined HERE if not defined KEYLIST call :key
 set "VALUE="
 set "DATA="
 goto :eof
@@ -193,6 +204,7 @@ goto :eof
 :have_7
 goto :eof
 
+
 rem ======== Its files, as it left them or later: else FITS is empty =======
 :fits_1
 goto :eof
@@ -215,142 +227,6 @@ goto :eof
 :fits_6
 goto :eof
 :fits_7
-goto :eof
-
-rem ======== One package ===================================================
-:item
-if defined ONLY if /i not "%ONLY%"=="%ID%" goto item_done
-set "SEEN=1"
-set "STATE=not-applicable"
-set "CHECK="
-call :gate
-rem A service pack that is there already is no reason why it is not for this host.
-if not "%WHYNOT%"=="sp" if defined WHYNOT goto item_said
-set "HERE="
-set "FITS=1"
-set "FILES="
-call :have_%N%
-if defined HERE set "WHYNOT="
-if defined WHYNOT goto item_said
-set "STATE=unknown"
-if not defined DETECT goto item_said
-call :fits_%N%
-rem A trace, and every file as it was left or later: installed. A trace, and a
-rem file that is older or another: something replaced it since.
-set "STATE=missing"
-if defined HERE set "STATE=installed"
-if defined FILES if defined FITS set "STATE=installed"
-if defined HERE if not defined FITS set "STATE=replaced"
-if "%STATE%"=="missing" set "FAILED=1"
-if "%STATE%"=="replaced" set "FAILED=1"
-:item_said
-set "LINE=id=%ID% state=%STATE% kind=%KIND%"
-if defined CHECK set "LINE=%LINE% check=%CHECK%"
-if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
-call :say
-:item_done
-call :forget
-goto :eof
-
-:begin
-call :forget
-if not defined FAMILY set "FAMILY=unknown"
-for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
-if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
-if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
-goto :eof
-
-:end
-if defined FAILED set "RESULT=1"
-if not defined ONLY goto end_said
-if not defined SEEN echo validate.cmd: there is no package "%ONLY%" in this set
-if not defined SEEN set "RESULT=1"
-:end_said
-set "LINE=end set=%SET% rc=%RESULT%"
-call :say
-goto :eof
-
-rem ======== Is the package for this host? WHYNOT says why it is not =======
-:gate
-set "WHYNOT="
-set "FITS=1"
-if not defined G_OS goto gate_arch
-set "FITS="
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
-for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
-if not defined FITS set "WHYNOT=os"
-:gate_arch
-set "FITS=1"
-if not defined G_ARCH goto gate_rest
-set "FITS="
-for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
-if not defined FITS set "WHYNOT=arch"
-:gate_rest
-if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
-if %SP% LSS %G_MINSP% set "WHYNOT=sp"
-if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
-if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
-if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
-goto :eof
-
-rem Nothing of this package counts for the next.
-:forget
-for %%g in (ID KIND ENGINE ARGS LOGARG CODES BARRIER N DETECT QCHAIN LOCALONLY) do set "%%g="
-for %%g in (G_OS G_ARCH G_LANG WHYNOT) do set "%%g="
-set "G_MINSP=0"
-set "G_MAXSP=99"
-set "G_MINBUILD=0"
-set "G_MAXBUILD=999999"
-goto :eof
-
-
-rem ======== Digests =======================================================
-rem Is TRY what SHA256, SHA1 or MD5 say? WRONG where it is not; CHECK says what
-rem was looked at. From Windows 7 on it is always SHA-256; before, the old sums,
-rem if fciv.exe is there: they show a damaged file, and are no proof of more.
-:digest
-set "HASH="
-set "CHECK=size"
-if not defined SHA256 goto digest_old
-if %MAJOR% LSS 6 goto digest_old
-for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
-rem Windows 7 to 8.1 part the bytes by blanks.
-if defined HASH set "HASH=%HASH: =%"
-if defined HASH set "CHECK=sha256"
-if /i "%HASH%"=="%SHA256%" goto :eof
-rem Windows Vista and Server 2008 need not know SHA-256.
-if not "%KERNEL%"=="6.0" goto digest_wrong
-set "CHECK=size"
-if not defined HASH goto digest_old
-if "%HASH:~63%"=="" goto digest_old
-set "CHECK=sha256"
-:digest_wrong
-set "WRONG=its SHA-256 is not %SHA256%"
-if not defined HASH set "WRONG=its SHA-256 cannot be computed: certutil says nothing"
-goto :eof
-
-:digest_old
-if not defined FCIV goto :eof
-set "HASH="
-if defined SHA1 goto digest_sha1
-if not defined MD5 goto :eof
-for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -md5 "%TRY%"`) do if not defined HASH set "HASH=%%g"
-set "CHECK=md5"
-if /i not "%HASH%"=="%MD5%" set "WRONG=its MD5 is not %MD5%"
-goto :eof
-:digest_sha1
-for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -sha1 "%TRY%"`) do if not defined HASH set "HASH=%%g"
-set "CHECK=sha1"
-if /i not "%HASH%"=="%SHA1%" set "WRONG=its SHA-1 is not %SHA1%"
-goto :eof
-
-
-rem ======== The log =======================================================
-rem Print LINE, and add it to the log. It holds nothing but words of ours.
-:say
-echo %LINE%
-if not defined LOG goto :eof
->>"%LOG%" echo %DATE% %TIME% %LINE%
 goto :eof
 
 
@@ -460,54 +336,122 @@ for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile
 goto :eof
 
 
-rem ======== The registry ==================================================
-rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
-:key
-if defined VALUE goto key_value
-if not defined REG goto key_old
-%REG% query "%KEY%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_old
-call :work
-if exist "%WORK%\key.reg" del "%WORK%\key.reg"
-set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
-set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
-start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
-if exist "%WORK%\key.reg" set "HERE=1"
-goto key_done
-:key_value
-call :value
-if not defined KNOWN goto key_done
-if not defined DATA set "HERE=1"
-if /i "%GOT%"=="%DATA%" set "HERE=1"
-:key_done
-set "VALUE="
-set "DATA="
+rem ======== Digests =======================================================
+rem Is TRY what SHA256, SHA1 or MD5 say? WRONG where it is not; CHECK says what
+rem was looked at. From Windows 7 on it is always SHA-256; before, the old sums,
+rem if fciv.exe is there: they show a damaged file, and are no proof of more.
+:digest
+set "HASH="
+set "CHECK=size"
+if not defined SHA256 goto digest_old
+if %MAJOR% LSS 6 goto digest_old
+for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
+rem Windows 7 to 8.1 part the bytes by blanks.
+if defined HASH set "HASH=%HASH: =%"
+if defined HASH set "CHECK=sha256"
+if /i "%HASH%"=="%SHA256%" goto :eof
+rem Windows Vista and Server 2008 need not know SHA-256.
+if not "%KERNEL%"=="6.0" goto digest_wrong
+set "CHECK=size"
+if not defined HASH goto digest_old
+if "%HASH:~63%"=="" goto digest_old
+set "CHECK=sha256"
+:digest_wrong
+set "WRONG=its SHA-256 is not %SHA256%"
+if not defined HASH set "WRONG=its SHA-256 cannot be computed: certutil says nothing"
 goto :eof
 
-rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
-:value
-set "GOT="
-set "KNOWN="
-if not defined REG goto value_old
-rem A line is name, type and data; the type is word NAMED of it.
-set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
-for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
-if defined KNOWN set "GOT=%KNOWN:~1%"
+:digest_old
+if not defined FCIV goto :eof
+set "HASH="
+if defined SHA1 goto digest_sha1
+if not defined MD5 goto :eof
+for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -md5 "%TRY%"`) do if not defined HASH set "HASH=%%g"
+set "CHECK=md5"
+if /i not "%HASH%"=="%MD5%" set "WRONG=its MD5 is not %MD5%"
 goto :eof
-:value_old
-call :helper
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
-if defined GOT set "KNOWN=1"
+:digest_sha1
+for /f "usebackq eol=/ tokens=1" %%g in (`call "%FCIV%" -sha1 "%TRY%"`) do if not defined HASH set "HASH=%%g"
+set "CHECK=sha1"
+if /i not "%HASH%"=="%SHA1%" set "WRONG=its SHA-1 is not %SHA1%"
 goto :eof
 
 
+rem ======== Before the first package, and after the last ==================
+:begin
+if not defined FAMILY set "FAMILY=unknown"
+for %%g in (fciv.exe) do set "FCIV=%%~$PATH:g"
+if exist "%TREE%\install\fciv.exe" set "FCIV=%TREE%\install\fciv.exe"
+if exist "%SELF%fciv.exe" set "FCIV=%SELF%fciv.exe"
+call :gates
+call :keys
+goto :eof
+
+:end
+if defined FAILED set "RESULT=1"
+if not defined ONLY goto end_said
+if not defined SEEN echo validate.cmd: there is no package "%ONLY%" in this set
+if not defined SEEN set "RESULT=1"
+:end_said
+set "LINE=end set=%SET% rc=%RESULT%"
+call :say
+goto :eof
+
+rem ======== For which hosts: GATE_n is why this one is not ================
+:gates
+set "G_OS=windows2000 windowsxp-sp1"
+set "G_ARCH=x86"
+set "G_LANG=EN"
+set "G_MINSP=2"
+set "G_MAXSP=3"
+call :gate
+set "GATE_1=%WHYNOT%"
+call :gate
+set "GATE_2=%WHYNOT%"
+set "G_OS=windows11"
+set "G_MINBUILD=26100"
+set "G_MAXBUILD=26200"
+call :gate
+set "GATE_3=%WHYNOT%"
+goto :eof
+
+
+rem ======== Is the package for this host? WHYNOT says why it is not =======
+:gate
+set "WHYNOT="
+set "FITS=1"
+if not defined G_OS goto gate_arch
+set "FITS="
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%" set "FITS=1"
+for %%g in (%G_OS%) do if /i "%%g"=="%FAMILY%-%RELEASE%" set "FITS=1"
+if not defined FITS set "WHYNOT=os"
+:gate_arch
+set "FITS=1"
+if not defined G_ARCH goto gate_rest
+set "FITS="
+for %%g in (%G_ARCH%) do if /i "%%g"=="%ARCH%" set "FITS=1"
+if not defined FITS set "WHYNOT=arch"
+:gate_rest
+if defined G_LANG if /i not "%G_LANG%"=="%LANG%" set "WHYNOT=lang"
+if %SP% LSS %G_MINSP% set "WHYNOT=sp"
+if %SP% GTR %G_MAXSP% set "WHYNOT=sp"
+if %BUILD% LSS %G_MINBUILD% set "WHYNOT=build"
+if %BUILD% GTR %G_MAXBUILD% set "WHYNOT=build"
+for %%g in (G_OS G_ARCH G_LANG) do set "%%g="
+set "G_MINSP=0"
+set "G_MAXSP=99"
+set "G_MINBUILD=0"
+set "G_MAXBUILD=999999"
+goto :eof
+
+
+rem ======== The log =======================================================
+rem Print LINE, and add it to the log. It holds nothing but words of ours.
+:say
+echo %LINE%
+if not defined LOG goto :eof
+>>"%LOG%" echo %DATE% %TIME% %LINE%
+goto :eof
 
 
 rem ======== The host ======================================================
@@ -651,6 +595,63 @@ goto :eof
 :host_is
 set "FAMILY=%1"
 set "RELEASE=%2"
+goto :eof
+
+
+rem ======== The registry ==================================================
+rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
+:key
+if defined VALUE goto key_value
+if not defined REG goto key_old
+%REG% query "%KEY%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_old
+call :work
+if exist "%WORK%\key.reg" del "%WORK%\key.reg"
+set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
+set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
+start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
+if exist "%WORK%\key.reg" set "HERE=1"
+goto key_done
+:key_value
+call :value
+if not defined KNOWN goto key_done
+if not defined DATA set "HERE=1"
+if /i "%GOT%"=="%DATA%" set "HERE=1"
+:key_done
+set "VALUE="
+set "DATA="
+goto :eof
+
+rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
+:value
+set "GOT="
+set "KNOWN="
+if not defined REG goto value_old
+rem A line is name, type and data; the type is word NAMED of it.
+set "NAMED=1"
+set "WORDS=%VALUE%"
+:value_words
+set /a "NAMED+=1"
+for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
+if defined WORDS goto value_words
+for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
+if defined KNOWN set "GOT=%KNOWN:~1%"
+goto :eof
+:value_old
+call :helper
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
+if defined GOT set "KNOWN=1"
+goto :eof
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
 goto :eof
 
 
