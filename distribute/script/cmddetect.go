@@ -138,7 +138,7 @@ func cmdVersion(s string) (string, error) {
 func (w *cmdWriter) undo(it *Item) {
 	for _, command := range it.Remove.Commands {
 		args, err := cmdArgs(command.Args)
-		w.set("ARGS", args, err)
+		w.set("UNDO", args, err)
 		if command.Key != "" {
 			key, err := cmdValue(command.Key)
 			w.set("KEY", key, err)

@@ -21,7 +21,7 @@ type cmdItem struct {
 	Fits  []string // FITS= where one of its files is not as it left it
 	Files []string // how it is run; finds its files
 	Codes string   // number of its table of exit codes
-	Undo  []string // CAN=1 with PROGRAM and ARGS
+	Undo  []string // CAN=1 with PROGRAM and UNDO
 }
 
 // cmdCodes is a table of exit codes, which many items share.

@@ -55,7 +55,7 @@ if not defined CAN set "STATE=failed"
 if defined STATE goto item_judge
 if defined DRY set "STATE=dry"
 if defined STATE goto item_said
-start "" /wait "%PROGRAM%" %ARGS%
+start "" /wait "%PROGRAM%" %UNDO%
 set "RC=%ERRORLEVEL%"
 call :codes_%CODES%
 :item_judge

@@ -50,7 +50,7 @@ goto :eof
 {{end}}
 
 {{define "undo"}}
-rem ======== What takes it off: CAN=1, PROGRAM and ARGS ====================
+rem ======== What takes it off: CAN=1, PROGRAM and UNDO, its arguments ====================
 {{- range .Items}}
 :undo_{{.N}}
 set "CODES={{.Codes}}"

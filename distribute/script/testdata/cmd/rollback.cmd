@@ -203,7 +203,7 @@ if not defined CAN set "STATE=failed"
 if defined STATE goto item_judge
 if defined DRY set "STATE=dry"
 if defined STATE goto item_said
-start "" /wait "%PROGRAM%" %ARGS%
+start "" /wait "%PROGRAM%" %UNDO%
 set "RC=%ERRORLEVEL%"
 call :codes_%CODES%
 :item_judge
@@ -300,14 +300,14 @@ if %SP% GEQ 4 set "HERE=1"
 goto :eof
 
 
-rem ======== What takes it off: CAN=1, PROGRAM and ARGS ====================
+rem ======== What takes it off: CAN=1, PROGRAM and UNDO, its arguments ====================
 :undo_7
 set "CODES=4"
 echo Intel-Net stays: nothing that takes it off is there
 goto :eof
 :undo_6
 set "CODES=3"
-set "ARGS=/uninstall /kb:5043080 /quiet /norestart"
+set "UNDO=/uninstall /kb:5043080 /quiet /norestart"
 set "PROGRAM=wusa.exe"
 call :removes
 if defined CAN goto :eof
@@ -323,7 +323,7 @@ echo KB900001 stays: the products that it is for are not known
 goto :eof
 :undo_3
 set "CODES=1"
-set "ARGS=/x {12345678-9ABC-DEF0-1234-56789ABCDEF0} /qn /norestart"
+set "UNDO=/x {12345678-9ABC-DEF0-1234-56789ABCDEF0} /qn /norestart"
 set "KEY=HKLM\SOFTWARE\Classes\Installer\Patches\00"
 set "PROGRAM=msiexec.exe"
 call :removes
@@ -332,18 +332,18 @@ echo Viewer stays: nothing that takes it off is there
 goto :eof
 :undo_2
 set "CODES=1"
-set "ARGS=-u -q -z"
+set "UNDO=-u -q -z"
 set "PROGRAM=%SystemRoot%\$NtUninstallQ318202$\spuninst\spuninst.exe"
 call :removes
 if defined CAN goto :eof
-set "ARGS=-y -m -q -z"
+set "UNDO=-y -m -q -z"
 call :removes_itself
 if defined CAN goto :eof
 echo Q318202 stays: nothing that takes it off is there
 goto :eof
 :undo_1
 set "CODES=1"
-set "ARGS=-u -q -z"
+set "UNDO=-u -q -z"
 set "PROGRAM=%SystemRoot%\$NtServicePackUninstall$\spuninst\spuninst.exe"
 call :removes
 if defined CAN goto :eof
