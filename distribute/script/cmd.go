@@ -83,7 +83,8 @@ func (s *Set) cmd(name, place string) ([]byte, error) {
 // thisHostCmd writes this-host.cmd, which finds out what kind of host it is on and
 // runs the install.cmd for that.
 func thisHostCmd(o Options) ([]byte, error) {
-	o.Name, o.Title = "this-host", "what this kind of host needs"
+	// It runs for as long as what it starts: only what must change it does.
+	o.Name, o.Title, o.Edition = "this-host", "what this kind of host needs", Edition{}
 	c, err := newCmdSet("this-host.cmd", "install", o)
 	if err != nil {
 		return nil, err

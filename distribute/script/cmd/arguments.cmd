@@ -9,14 +9,13 @@ rem
 set "SET={{.Name}}"
 set "RING={{.Ring}}"
 set "GENERATION={{.Generation}}"
-rem Where this script stands; the packages stand beside it or below TREE.
+rem Where this script stands.
+set "ME=%~f0"
 set "SELF=%~dp0"
-for %%g in ("%~dp0{{.Up}}") do set "TREE=%%~fg"
-if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+for %%g in (LOCAL LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
 set "G_MINSP=0"
 set "G_MAXSP=99"
 set "G_MINBUILD=0"
@@ -30,7 +29,10 @@ if "%~1"=="" goto arguments_read
 {{- range .Flags}}
 if /i "%~1"=="/{{.}}" goto argument_{{.}}
 {{- end}}
+{{- if .Writes}}
 if "%~1"=="/whole" goto whole
+if "%~1"=="/from" goto argument_from
+{{- end}}
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo {{.Script}}: there is no argument "%~1"; see {{.Script}} /help
@@ -53,6 +55,14 @@ shift
 goto next_argument
 {{- end}}
 {{- end}}
+{{- if .Writes}}
+:argument_from
+set "SELF=%~2"
+set "LOCAL=1"
+shift
+shift
+goto next_argument
+{{- end}}
 :argument_empty
 echo {{.Script}}: "%~1" needs a value; see {{.Script}} /help
 exit /b 1
@@ -62,4 +72,21 @@ echo {{.}}
 {{- end}}
 exit /b 0
 :arguments_read
+rem The packages stand beside this script, or below TREE.
+for %%g in ("%SELF%{{.Up}}") do set "TREE=%%~fg"
+if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
+{{- end}}
+
+{{define "local"}}
+rem Go on in a copy on this machine: the tree may change meanwhile, and cmd reads
+rem a script again and again. A script that is named without call never returns.
+if defined LOCAL goto here
+if defined DRY goto here
+set "COPY=%SystemRoot%\patchferry\%SET%-{{.Script}}"
+if /i "%COPY%"=="%ME%" goto here
+if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
+copy /y "%ME%" "%COPY%" >nul 2>&1
+if not "%ERRORLEVEL%"=="0" goto here
+"%COPY%" %* /from "%SELF%"
+:here
 {{- end}}

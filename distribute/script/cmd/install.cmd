@@ -8,6 +8,7 @@ rem installation runs, 1 something failed. It never restarts the machine.
 setlocal enableextensions disabledelayedexpansion
 {{template "names" .}}
 {{template "arguments" .}}
+{{- template "local" .}}
 call :host
 call :begin
 if not "%RESULT%"=="0" goto leave

@@ -16,6 +16,7 @@ echo   {{.ID}}
 {{- end}}
 exit /b 1
 :wanted
+{{- template "local" .}}
 call :host
 call :begin
 if not "%RESULT%"=="0" goto leave

@@ -1,6 +1,6 @@
 @echo off
 rem {{.Script}}: finds out what kind of host this is, and installs what the tree
-rem has for that kind; generation {{.Generation}}.
+rem has for that kind.
 rem
 rem   this-host.cmd [/dry] [/log FILE] [/stage DIR] [/only ID] [/base URL or UNC]
 rem                 [/report URL or UNC] [/help]

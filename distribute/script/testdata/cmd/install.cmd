@@ -12,14 +12,13 @@ setlocal enableextensions disabledelayedexpansion
 set "SET=host-windows2000-x86-EN"
 set "RING=production"
 set "GENERATION=12"
-rem Where this script stands; the packages stand beside it or below TREE.
+rem Where this script stands.
+set "ME=%~f0"
 set "SELF=%~dp0"
-for %%g in ("%~dp0..\..\..\..\..") do set "TREE=%%~fg"
-if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+for %%g in (LOCAL LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
 set "G_MINSP=0"
 set "G_MAXSP=99"
 set "G_MINBUILD=0"
@@ -34,6 +33,7 @@ if /i "%~1"=="/only" goto argument_only
 if /i "%~1"=="/base" goto argument_base
 if /i "%~1"=="/report" goto argument_report
 if "%~1"=="/whole" goto whole
+if "%~1"=="/from" goto argument_from
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo install.cmd: there is no argument "%~1"; see install.cmd /help
@@ -72,6 +72,12 @@ set "REPORT=%~2"
 shift
 shift
 goto next_argument
+:argument_from
+set "SELF=%~2"
+set "LOCAL=1"
+shift
+shift
+goto next_argument
 :argument_empty
 echo install.cmd: "%~1" needs a value; see install.cmd /help
 exit /b 1
@@ -87,6 +93,20 @@ echo   /help              this
 echo Exit: 0 done, 3010 restart and run it again, 1618 another installation runs, 1 something failed.
 exit /b 0
 :arguments_read
+rem The packages stand beside this script, or below TREE.
+for %%g in ("%SELF%..\..\..\..\..") do set "TREE=%%~fg"
+if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
+rem Go on in a copy on this machine: the tree may change meanwhile, and cmd reads
+rem a script again and again. A script that is named without call never returns.
+if defined LOCAL goto here
+if defined DRY goto here
+set "COPY=%SystemRoot%\patchferry\%SET%-install.cmd"
+if /i "%COPY%"=="%ME%" goto here
+if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
+copy /y "%ME%" "%COPY%" >nul 2>&1
+if not "%ERRORLEVEL%"=="0" goto here
+"%COPY%" %* /from "%SELF%"
+:here
 call :host
 call :begin
 if not "%RESULT%"=="0" goto leave

@@ -11,14 +11,13 @@ setlocal enableextensions disabledelayedexpansion
 set "SET=host-windows2000-x86-EN"
 set "RING=production"
 set "GENERATION=12"
-rem Where this script stands; the packages stand beside it or below TREE.
+rem Where this script stands.
+set "ME=%~f0"
 set "SELF=%~dp0"
-for %%g in ("%~dp0..\..\..\..\..") do set "TREE=%%~fg"
-if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 rem Nothing counts that the environment happens to have.
 for %%g in (DRY LOG STAGE ONLY BASE REPORT ALL SEEN STOP FAILED REBOOT) do set "%%g="
 for %%g in (WORK HELPER WAITED FCIV PACKAGES RANHOTFIX NOTADMIN COMMA) do set "%%g="
-for %%g in (LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
+for %%g in (LOCAL LOCALCOPY KEYLIST G_OS G_ARCH G_LANG) do set "%%g="
 set "G_MINSP=0"
 set "G_MAXSP=99"
 set "G_MINBUILD=0"
@@ -28,7 +27,6 @@ set "RESULT=0"
 if "%~1"=="" goto arguments_read
 if /i "%~1"=="/log" goto argument_log
 if /i "%~1"=="/only" goto argument_only
-if "%~1"=="/whole" goto whole
 if /i "%~1"=="/help" goto usage
 if "%~1"=="/?" goto usage
 echo validate.cmd: there is no argument "%~1"; see validate.cmd /help
@@ -56,6 +54,9 @@ echo   /help              this
 echo Exit: 0 all is as it should be, 1 something is missing or was replaced.
 exit /b 0
 :arguments_read
+rem The packages stand beside this script, or below TREE.
+for %%g in ("%SELF%..\..\..\..\..") do set "TREE=%%~fg"
+if "%TREE:~-1%"=="\" set "TREE=%TREE:~0,-1%"
 call :host
 call :begin
 call :all_items
