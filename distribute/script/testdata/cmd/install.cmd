@@ -719,7 +719,7 @@ set "PACKAGES=%WORK%\packages.txt"
 >"%PACKAGES%" echo -
 if not defined REG goto pack_fixes
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
-for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul') do call :pack_state "%%g" "%%h"
+for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
 :pack_fixes
 call :helper
 set "PACKED="
@@ -736,7 +736,6 @@ goto :eof
 rem Of Package_for_KB123456 the state counts: from superseded (0x50) on it is there.
 :pack_state
 for %%g in ("%~1") do set "PACKED=%%~nxg"
-if /i not "%PACKED:~0,12%"=="Package_for_" goto :eof
 set "KEY=%~1~%~2"
 set "VALUE=CurrentState"
 call :value
