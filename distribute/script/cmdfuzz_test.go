@@ -1,6 +1,7 @@
 package script
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,8 @@ func cmdHostileSet(where uint, s string) *Set {
 	it.Detect.Files = []layout.InstalledFile{{Path: `%windir%\system32\srv.dll`, Version: "5.0.2195.5041"}}
 	it.Remove.Commands = []Command{{Program: `%windir%\x.exe`, Args: []string{"-q"}, Key: hotfixKey + "Q1"}}
 	it.Members = []Member{{Path: "Software/a", Name: "a"}}
+	it.Run.Args = slices.Clone(it.Run.Args)
+	it.Run.Codes = []layout.ExitCode{{Code: 0, Result: "ok"}} // its own: tables are shared
 	fields := []*string{
 		&set.Name, &set.Title, &set.Place, &set.Bases[0], &set.Ring, &it.ID, &it.Title, &it.Path, &it.Name, (*string)(&it.Kind),
 		(*string)(&it.Run.Engine), &it.Run.Args[0], &it.Run.Codes[0].Result, &it.Run.Log, (*string)(&it.Gate.Language),
@@ -24,10 +27,6 @@ func cmdHostileSet(where uint, s string) *Set {
 		(*string)(&it.Barrier),
 	}
 	if i := int(where / 2); i < len(fields) {
-		it.Run.Codes = []layout.ExitCode{{Code: 0, Result: "ok"}}
-		if fields[i] == &it.Run.Codes[0].Result {
-			it.Run.Codes[0].Result = s
-		}
 		*fields[i] = s
 		return set
 	}

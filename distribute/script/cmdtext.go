@@ -100,6 +100,9 @@ func cmdArgs(args []string) (string, error) {
 		if _, err := cmdValue(strings.ReplaceAll(a, `"`, "")); err != nil {
 			return "", err
 		}
+		if strings.ContainsAny(a, "()") { // they stand outside of the quotes of the line that sets them
+			return "", fmt.Errorf("%.200q has a parenthesis, which cannot stand in an argument", a)
+		}
 		switch quotes := strings.Count(a, `"`); {
 		case quotes%2 != 0:
 			return "", fmt.Errorf("%.200q has a quote too few: it cannot stand in a script", a)
