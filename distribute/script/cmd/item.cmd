@@ -67,6 +67,8 @@ if "%BARRIER%"=="restart" goto barrier_stop
 if not defined DETECT goto :eof
 set "HERE="
 set "CHECKED=%CHECK%"
+rem The list of packages is from before it was run.
+set "PACKAGES="
 call :have_%N%
 set "CHECK=%CHECKED%"
 if defined HERE goto :eof

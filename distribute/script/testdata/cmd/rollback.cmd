@@ -217,6 +217,8 @@ if defined HERE set "WHYNOT="
 if not defined WHYNOT if defined DETECT if not defined HERE set "WHYNOT=absent"
 if defined WHYNOT set "STATE=not-applicable"
 if defined STATE goto item_said
+rem What was asked before is no condition of this.
+set "KEY="
 call :undo_%N%
 if not defined CAN set "WHYNOT=stays"
 if not defined CAN set "STATE=failed"
