@@ -35,6 +35,7 @@ type cmdSet struct {
 	Writes      bool // it changes the host, and so needs an administrator
 	Reports     bool // it can leave a report
 	QChain      bool
+	Notes       bool            // an item leaves no traces, and is written down
 	Packs       bool            // an item is told by the packages of Windows
 	Versions    bool            // an item is told by files
 	Engines     map[string]bool // those that items have

@@ -47,6 +47,7 @@ func (c *cmdSet) add(items []Item, backwards bool) error {
 		}
 		c.Items = append(c.Items, line)
 		c.QChain = c.QChain || it.Run.QChain
+		c.Notes = c.Notes || it.Note() != ""
 		c.Listed = c.Listed || slices.ContainsFunc(it.Detect.Keys, func(k layout.InstalledKey) bool { return listedKey(k.Key) != "" })
 		c.Packs = c.Packs || len(it.Detect.Packages) > 0
 		c.Versions = c.Versions || len(it.Detect.Files) > 0
@@ -80,6 +81,9 @@ func (c *cmdSet) item(it *Item, n string, tables, gates map[string]string) (cmdI
 		w.word("BARRIER", string(it.Barrier))
 	}
 	w.set("DETECT", cmdFlag(it.Detect.any()), nil)
+	if c.Script != "validate.cmd" {
+		w.set("NOTE", it.Note(), nil)
+	}
 	w.add(`set "WHYNOT=%GATE_` + gate + `%"`)
 	line.Data = w.take()
 	w.traces(&it.Detect)

@@ -159,6 +159,7 @@ func (t *psTable) item(it *Item, codes string) {
 	t.line("GateOS = " + psList(g.OS) + "; GateArch = " + psList(g.Arch) + "; GateLanguage = " + psQuote(string(g.Language)))
 	t.line(fmt.Sprintf("MinSP = %d; MaxSP = %d; MinBuild = %d; MaxBuild = %d", g.MinSP, g.MaxSP, g.MinBuild, g.MaxBuild))
 	t.detect(&it.Detect)
+	t.line("Note = " + psQuote(it.Note()))
 	t.rows("Removal", len(it.Remove.Commands), func(i int) []string {
 		c := it.Remove.Commands[i]
 		return []string{"Program = " + psQuote(c.Program), "Arguments = " + psList(c.Args), "Key = " + psQuote(c.Key)}

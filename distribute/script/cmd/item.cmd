@@ -17,6 +17,10 @@ call :have_%N%
 set "CHECK="
 if defined HERE goto item_there
 if defined WHYNOT goto item_not
+{{- if .Notes}}
+if defined NOTE call :noted
+if defined HERE goto item_there
+{{- end}}
 call :files_%N%
 if defined STATE goto item_judge
 if defined DRY set "STATE=dry"
@@ -32,6 +36,9 @@ if "%STATE%"=="missing" set "FAILED=1"
 if "%STATE%"=="bad" set "FAILED=1"
 rem 1641: the restart has begun.
 if "%RC%"=="1641" set "STOP=3010"
+{{- if .Notes}}
+if defined NOTE if defined RC call :note
+{{- end}}
 if defined QCHAIN if defined RC set "RANHOTFIX=1"
 if defined BARRIER call :barrier
 goto item_said
@@ -43,6 +50,9 @@ goto item_said
 :item_there
 set "STATE=installed"
 set "WHYNOT="
+{{- if .Notes}}
+if defined NOTE set "WHYNOT=noted"
+{{- end}}
 rem It is there, but was the host restarted since?
 if not "%BARRIER%"=="" if "%WAITED%"=="%ID%" call :pending
 :item_said
@@ -58,9 +68,35 @@ if not defined DRY call :report_item
 :item_done
 goto :eof
 
+{{- if .Notes}}
+
+rem Nothing on the host tells of this package: what a run wrote down counts.
+:noted
+set "KEY=HKLM\SOFTWARE\patchferry\Packages"
+set "VALUE=%NOTE%"
+call :value
+set "VALUE="
+if defined KNOWN set "HERE=1"
+goto :eof
+:note
+if "%STATE%"=="ok" goto note_write
+if "%STATE%"=="present" goto note_write
+if not "%STATE%"=="reboot" goto :eof
+:note_write
+if not defined REG goto note_old
+%REG% add "HKLM\SOFTWARE\patchferry\Packages" /v "%NOTE%" /t REG_SZ /d "%ID%" /f >nul 2>&1
+goto :eof
+:note_old
+call :helper
+cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Packages\%NOTE%" "%ID%"
+goto :eof
+{{- end}}
+
 rem What comes after this package needs it active: STOP where it is not yet.
 :barrier
 if "%STATE%"=="failed" set "STOP=1"
+if "%STATE%"=="missing" set "STOP=1"
+if "%STATE%"=="bad" set "STOP=1"
 if "%STATE%"=="reboot" goto barrier_stop
 if not "%STATE%"=="ok" goto :eof
 if "%BARRIER%"=="restart" goto barrier_stop

@@ -9,6 +9,19 @@ function Set-Mark([string]$name, [string]$data) {
     $key.Close()
 }
 
+# Nothing on the machine tells of an item: what a run wrote down counts.
+function Test-Noted($item) {
+    if ($item.Note -eq '') { return $false }
+    return ($null -ne (Get-KeyValue 'HKLM\SOFTWARE\patchferry\Packages' $item.Note))
+}
+
+function Set-Note($item, [string]$state) {
+    if ($item.Note -eq '' -or @('ok', 'reboot', 'present') -notcontains $state) { return }
+    $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('SOFTWARE\patchferry\Packages')
+    $key.SetValue($item.Note, $item.Id)
+    $key.Close()
+}
+
 # QChain.exe puts in order what several Hotfix.exe packages left to be replaced
 # at the next start. It comes with none of them.
 function Invoke-QChain {
@@ -48,13 +61,15 @@ function Complete-Present($item) {
         Add-Result $item 'reboot' $null ''
         return
     }
-    Add-Result $item 'installed' $null ''
+    $more = ''
+    if ($item.Note -ne '') { $more = 'why=noted' }
+    Add-Result $item 'installed' $null $more
 }
 
 # What comes after a barrier needs it active.
 function Complete-Barrier($item, [string]$state) {
     if ($item.Barrier -eq '') { return }
-    if ($state -eq 'failed') { Stop-Here 1; return }
+    if (@('failed', 'missing', 'bad') -contains $state) { Stop-Here 1; return }
     if ($state -ne 'ok' -and $state -ne 'reboot') { return }
     $script:packages = $null
     if ($state -eq 'ok' -and $item.Barrier -eq 'after' -and (Get-Installed $item) -ne 'no') { return }
@@ -92,10 +107,12 @@ function Install-Item($item) {
     # That a service pack is there already is no reason why it is not for this host.
     if (($refusal -eq '' -or $refusal -eq 'sp') -and (Get-Installed $item) -eq 'yes') { Complete-Present $item; return }
     if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
+    if (Test-Noted $item) { Complete-Present $item; return }
     if ($Dry) { Add-Result $item (Find-Dry $item) $null ''; return }
     $found = Find-Package $item
     if ($found.State -ne '') {
         Add-Result $item $found.State $null ('check=' + $found.Check)
+        Complete-Barrier $item $found.State
         return
     }
     $code = $null
@@ -109,6 +126,7 @@ function Install-Item($item) {
         $more = $more + ' why=' + (Format-Reason $_)
     }
     Add-Result $item $state $code $more
+    Set-Note $item $state
     if ($code -ne $null) { Remove-Stage $item }
     Complete-Barrier $item $state
     if ($state -eq 'retry') { Stop-Here 1618 }

@@ -127,6 +127,7 @@ set "KIND=service-pack"
 set "BARRIER="
 set "BARRIER=after"
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_1%"
 call :item
 
@@ -136,6 +137,7 @@ set "N=2"
 set "KIND=hotfix.exe"
 set "BARRIER="
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_1%"
 call :item
 
@@ -145,6 +147,7 @@ set "N=3"
 set "KIND=msi"
 set "BARRIER="
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_2%"
 call :item
 
@@ -154,6 +157,7 @@ set "N=4"
 set "KIND=msp"
 set "BARRIER="
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_2%"
 call :item
 
@@ -164,6 +168,7 @@ set "KIND=msu"
 set "BARRIER="
 set "BARRIER=restart"
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_3%"
 call :item
 
@@ -173,6 +178,7 @@ set "N=6"
 set "KIND=msu"
 set "BARRIER="
 set "DETECT=1"
+set "NOTE="
 set "WHYNOT=%GATE_3%"
 call :item
 
@@ -182,6 +188,7 @@ set "N=7"
 set "KIND=driver.inf"
 set "BARRIER="
 set "DETECT="
+set "NOTE=46000000000000000000000000000000"
 set "WHYNOT=%GATE_2%"
 call :item
 goto :eof
@@ -205,6 +212,8 @@ call :have_%N%
 set "CHECK="
 if defined HERE goto item_there
 if defined WHYNOT goto item_not
+if defined NOTE call :noted
+if defined HERE goto item_there
 call :files_%N%
 if defined STATE goto item_judge
 if defined DRY set "STATE=dry"
@@ -220,6 +229,7 @@ if "%STATE%"=="missing" set "FAILED=1"
 if "%STATE%"=="bad" set "FAILED=1"
 rem 1641: the restart has begun.
 if "%RC%"=="1641" set "STOP=3010"
+if defined NOTE if defined RC call :note
 if defined QCHAIN if defined RC set "RANHOTFIX=1"
 if defined BARRIER call :barrier
 goto item_said
@@ -231,6 +241,7 @@ goto item_said
 :item_there
 set "STATE=installed"
 set "WHYNOT="
+if defined NOTE set "WHYNOT=noted"
 rem It is there, but was the host restarted since?
 if not "%BARRIER%"=="" if "%WAITED%"=="%ID%" call :pending
 :item_said
@@ -246,9 +257,32 @@ if not defined DRY call :report_item
 :item_done
 goto :eof
 
+rem Nothing on the host tells of this package: what a run wrote down counts.
+:noted
+set "KEY=HKLM\SOFTWARE\patchferry\Packages"
+set "VALUE=%NOTE%"
+call :value
+set "VALUE="
+if defined KNOWN set "HERE=1"
+goto :eof
+:note
+if "%STATE%"=="ok" goto note_write
+if "%STATE%"=="present" goto note_write
+if not "%STATE%"=="reboot" goto :eof
+:note_write
+if not defined REG goto note_old
+%REG% add "HKLM\SOFTWARE\patchferry\Packages" /v "%NOTE%" /t REG_SZ /d "%ID%" /f >nul 2>&1
+goto :eof
+:note_old
+call :helper
+cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Packages\%NOTE%" "%ID%"
+goto :eof
+
 rem What comes after this package needs it active: STOP where it is not yet.
 :barrier
 if "%STATE%"=="failed" set "STOP=1"
+if "%STATE%"=="missing" set "STOP=1"
+if "%STATE%"=="bad" set "STOP=1"
 if "%STATE%"=="reboot" goto barrier_stop
 if not "%STATE%"=="ok" goto :eof
 if "%BARRIER%"=="restart" goto barrier_stop
@@ -1311,6 +1345,9 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Case "write"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo sh.RegWrite a(1), a(2), "REG_SZ"
+>>"%HELPER%" echo Case "delete"
+>>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
+>>"%HELPER%" echo sh.RegDelete a(1)
 >>"%HELPER%" echo Case "version"
 >>"%HELPER%" echo Set sh = CreateObject("Scripting.FileSystemObject")
 >>"%HELPER%" echo WScript.Echo sh.GetFileVersion(a(1))

@@ -63,6 +63,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 4
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' }
         )
@@ -92,6 +93,7 @@ $items = @(
         Files = @(
             @{ Path = '%windir%\system32\srv.dll'; Name = ''; Size = 0; Sha256 = ''; Sha1 = '0102000000000000000000000000000000000000'; Md5 = ''; Version = '5.0.2195.5041' }
         )
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' },
             @{ Program = ''; Arguments = @('-y', '-m', '-q', '-z'); Key = '' }
@@ -118,6 +120,7 @@ $items = @(
         Products = @('{12345678-1234-1234-1234-123456789ABC}'); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\system32\msiexec.exe'; Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn'); Key = 'HKLM\SOFTWARE\x' }
         )
@@ -143,6 +146,7 @@ $items = @(
         Products = @(); Patches = @('8765432143214321214321436587A9CB'); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'its product is not known'
     },
@@ -166,6 +170,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB4490628')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'a servicing stack update cannot be removed'
     },
@@ -191,6 +196,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB5062553')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = ''
     },
@@ -214,6 +220,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = 'f3b346c58d134d1b9c0a9efc60ce86be'
         Removal = @()
         Stays = ''
     }
@@ -1232,6 +1239,19 @@ function Set-Mark([string]$name, [string]$data) {
     $key.Close()
 }
 
+# Nothing on the machine tells of an item: what a run wrote down counts.
+function Test-Noted($item) {
+    if ($item.Note -eq '') { return $false }
+    return ($null -ne (Get-KeyValue 'HKLM\SOFTWARE\patchferry\Packages' $item.Note))
+}
+
+function Set-Note($item, [string]$state) {
+    if ($item.Note -eq '' -or @('ok', 'reboot', 'present') -notcontains $state) { return }
+    $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('SOFTWARE\patchferry\Packages')
+    $key.SetValue($item.Note, $item.Id)
+    $key.Close()
+}
+
 # QChain.exe puts in order what several Hotfix.exe packages left to be replaced
 # at the next start. It comes with none of them.
 function Invoke-QChain {
@@ -1271,13 +1291,15 @@ function Complete-Present($item) {
         Add-Result $item 'reboot' $null ''
         return
     }
-    Add-Result $item 'installed' $null ''
+    $more = ''
+    if ($item.Note -ne '') { $more = 'why=noted' }
+    Add-Result $item 'installed' $null $more
 }
 
 # What comes after a barrier needs it active.
 function Complete-Barrier($item, [string]$state) {
     if ($item.Barrier -eq '') { return }
-    if ($state -eq 'failed') { Stop-Here 1; return }
+    if (@('failed', 'missing', 'bad') -contains $state) { Stop-Here 1; return }
     if ($state -ne 'ok' -and $state -ne 'reboot') { return }
     $script:packages = $null
     if ($state -eq 'ok' -and $item.Barrier -eq 'after' -and (Get-Installed $item) -ne 'no') { return }
@@ -1315,10 +1337,12 @@ function Install-Item($item) {
     # That a service pack is there already is no reason why it is not for this host.
     if (($refusal -eq '' -or $refusal -eq 'sp') -and (Get-Installed $item) -eq 'yes') { Complete-Present $item; return }
     if ($refusal -ne '') { Add-Result $item 'not-applicable' $null ('why=' + $refusal); return }
+    if (Test-Noted $item) { Complete-Present $item; return }
     if ($Dry) { Add-Result $item (Find-Dry $item) $null ''; return }
     $found = Find-Package $item
     if ($found.State -ne '') {
         Add-Result $item $found.State $null ('check=' + $found.Check)
+        Complete-Barrier $item $found.State
         return
     }
     $code = $null
@@ -1332,6 +1356,7 @@ function Install-Item($item) {
         $more = $more + ' why=' + (Format-Reason $_)
     }
     Add-Result $item $state $code $more
+    Set-Note $item $state
     if ($code -ne $null) { Remove-Stage $item }
     Complete-Barrier $item $state
     if ($state -eq 'retry') { Stop-Here 1618 }

@@ -59,6 +59,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 4
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' }
         )
@@ -88,6 +89,7 @@ $items = @(
         Files = @(
             @{ Path = '%windir%\system32\srv.dll'; Name = ''; Size = 0; Sha256 = ''; Sha1 = '0102000000000000000000000000000000000000'; Md5 = ''; Version = '5.0.2195.5041' }
         )
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' },
             @{ Program = ''; Arguments = @('-y', '-m', '-q', '-z'); Key = '' }
@@ -114,6 +116,7 @@ $items = @(
         Products = @('{12345678-1234-1234-1234-123456789ABC}'); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\system32\msiexec.exe'; Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn'); Key = 'HKLM\SOFTWARE\x' }
         )
@@ -139,6 +142,7 @@ $items = @(
         Products = @(); Patches = @('8765432143214321214321436587A9CB'); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'its product is not known'
     },
@@ -162,6 +166,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB4490628')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'a servicing stack update cannot be removed'
     },
@@ -187,6 +192,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB5062553')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = ''
     },
@@ -210,6 +216,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = 'f3b346c58d134d1b9c0a9efc60ce86be'
         Removal = @()
         Stays = ''
     }
@@ -1064,6 +1071,15 @@ function Find-Command($item) {
     return $null
 }
 
+# What was written down of an item that leaves no traces counts no longer.
+function Remove-Note($item, [string]$state) {
+    if ($item.Note -eq '' -or @('ok', 'reboot') -notcontains $state) { return }
+    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SOFTWARE\patchferry\Packages', $true)
+    if ($key -eq $null) { return }
+    $key.DeleteValue($item.Note, $false)
+    $key.Close()
+}
+
 function Invoke-Removal($item, $command) {
     $program = ''
     if ($command.Program -ne '') { $program = Get-Program $command.Program }
@@ -1077,6 +1093,7 @@ function Invoke-Removal($item, $command) {
     $code = [int](Invoke-Program $program $list)
     $state = Get-CodeState $item $code
     Add-Result $item $state $code ''
+    Remove-Note $item $state
     Remove-Stage $item
     if ($state -eq 'retry') { $script:stop = 1618 }
     # What a service pack brought is gone only after the restart.

@@ -58,6 +58,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 4
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NtServicePackUninstall$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' }
         )
@@ -87,6 +88,7 @@ $items = @(
         Files = @(
             @{ Path = '%windir%\system32\srv.dll'; Name = ''; Size = 0; Sha256 = ''; Sha1 = '0102000000000000000000000000000000000000'; Md5 = ''; Version = '5.0.2195.5041' }
         )
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\$NTUninstallQ318202$\spuninst\spuninst.exe'; Arguments = @('-u', '-q', '-z'); Key = '' },
             @{ Program = ''; Arguments = @('-y', '-m', '-q', '-z'); Key = '' }
@@ -113,6 +115,7 @@ $items = @(
         Products = @('{12345678-1234-1234-1234-123456789ABC}'); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @(
             @{ Program = '%windir%\system32\msiexec.exe'; Arguments = @('/x', '{12345678-1234-1234-1234-123456789ABC}', '/qn'); Key = 'HKLM\SOFTWARE\x' }
         )
@@ -138,6 +141,7 @@ $items = @(
         Products = @(); Patches = @('8765432143214321214321436587A9CB'); Packages = @()
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'its product is not known'
     },
@@ -161,6 +165,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB4490628')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = 'a servicing stack update cannot be removed'
     },
@@ -186,6 +191,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @('KB5062553')
         SP = 0
         Files = @()
+        Note = ''
         Removal = @()
         Stays = ''
     },
@@ -209,6 +215,7 @@ $items = @(
         Products = @(); Patches = @(); Packages = @()
         SP = 0
         Files = @()
+        Note = 'f3b346c58d134d1b9c0a9efc60ce86be'
         Removal = @()
         Stays = ''
     }
