@@ -22,6 +22,7 @@ SHA256SUM := $(shell command -v sha256sum >/dev/null 2>&1 && echo sha256sum || e
 
 STATICCHECK := .tools/staticcheck
 VERSITYGW   := .tools/versitygw
+STUBS       := .tools/stubs/installer.exe .tools/stubs/curl.exe
 
 ##@ Use
 .PHONY: help
@@ -63,13 +64,17 @@ clean: ## remove what the build made
 
 ##@ Work on it
 .PHONY: test
-test: engine ## all tests, shuffled, with the race detector where there is a C compiler
+test: engine stubs ## all tests, shuffled, with the race detector where there is a C compiler
 	$(GO) test -shuffle=on $(RACE) -timeout 20m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run '^TestKilledAnywhere$$' ./cmd/patchferry)
 
 .PHONY: engine
 engine: ## build the S3 engine of tests, where its modules can be had
 	@$(MAKE) --no-print-directory $(VERSITYGW) || echo 'no S3 engine: tests that need one are skipped'
+
+.PHONY: stubs
+stubs: ## build what stands in for installers under Wine, where Go 1.20 can be had
+	@$(MAKE) --no-print-directory $(STUBS) || echo 'no Go 1.20: tests of scripts under Wine are skipped'
 
 .PHONY: check
 check: lint test builds ## all that must be clean before a commit: lint, test, builds
@@ -119,3 +124,8 @@ $(VERSITYGW): testdata/versitygw/go.mod testdata/versitygw/go.sum
 	@mkdir -p $(@D)
 	cd testdata/versitygw && CGO_ENABLED=0 GOFLAGS=-mod=readonly $(GO) build -trimpath -ldflags '-s -w' -o ../../$@.make github.com/versity/versitygw/cmd/versitygw
 	mv $@.make $@
+
+# By the last Go whose programs start on Wine 8.
+.tools/stubs/%.exe: testdata/stubs/go.mod testdata/stubs/*/*.go
+	@mkdir -p $(@D)
+	cd testdata/stubs && GOTOOLCHAIN=go1.20.14 GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ ./$*

@@ -30,7 +30,8 @@ func patchferryHouse() *house {
 			{name: "mirror/unlisted", imports: []string{"mirror/fill", "layout/durable", "layout"}, tests: []string{"mirror/upstream/..."}},
 			{name: "mirror/bundle", imports: []string{"layout"}, tests: []string{"verify", "layout/store/...", "layout/store"}},
 			{name: "mirror/inspect", imports: []string{"layout/cab", "layout"}, tests: []string{"layout/cab/cabtest"}},
-			{name: "distribute/script", imports: []string{"layout"}},
+			{name: "distribute/script", imports: []string{"layout"}, tests: []string{"distribute/script/winetest"}},
+			{name: "distribute/script/winetest"},
 			{name: "verify", imports: []string{"verify/envelope", "layout/durable", "layout"}},
 			{name: "verify/envelope"},
 			{name: "verify/bulletin", imports: []string{"layout"}},
@@ -69,7 +70,7 @@ func patchferryHouse() *house {
 			"pgregory.net/rapid":                    {"test"},
 		},
 		shared:  []string{"golang.org/x/sync/...", "golang.org/x/sys/..."},
-		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/versitygw"},
+		ignored: []string{"testdata/engines/minio", "testdata/tools", "testdata/e2e", "testdata/stubs", "testdata/versitygw"},
 		outlets: []string{
 			"mirror/upstream/dial.go", "mirror/upstream/client.go", // for near sides alone
 			"layout/store/s3/transport.go", // for stores in a bucket alone

@@ -1,0 +1,3 @@
+module patchferry/testdata/stubs
+
+go 1.20
