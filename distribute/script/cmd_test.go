@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func cmdExample() *Set {
 			it.SHA1, it.MD5 = layout.SHA1{1}, layout.MD5{2}
 		}
 		if it.Run.Codes == nil {
-			it.Run.Codes = common
+			it.Run.Codes = slices.Clone(common)
 		}
 		s.Items = append(s.Items, it)
 	}
