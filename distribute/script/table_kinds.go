@@ -42,7 +42,8 @@ var common = []layout.ExitCode{
 var recipes = []recipe{
 	// Hotfix.exe knows no code for "restart needed": with -z the restart is left
 	// to the caller, once, after QChain.exe [3] [4].
-	{layout.KindHotfix, EngineSelf, []string{"-m", "-q", "-z"}, "", []layout.ExitCode{{Code: 0, Result: resultReboot}}, true, true},
+	// The uninstaller of its backup is of the later family, and may answer 3010.
+	{layout.KindHotfix, EngineSelf, []string{"-m", "-q", "-z"}, "", []layout.ExitCode{{Code: 0, Result: resultReboot}, {Code: 3010, Result: resultReboot}}, true, true},
 	// The old switches, which every engine understands [5]; newSwitches has the others.
 	{layout.KindUpdate, EngineSelf, []string{"-u", "-q", "-z"}, "", with(1603, resultFailed), true, false},
 	{layout.KindServicePack, EngineSelf, []string{"-u", "-q", "-z"}, "", with(1603, resultFailed), true, false},
