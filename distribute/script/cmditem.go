@@ -81,7 +81,7 @@ func (c *cmdSet) item(it *Item, n string, tables, gates map[string]string) (cmdI
 		w.word("BARRIER", string(it.Barrier))
 	}
 	w.set("DETECT", cmdFlag(it.Detect.any()), nil)
-	if c.Script != "validate.cmd" {
+	if c.Script == "install.cmd" {
 		w.set("NOTE", it.Note(), nil)
 	}
 	w.add(`set "WHYNOT=%GATE_` + gate + `%"`)

@@ -50,18 +50,14 @@ type Item struct {
 }
 
 // Note returns what an earlier run may have written down of an item that leaves no
-// traces: the first 32 digits of its SHA-256, the name of a value below notesKey. It
-// is empty where the host tells by itself, or the digest is unknown.
+// traces: the first 32 digits of its SHA-256, the name of a value
+// of HKLM\SOFTWARE\patchferry\Packages, whose data is the item's ID. It is empty where the host tells by itself, or the digest is unknown.
 func (it *Item) Note() string {
 	if it.Detect.any() || it.SHA256.IsZero() {
 		return ""
 	}
 	return it.SHA256.String()[:32]
 }
-
-// notesKey is where scripts write down what they installed and nothing on the host
-// tells of: a value for each package, whose data is the item's ID.
-const notesKey = `HKLM\SOFTWARE\patchferry\Packages`
 
 // Member is a file that an item needs beside its own.
 type Member struct {

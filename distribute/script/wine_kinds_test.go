@@ -82,17 +82,17 @@ func newPackages(t *testing.T, h *host) {
 	s := h.set(t, script.Options{Name: "new"})
 	root := tree + `\Software\ALL\com_microsoft.windows7\`
 	for i, o := range []outcome{h.install(t, s, ""), h.install(t, s, "")} {
-		states := []string{"reboot", "reboot", "reboot", "ok", "ok", "ok", "ok", "reboot"}
+		code, states := int32(3010), []string{"reboot", "reboot", "reboot", "ok", "ok", "ok", "ok", "reboot"}
 		calls := []string{"wusa", "dism /Online /Add-Package", "word2010-kb2000003-fullfile-x64-glb /quiet /norestart /log:C:", "ndp40-kb2000004-x64 /q /norestart",
 			"sample /Q:A /R:N", "mpam-fe -q", "setup /silent /norestart", "pnputil -i -a " + root}
 		if i == 1 {
-			states = slices.Concat(slices.Repeat([]string{"installed"}, 7), states[7:])
-			calls = calls[7:]
+			// The driver leaves no traces: that it went in was written down.
+			code, states, calls = 0, slices.Repeat([]string{"installed"}, 8), nil
 		}
 		for j := range states {
 			states[j] = fmt.Sprintf("KB200000%d=%s", j+1, states[j])
 		}
-		o.want(t, 3010, states...)
+		o.want(t, code, states...)
 		wantPrefixes(t, o.called(), calls)
 	}
 }

@@ -9,9 +9,6 @@ If Err.Number = 0 Then WScript.Echo r
 Case "write"
 Set sh = CreateObject("WScript.Shell")
 sh.RegWrite a(1), a(2), "REG_SZ"
-Case "delete"
-Set sh = CreateObject("WScript.Shell")
-sh.RegDelete a(1)
 Case "version"
 Set sh = CreateObject("Scripting.FileSystemObject")
 WScript.Echo sh.GetFileVersion(a(1))

@@ -66,9 +66,6 @@ if "%STATE%"=="retry" set "STOP=1618"
 if "%STATE%"=="reboot" set "REBOOT=1"
 if "%STATE%"=="failed" set "FAILED=1"
 if "%RC%"=="1641" set "STOP=3010"
-{{- if .Notes}}
-if defined NOTE if defined RC call :unnote
-{{- end}}
 rem What a service pack brought is gone only after the restart.
 if defined BARRIER if "%STATE%"=="reboot" set "STOP=3010"
 :item_said
@@ -81,21 +78,6 @@ call :say
 :item_done
 goto :eof
 
-{{- if .Notes}}
-rem What was written down of a package that leaves no traces counts no longer.
-:unnote
-if "%STATE%"=="ok" goto unnote_write
-if not "%STATE%"=="reboot" goto :eof
-:unnote_write
-if not defined REG goto unnote_old
-%REG% delete "HKLM\SOFTWARE\patchferry\Packages" /v "%NOTE%" /f >nul 2>&1
-goto :eof
-:unnote_old
-call :helper
-cscript.exe //nologo "%HELPER%" delete "HKLM\SOFTWARE\patchferry\Packages\%NOTE%"
-goto :eof
-
-{{end}}
 rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
 rem Windows is one of its own word length.
 :removes

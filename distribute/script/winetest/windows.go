@@ -42,6 +42,10 @@ func New(t testing.TB) *Windows {
 	w.environ()
 	w.start(t)
 	w.Run(t, "wineboot", "-i")
+	// Services that the first start leaves half begun are waited for until the system
+	// starts again: WMI and BITS, for minutes.
+	w.stop(t)
+	w.serve(t)
 	return w
 }
 

@@ -1345,9 +1345,6 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Case "write"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo sh.RegWrite a(1), a(2), "REG_SZ"
->>"%HELPER%" echo Case "delete"
->>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
->>"%HELPER%" echo sh.RegDelete a(1)
 >>"%HELPER%" echo Case "version"
 >>"%HELPER%" echo Set sh = CreateObject("Scripting.FileSystemObject")
 >>"%HELPER%" echo WScript.Echo sh.GetFileVersion(a(1))

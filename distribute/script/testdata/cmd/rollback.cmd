@@ -135,7 +135,6 @@ set "N=7"
 set "KIND=driver.inf"
 set "BARRIER="
 set "DETECT="
-set "NOTE=46000000000000000000000000000000"
 set "WHYNOT=%GATE_2%"
 call :item
 
@@ -145,7 +144,6 @@ set "N=6"
 set "KIND=msu"
 set "BARRIER="
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_3%"
 call :item
 
@@ -156,7 +154,6 @@ set "KIND=msu"
 set "BARRIER="
 set "BARRIER=restart"
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_3%"
 call :item
 
@@ -166,7 +163,6 @@ set "N=4"
 set "KIND=msp"
 set "BARRIER="
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_2%"
 call :item
 
@@ -176,7 +172,6 @@ set "N=3"
 set "KIND=msi"
 set "BARRIER="
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_2%"
 call :item
 
@@ -186,7 +181,6 @@ set "N=2"
 set "KIND=hotfix.exe"
 set "BARRIER="
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_1%"
 call :item
 
@@ -197,7 +191,6 @@ set "KIND=service-pack"
 set "BARRIER="
 set "BARRIER=after"
 set "DETECT=1"
-set "NOTE="
 set "WHYNOT=%GATE_1%"
 call :item
 goto :eof
@@ -240,7 +233,6 @@ if "%STATE%"=="retry" set "STOP=1618"
 if "%STATE%"=="reboot" set "REBOOT=1"
 if "%STATE%"=="failed" set "FAILED=1"
 if "%RC%"=="1641" set "STOP=3010"
-if defined NOTE if defined RC call :unnote
 rem What a service pack brought is gone only after the restart.
 if defined BARRIER if "%STATE%"=="reboot" set "STOP=3010"
 :item_said
@@ -252,19 +244,6 @@ if defined WHYNOT set "LINE=%LINE% why=%WHYNOT%"
 call :say
 :item_done
 goto :eof
-rem What was written down of a package that leaves no traces counts no longer.
-:unnote
-if "%STATE%"=="ok" goto unnote_write
-if not "%STATE%"=="reboot" goto :eof
-:unnote_write
-if not defined REG goto unnote_old
-%REG% delete "HKLM\SOFTWARE\patchferry\Packages" /v "%NOTE%" /f >nul 2>&1
-goto :eof
-:unnote_old
-call :helper
-cscript.exe //nologo "%HELPER%" delete "HKLM\SOFTWARE\patchferry\Packages\%NOTE%"
-goto :eof
-
 
 rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
 rem Windows is one of its own word length.
@@ -1206,9 +1185,6 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Case "write"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo sh.RegWrite a(1), a(2), "REG_SZ"
->>"%HELPER%" echo Case "delete"
->>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
->>"%HELPER%" echo sh.RegDelete a(1)
 >>"%HELPER%" echo Case "version"
 >>"%HELPER%" echo Set sh = CreateObject("Scripting.FileSystemObject")
 >>"%HELPER%" echo WScript.Echo sh.GetFileVersion(a(1))

@@ -1071,15 +1071,6 @@ function Find-Command($item) {
     return $null
 }
 
-# What was written down of an item that leaves no traces counts no longer.
-function Remove-Note($item, [string]$state) {
-    if ($item.Note -eq '' -or @('ok', 'reboot') -notcontains $state) { return }
-    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SOFTWARE\patchferry\Packages', $true)
-    if ($key -eq $null) { return }
-    $key.DeleteValue($item.Note, $false)
-    $key.Close()
-}
-
 function Invoke-Removal($item, $command) {
     $program = ''
     if ($command.Program -ne '') { $program = Get-Program $command.Program }
@@ -1093,7 +1084,6 @@ function Invoke-Removal($item, $command) {
     $code = [int](Invoke-Program $program $list)
     $state = Get-CodeState $item $code
     Add-Result $item $state $code ''
-    Remove-Note $item $state
     Remove-Stage $item
     if ($state -eq 'retry') { $script:stop = 1618 }
     # What a service pack brought is gone only after the restart.
