@@ -22,7 +22,7 @@ SHA256SUM := $(shell command -v sha256sum >/dev/null 2>&1 && echo sha256sum || e
 
 STATICCHECK := .tools/staticcheck
 VERSITYGW   := .tools/versitygw
-STUBS       := .tools/stubs/installer.exe .tools/stubs/curl.exe
+STUBS       := .tools/stubs/installer.exe .tools/stubs/curl.exe .tools/stubs/bits.exe
 
 ##@ Use
 .PHONY: help
@@ -65,7 +65,7 @@ clean: ## remove what the build made
 ##@ Work on it
 .PHONY: test
 test: engine stubs ## all tests, shuffled, with the race detector where there is a C compiler
-	$(GO) test -shuffle=on $(RACE) -timeout 20m $(PACKAGES)
+	$(GO) test -shuffle=on $(RACE) -timeout 30m $(PACKAGES)
 	$(if $(RACE),$(GO) test -run '^TestKilledAnywhere$$' ./cmd/patchferry)
 
 .PHONY: engine

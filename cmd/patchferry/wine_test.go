@@ -30,7 +30,7 @@ func windowsFiles(t *testing.T, edition byte) (files map[string][]byte, sample w
 
 // TestHostsUnderWine lets what Windows brings fetch files that were synced, and files
 // that nobody asked for before: the Windows Installer, which installs a package from
-// its address, and WinHTTP.
+// its address, WinHTTP, and BITS by its COM interface.
 func TestHostsUnderWine(t *testing.T) {
 	w := winetest.New(t)
 	for i, how := range []struct {
@@ -62,12 +62,17 @@ func windowsFetches(t *testing.T, w *winetest.Windows, url string, files map[str
 			t.Fatal(err)
 		}
 	})
+	const name = "/WindowsXP-KB835791-x86-ENU.EXE"
+	t.Run("BITS", func(t *testing.T) {
+		w.Write(t, `C:\bits.exe`, winetest.Bits(t))
+		w.Run(t, `C:\bits.exe`, url+name[1:], `C:\by-bits.txt`)
+		sameFile(t, w.Path(`C:\by-bits.txt`), files[name])
+	})
 	t.Run("WinHTTP, a range", func(t *testing.T) {
 		script, err := filepath.Abs(filepath.Join("testdata", "wine", "range.vbs"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		const name = "/WindowsXP-KB835791-x86-ENU.EXE"
 		w.Run(t, "cscript", "//nologo", `Z:`+strings.ReplaceAll(script, "/", `\`), url+name[1:], `C:\got.txt`, "bytes=500000-500999")
 		got, err := os.ReadFile(w.Path(`C:\got.txt`))
 		if err != nil {

@@ -34,6 +34,13 @@ func (w *Windows) Tools(t testing.TB, names ...string) {
 	}
 }
 
+// Bits returns a program that fetches by the Background Intelligent Transfer Service:
+// bits URL FILE.
+func Bits(t testing.TB) []byte {
+	t.Helper()
+	return stub(t, "bits.exe")
+}
+
 // Without takes tools away, as they are missing in old releases.
 func (w *Windows) Without(t testing.TB, names ...string) {
 	t.Helper()
