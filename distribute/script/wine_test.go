@@ -58,6 +58,7 @@ func TestScriptsUnderWine(t *testing.T) {
 		{"validated", validated},
 		{"removed", removed},
 		{"removed by tools", removedByTools},
+		{"without reg.exe", withoutReg},
 		{"real packages", real},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, newHost(t, w)) })
