@@ -1,6 +1,7 @@
 package distribute_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -31,5 +32,13 @@ func TestInstallHasWhatRunsOnAHost(t *testing.T) {
 	}
 	if w := ask(fx.serve(t).Handler(), "/install/hosts/windows8.1/x64/FR/updates.lst", nil); strings.Contains(w.Body.String(), german.Files[0].Name) {
 		t.Errorf("the list of a French Windows 8.1 has a German package:\n%s", w.Body)
+	}
+}
+
+// TestStartPageLeadsToTheScripts looks for them where somebody with a browser begins.
+func TestStartPageLeadsToTheScripts(t *testing.T) {
+	w := ask(newScripted().serve(t).Handler(), "/", http.Header{"Accept": {"text/html"}})
+	if !strings.Contains(w.Body.String(), `<a href="/install/">`) {
+		t.Errorf("the start page does not lead to /install/:\n%s", w.Body)
 	}
 }
