@@ -3,6 +3,8 @@ package script_test
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -161,6 +163,7 @@ func real(t *testing.T, h *host) {
 		t.Error("it is still installed")
 	}
 	validate(1, "missing")
+	realByHTTP(t, h)
 
 	u := winetest.MSU{KB: "6300002", Text: "of the update\r\n"}
 	h.updates = nil
@@ -170,6 +173,24 @@ func real(t *testing.T, h *host) {
 	o.want(t, 0, "KB6300002=ok")
 	o.wantCalls(t)
 	if got, err := os.ReadFile(u.Installed(h.Windows)); err != nil || string(got) != u.Text {
+		t.Errorf("installed is %q, %v", got, err)
+	}
+}
+
+// realByHTTP installs a real MSI whose script alone is on a share: the package comes
+// from a server.
+func realByHTTP(t *testing.T, h *host) {
+	m := winetest.MSI{Name: "Sample three", Product: "{0F1E2D3C-4B5A-4697-8877-665544332212}", Payload: []byte("of the package from the server")}
+	far := &host{Windows: h.Windows, root: t.TempDir()}
+	far.add(t, layout.Update{KB: "6300003", Released: "2012-01-01"}, payload{name: "sample.msi", data: m.Build(t), pack: &layout.Package{Product: m.Product}})
+	server := httptest.NewServer(http.FileServer(http.Dir(far.root)))
+	defer server.Close()
+	s := script.Build(far.updates, script.Options{Name: "by-http", Place: "install/updates/by-http", Bases: []string{server.URL}})
+	h.put(t, s)
+	h.install(t, s, "").want(t, 0, "KB6300003=ok")
+	if name, ok := m.Installed(t, h.Windows); !ok {
+		t.Error("it is not installed")
+	} else if got, err := os.ReadFile(name); err != nil || string(got) != string(m.Payload) {
 		t.Errorf("installed is %q, %v", got, err)
 	}
 }
