@@ -94,7 +94,7 @@ func (o *scriptOptions) check(args []string) error {
 		return nil
 	}
 	if _, err := distribute.ParseSelected(expression); err != nil {
-		return withCode(exitUsage, err)
+		return withHint(withCode(exitUsage, err), "patchferry script --os windows2000 --arch x86 --lang EN; docs/install.md has every word")
 	}
 	return nil
 }
