@@ -46,6 +46,7 @@ func TestScriptsUnderWine(t *testing.T) {
 		{"packages of Windows 2000", oldPackages},
 		{"packages of Windows 7", newPackages},
 		{"packages of Windows 11", checkpoints},
+		{"a driver cabinet", driverCabinet},
 		{"exit codes", exitCodes},
 		{"gates", gates},
 		{"barriers", barriers},

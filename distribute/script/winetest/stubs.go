@@ -11,17 +11,17 @@ import (
 
 // overrides lets the programs that stand in for tools of Windows run in place of
 // those that Wine brings, also where they are called by their full path.
-const overrides = "dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,wusa.exe=n;mscoree,mshtml="
+const overrides = "dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,expand.exe,wusa.exe=n;mscoree,mshtml="
 
 // RealWUSA is for Cmd: Wine's own wusa runs, which really installs small packages.
-const RealWUSA = "WINEDLLOVERRIDES=dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe=n;wusa.exe=b;mscoree,mshtml="
+const RealWUSA = "WINEDLLOVERRIDES=dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,expand.exe=n;wusa.exe=b;mscoree,mshtml="
 
 // NoMSI is for Cmd: msiexec too is one that records its calls, where Tools has put it
 // there.
 const NoMSI = "WINEDLLOVERRIDES=msiexec.exe," + overrides
 
 // Tools puts programs that record their calls in the place of tools of Windows: dism,
-// pnputil, certutil, wusa, curl, fciv, qchain.
+// pnputil, certutil, wusa, curl, fciv, qchain, expand.
 func (w *Windows) Tools(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {

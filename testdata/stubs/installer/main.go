@@ -70,6 +70,8 @@ func (c *call) run(self string) (int, error) {
 		return c.pnputil()
 	case "certutil":
 		return certutil(c.Args)
+	case "expand":
+		return c.expand()
 	case "fciv":
 		return fciv(c.Args)
 	}

@@ -91,6 +91,23 @@ func (c *call) dism() (int, error) {
 	return badArguments, nil
 }
 
+// expand unpacks a cabinet into a folder: the files that its plan writes.
+func (c *call) expand() (int, error) {
+	if len(c.Args) != 3 || !strings.EqualFold(c.Args[1], "-F:*") {
+		return badArguments, nil
+	}
+	p, err := planOf(c.Args[0])
+	if err != nil || p == nil {
+		return notFound, err
+	}
+	for _, f := range p.Files {
+		if err := write(filepath.Join(c.Args[2], f.Path), strings.NewReader(f.Text)); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
 // pnputil adds one driver, in the words of Windows 10 1607 and in the older ones.
 func (c *call) pnputil() (int, error) {
 	var inf string
