@@ -71,7 +71,7 @@ func TestReport(t *testing.T) {
 	if len(hosts) != 1 || hosts[0].Reports != 2 || hosts[0].From != "127.0.0.1" || time.Since(hosts[0].At.Time()) > time.Minute {
 		t.Errorf("kept: %+v", hosts)
 	}
-	for _, path := range []string{"/?format=json", "/status?format=json", "/metrics", "/reports/", "/report/x", "/work/reports/"} {
+	for _, path := range []string{"/?format=json", "/status?format=json", "/metrics", "/reports/", "/report/x", "/reports/today.jsonl"} {
 		res, body := r.do(t, "GET", path)
 		if bytes.Contains(body, []byte("PC01")) || path[1] == 'r' && res.StatusCode != http.StatusNotFound {
 			t.Errorf("GET %s: %s\n%s", path, res.Status, body)

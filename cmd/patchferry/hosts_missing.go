@@ -266,7 +266,7 @@ func (n *hostNeeds) missing(h *distribute.Host, c *config.Config, now time.Time)
 		item := &n.sets[kind].Items[i]
 		u := n.updates[kind][item.Update]
 		reported := wordOn(h, item.ID)
-		if u == nil || reported.State.Done() || !admits(&item.Gate, r) || !n.wanted(u) {
+		if u == nil || reported.State.Done() || !item.Gate.Admits(r) || !n.wanted(u) {
 			continue
 		}
 		m := missingUpdate{

@@ -44,7 +44,7 @@ func installOf(c *config.Config, u *layout.Update) *installHow {
 	how.HTTP = "curl.exe -O " + server + "/" + installUpdates + path.Base(u.Folder) + "/install.cmd && install.cmd /base " + server
 	for i := range set.Items {
 		item := &set.Items[i]
-		how.Hand = append(how.Hand, typed(item))
+		how.Hand = append(how.Hand, item.ByHand())
 		if len(item.Remove.Commands) == 0 && item.Remove.Why != "" {
 			how.Stays = append(how.Stays, item.ID+": "+item.Remove.Why)
 		}
@@ -58,31 +58,6 @@ func portOf(listen string) string {
 		return port
 	}
 	return "8530"
-}
-
-// typed returns the command that runs a package without a script.
-func typed(i *script.Item) string {
-	words := []string{i.Name}
-	switch i.Run.Engine {
-	case script.EngineMSI:
-		words = []string{"msiexec", "/i", i.Name}
-	case script.EngineMSP:
-		words = []string{"msiexec", "/p", i.Name}
-	case script.EngineWUSA:
-		words = []string{"wusa", i.Name}
-	case script.EngineDISM:
-		words = []string{"dism", "/Online", "/Add-Package", "/PackagePath:" + i.Name}
-	case script.EnginePnPUtil:
-		words = []string{"pnputil", "/add-driver", i.Name}
-	case script.EngineSelf:
-	}
-	words = append(words, i.Run.Args...)
-	for i, w := range words {
-		if strings.ContainsAny(w, " \t") {
-			words[i] = `"` + w + `"`
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // printInstall says how an update is installed.

@@ -85,7 +85,7 @@ As administrator, in this folder or by its full path:
 	s.itemsText(&p)
 	for i := range s.Items {
 		it := &s.Items[i]
-		p.para("To install %s without a script: %s", it.ID, it.byHand())
+		p.para("To install %s without a script: %s", it.ID, it.ByHand())
 		if len(it.Remove.Commands) == 0 {
 			p.para("%s cannot be removed: %s.", it.ID, orElse(strings.TrimRight(it.Remove.Why, "."), "no way is known"))
 			continue
@@ -193,9 +193,9 @@ func (s *Set) notesText(p *page) {
 	}
 }
 
-// byHand returns the command that a person types for an item, in the folder
+// ByHand returns the command that a person types for an item, in the folder
 // where its package is.
-func (it *Item) byHand() string {
+func (it *Item) ByHand() string {
 	name := quoteArg(it.Name)
 	args := joinArgs(it.Run.Args)
 	switch it.Run.Engine {
