@@ -169,6 +169,21 @@ func TestLostExtractedFilesComeBack(t *testing.T) {
 	s.clean()
 }
 
+// TestRevokedPackagesAreNotTakenApart takes a pack back before anybody took it apart:
+// what is in it must not come to hosts as new files.
+func TestRevokedPackagesAreNotTakenApart(t *testing.T) {
+	w := newWire(t)
+	w.list(w.offerPack(sp4, w2ksp4()))
+	w.KeepPacked = true
+	w.sync(mirror.SyncOptions{})
+	_, err := w.Revoke(t.Context(), mirror.Withholding{Updates: []string{"pub:" + sp4}, Reason: "malware"})
+	must(t, err)
+	w.KeepPacked = false
+	if r := w.sync(mirror.SyncOptions{Recheck: true}); r.Extracted != 0 || len(w.extracted(sp4)) != 0 {
+		t.Errorf("got %+v of a package that was taken back", r)
+	}
+}
+
 // TestFoldersOfPackagesAreNoFiles gives a package and a file one name but for the
 // extension.
 func TestFoldersOfPackagesAreNoFiles(t *testing.T) {
