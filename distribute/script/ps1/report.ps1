@@ -14,12 +14,17 @@ function Format-Json([string]$text) {
 }
 
 function Get-ReportText([int]$code) {
+    # A report has at most 64 KiB: what comes after stays out.
     $updates = @()
+    $length = 0
     foreach ($result in $script:results) {
         $one = '{"id":' + (Format-Json $result.Id) + ',"state":' + (Format-Json $result.State)
         $number = 0
         if ($result.Code -ne $null) { $number = $result.Code }
-        $updates += ($one + ',"code":' + [string]$number + '}')
+        $one = $one + ',"code":' + [string]$number + '}'
+        $length = $length + $one.Length + 1
+        if ($length -gt 63000) { break }
+        $updates += $one
     }
     $text = '{"v":1,"host":' + (Format-Json $machine.Name)
     $text = $text + ',"os":' + (Format-Json $machine.Family)

@@ -1041,6 +1041,10 @@ rem ======== The report: one line of JSON ==================================
 :report_item
 if not defined REPORT goto :eof
 call :work
+rem A report has at most 64 KiB: what comes after stays out.
+set "BYTES=0"
+if exist "%WORK%\updates" for %%g in ("%WORK%\updates") do set "BYTES=%%~zg"
+if %BYTES% GTR 63000 goto :eof
 >>"%WORK%\updates" set /p "=%COMMA%{"id":"%ID%","state":"%STATE%","code":%RC%}" <nul
 set "COMMA=,"
 goto :eof
