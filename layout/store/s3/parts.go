@@ -26,6 +26,11 @@ const (
 	completePatience = 10
 
 	abortTimeout = 10 * time.Second
+
+	// After latePause, doubled each time, an upload is given up again whose parts were
+	// cut off, for lateTries times: some engines never say that it is gone.
+	latePause = 100 * time.Millisecond
+	lateTries = 4
 )
 
 // part is a piece of a file that is sent alone.
@@ -56,10 +61,11 @@ func (b *Bucket) sendParts(ctx context.Context, d layout.Digest, size int64, f *
 		return err
 	}
 	sent, err := b.uploadParts(ctx, key, upload, f, cutParts(size))
-	made := false
-	if err == nil {
-		made, err = b.completeUpload(ctx, key, upload, sent)
+	if err != nil {
+		b.abortParts(ctx, key, upload)
+		return err
 	}
+	made, err := b.completeUpload(ctx, key, upload, sent)
 	if !made {
 		b.abortUpload(ctx, key, upload)
 	}
@@ -134,12 +140,32 @@ func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts [
 	return made, err
 }
 
-// abortUpload gives an upload up, also where ctx has ended. Where that fails
-// Sweep does it later.
+// abortUpload gives an upload up whose parts have all been answered, also where ctx
+// has ended. Where that fails Sweep does it later.
 func (b *Bucket) abortUpload(ctx context.Context, key, upload string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	if err := b.dropUpload(ctx, key, upload); err != nil {
+	_, err := b.dropUpload(ctx, key, upload)
+	b.abandoned(key, err)
+}
+
+// abortParts is abortUpload where parts may have been cut off: what the engine still
+// puts away of them brings the upload back (S3 API, AbortMultipartUpload), so it is
+// given up until it is gone after a while too.
+func (b *Bucket) abortParts(ctx context.Context, key, upload string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	_, err := b.dropUpload(ctx, key, upload)
+	for try, gone := 0, false; try < lateTries && err == nil && !gone; try++ {
+		if err = sleep(ctx, latePause<<try); err == nil {
+			gone, err = b.dropUpload(ctx, key, upload)
+		}
+	}
+	b.abandoned(key, err)
+}
+
+func (b *Bucket) abandoned(key string, err error) {
+	if err != nil {
 		b.config.Log.Warn("an upload is left behind", "path", key, "err", err)
 	}
 }

@@ -148,6 +148,29 @@ func TestPutLargeCancelled(t *testing.T) {
 	}
 }
 
+// TestPutLargeLateParts: an engine may still put parts away while an upload whose
+// sender has gone is given up. Such an engine is one here that at first removes nothing.
+func TestPutLargeLateParts(t *testing.T) {
+	s := newSite(t, s3test.Start(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.faults.Set(
+		s3test.Fault{Query: "partNumber=3", Answer: func(resp *http.Response) *http.Response {
+			cancel()
+			return resp
+		}},
+		s3test.Fault{Method: "DELETE", Query: "uploadId", Times: 2, Status: http.StatusNoContent},
+	)
+	data := large()
+	if err := s.store.Put(ctx, layout.DigestOf(data), largeSize, fileOf(t, data)); !errors.Is(err, context.Canceled) {
+		t.Errorf("put: got error %v, want that it was cancelled", err)
+	}
+	s.faults.Set()
+	if n := s.uploads(t); n != 0 {
+		t.Errorf("uploads left behind: %d", n)
+	}
+}
+
 // TestSweep: what was begun long ago and never ended goes; what is young, and
 // what others upload to the same bucket, stays.
 func TestSweep(t *testing.T) {
