@@ -3,6 +3,7 @@ package script_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"patchferry/distribute/script"
@@ -87,7 +88,7 @@ func (h *host) exitCodesOn(t *testing.T, os layout.OS) {
 	slices.Sort(got)
 	slices.Sort(codes)
 	if o.Code != 1 || !slices.Equal(got, codes) {
-		t.Errorf("exit code %d, want 1; the log says\n%q, want\n%q", o.Code, got, codes)
+		t.Errorf("exit code %d, want 1; missing are %q; the log says\n%s", o.Code, without(codes, got), o.explain(without(got, codes)))
 	}
 	s.Items = slices.DeleteFunc(s.Items, func(i script.Item) bool { return !ended(i) })
 	h.endings(t, s, ends)
@@ -160,4 +161,20 @@ func codesOf(t *testing.T, kind layout.Kind, extension string, os layout.OS) []l
 		t.Fatalf("kind %s: %d items; left out: %v", kind, len(s.Items), s.Left)
 	}
 	return append(slices.Clone(s.Items[0].Run.Codes), layout.ExitCode{Code: 4711, Result: "failed"}, layout.ExitCode{Code: -4711, Result: "failed"})
+}
+
+// without is what is in one list and not in another.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
+
+// explain is what the log says of some states.
+func (o outcome) explain(states []string) string {
+	var b strings.Builder
+	for i, state := range o.states() {
+		if slices.Contains(states, state) {
+			fmt.Fprintf(&b, "%v\n", o.lines[i].words)
+		}
+	}
+	return b.String()
 }

@@ -38,7 +38,7 @@ var (
 // records of updates to what the log says, what was called and what is there after.
 func TestScriptsUnderWine(t *testing.T) {
 	w := winetest.New(t)
-	w.Tools(t, "dism", "pnputil", "certutil", "wusa", "curl")
+	w.Tools(t, "dism", "pnputil", "certutil", "wusa", "curl", "start")
 	for _, tt := range []struct {
 		name string
 		test func(*testing.T, *host)

@@ -11,23 +11,26 @@ import (
 
 // overrides lets the programs that stand in for tools of Windows run in place of
 // those that Wine brings, also where they are called by their full path.
-const overrides = "dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,expand.exe,wusa.exe=n;mscoree,mshtml="
+const overrides = "wusa.exe=n;" + others
+
+const others = "dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,expand.exe=n;start.exe=n,b;mscoree,mshtml="
 
 // RealWUSA is for Cmd: Wine's own wusa runs, which really installs small packages.
-const RealWUSA = "WINEDLLOVERRIDES=dism.exe,pnputil.exe,certutil.exe,fciv.exe,curl.exe,qchain.exe,expand.exe=n;wusa.exe=b;mscoree,mshtml="
+const RealWUSA = "WINEDLLOVERRIDES=wusa.exe=b;" + others
 
 // NoMSI is for Cmd: msiexec too is one that records its calls, where Tools has put it
 // there.
 const NoMSI = "WINEDLLOVERRIDES=msiexec.exe," + overrides
 
 // Tools puts programs that record their calls in the place of tools of Windows: dism,
-// pnputil, certutil, wusa, curl, fciv, qchain, expand.
+// pnputil, certutil, wusa, curl, fciv, qchain, expand. In the place of start it puts one
+// that records nothing, and does not fail now and then.
 func (w *Windows) Tools(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		from := "installer.exe"
-		if name == "curl" {
-			from = "curl.exe"
+		if name == "curl" || name == "start" {
+			from = name + ".exe"
 		}
 		w.Without(t, name) // what is there may be a link to Wine's own
 		w.Write(t, `C:\windows\system32\`+name+".exe", stub(t, from))
