@@ -31,4 +31,5 @@ func withoutReg(t *testing.T, h *host) {
 	o.wantCalls(t)
 	o = c.run(t, s.Place, "validate.cmd", "")
 	o.want(t, 0, "KB829141=installed", "KB829146=installed")
+	newHost(t, c.Windows).restarts(t, "6400003", "6400004")
 }

@@ -50,6 +50,7 @@ func TestScriptsUnderWine(t *testing.T) {
 		{"exit codes", exitCodes},
 		{"gates", gates},
 		{"barriers", barriers},
+		{"restarts", restarts},
 		{"damaged", damaged},
 		{"dry and only", dryAndOnly},
 		{"fetched", fetched},

@@ -5,7 +5,17 @@ Select Case a(0)
 Case "read"
 Set sh = CreateObject("WScript.Shell")
 r = sh.RegRead(a(1))
+If IsArray(r) Then
+For Each i In r
+s = s & i & "."
+Next
+r = s
+End If
 If Err.Number = 0 Then WScript.Echo r
+Case "has"
+Set sh = CreateObject("WScript.Shell")
+r = sh.RegRead(a(1))
+If Err.Number = 0 Then WScript.Echo 1
 Case "write"
 Set sh = CreateObject("WScript.Shell")
 sh.RegWrite a(1), a(2), "REG_SZ"

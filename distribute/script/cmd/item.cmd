@@ -115,23 +115,51 @@ set "REBOOT=1"
 set "VALUE=Waiting"
 set "DATA=%ID%"
 call :remember
+if %MAJOR% LSS 6 call :laststop
+if %MAJOR% LSS 6 call :asked
 goto :eof
 
 rem The restart that a barrier asked for has not been, where Windows still
 rem says so: then the rest waits on.
 :pending
 set "HERE="
+if %MAJOR% LSS 6 goto pending_old
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
-call :key
-if defined HERE goto pending_stop
-if %MAJOR% GEQ 6 goto :eof
-set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
-set "VALUE=PendingFileRenameOperations"
 call :key
 if not defined HERE goto :eof
 :pending_stop
 set "STATE=reboot"
 set "STOP=3010"
 set "REBOOT=1"
+goto :eof
+rem Before Windows Vista there are only files to be renamed, and some programs
+rem ask for that at every start: a shutdown since we asked was the restart.
+:pending_old
+set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
+set "VALUE=PendingFileRenameOperations"
+call :key
+if not defined HERE goto :eof
+call :laststop
+set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
+set "VALUE=LastStop"
+call :value
+set "VALUE="
+if defined LASTSTOP if defined KNOWN if not "%GOT%"=="%LASTSTOP%" goto :eof
+if not defined DRY call :asked
+goto pending_stop
+
+rem The time of the last shutdown, in whatever form it is told: LASTSTOP.
+:laststop
+set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Windows"
+set "VALUE=ShutdownTime"
+call :value
+set "VALUE="
+set "LASTSTOP=%GOT%"
+goto :eof
+:asked
+if not defined LASTSTOP goto :eof
+set "VALUE=LastStop"
+set "DATA=%LASTSTOP%"
+call :remember
 goto :eof
 {{end}}

@@ -41,12 +41,33 @@ function Invoke-QChain {
     Write-Host 'qchain.exe is neither beside this script nor in PATH: restart after each of several old hotfixes.'
 }
 
-# Whether Windows still has a restart ahead of it.
+# The time of the last shutdown, as text to compare.
+function Get-LastStop {
+    $time = Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Windows' 'ShutdownTime'
+    if ($null -eq $time) { return '' }
+    return ($time -join '.')
+}
+
+# What was the last shutdown when we asked for a restart. Only Windows before Vista
+# needs to be asked so.
+function Set-Asked {
+    $time = Get-LastStop
+    if ($machine.Build -match '^5\.' -and $time -ne '') { Set-Mark 'LastStop' $time }
+}
+
+# Whether Windows still has a restart ahead of it. Before Vista there are only files
+# to be renamed, and some programs ask for that at every start: a shutdown since we
+# asked was the restart.
 function Test-RestartPending {
-    if ($machine.Build -match '^5\.') {
-        return ($null -ne (Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager' 'PendingFileRenameOperations'))
+    if ($machine.Build -notmatch '^5\.') {
+        return (Test-Key 'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending')
     }
-    return (Test-Key 'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending')
+    if ($null -eq (Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Session Manager' 'PendingFileRenameOperations')) { return $false }
+    $asked = [string](Get-KeyValue ('HKLM\SOFTWARE\patchferry\Sets\' + $setName) 'LastStop')
+    $time = Get-LastStop
+    if ($asked -ne '' -and $time -ne '' -and $asked -ne $time) { return $false }
+    Set-Asked
+    return $true
 }
 
 # What comes after an item waits: for a restart (3010), for another installation
@@ -76,6 +97,7 @@ function Complete-Barrier($item, [string]$state) {
     Stop-Here 3010
     $script:restart = $true
     Set-Mark 'Waiting' $item.Id
+    Set-Asked
 }
 
 # Looks for an item's files and brings nothing: a run that changes nothing says

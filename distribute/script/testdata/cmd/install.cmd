@@ -301,24 +301,52 @@ set "REBOOT=1"
 set "VALUE=Waiting"
 set "DATA=%ID%"
 call :remember
+if %MAJOR% LSS 6 call :laststop
+if %MAJOR% LSS 6 call :asked
 goto :eof
 
 rem The restart that a barrier asked for has not been, where Windows still
 rem says so: then the rest waits on.
 :pending
 set "HERE="
+if %MAJOR% LSS 6 goto pending_old
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
-call :key
-if defined HERE goto pending_stop
-if %MAJOR% GEQ 6 goto :eof
-set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
-set "VALUE=PendingFileRenameOperations"
 call :key
 if not defined HERE goto :eof
 :pending_stop
 set "STATE=reboot"
 set "STOP=3010"
 set "REBOOT=1"
+goto :eof
+rem Before Windows Vista there are only files to be renamed, and some programs
+rem ask for that at every start: a shutdown since we asked was the restart.
+:pending_old
+set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
+set "VALUE=PendingFileRenameOperations"
+call :key
+if not defined HERE goto :eof
+call :laststop
+set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
+set "VALUE=LastStop"
+call :value
+set "VALUE="
+if defined LASTSTOP if defined KNOWN if not "%GOT%"=="%LASTSTOP%" goto :eof
+if not defined DRY call :asked
+goto pending_stop
+
+rem The time of the last shutdown, in whatever form it is told: LASTSTOP.
+:laststop
+set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Windows"
+set "VALUE=ShutdownTime"
+call :value
+set "VALUE="
+set "LASTSTOP=%GOT%"
+goto :eof
+:asked
+if not defined LASTSTOP goto :eof
+set "VALUE=LastStop"
+set "DATA=%LASTSTOP%"
+call :remember
 goto :eof
 
 
@@ -1263,10 +1291,19 @@ start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
 if exist "%WORK%\key.reg" set "HERE=1"
 goto key_done
 :key_value
+if defined DATA goto key_data
+rem What it holds may be longer than a line of this script may be.
+if not defined REG goto key_value_old
+%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_value_old
+call :helper
+for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
+goto key_done
+:key_data
 call :value
-if not defined KNOWN goto key_done
-if not defined DATA set "HERE=1"
-if /i "%GOT%"=="%DATA%" set "HERE=1"
+if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
 :key_done
 set "VALUE="
 set "DATA="
@@ -1345,7 +1382,17 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Case "read"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo r = sh.RegRead(a(1))
+>>"%HELPER%" echo If IsArray(r) Then
+>>"%HELPER%" echo For Each i In r
+>>"%HELPER%" echo s = s ^& i ^& "."
+>>"%HELPER%" echo Next
+>>"%HELPER%" echo r = s
+>>"%HELPER%" echo End If
 >>"%HELPER%" echo If Err.Number = 0 Then WScript.Echo r
+>>"%HELPER%" echo Case "has"
+>>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
+>>"%HELPER%" echo r = sh.RegRead(a(1))
+>>"%HELPER%" echo If Err.Number = 0 Then WScript.Echo 1
 >>"%HELPER%" echo Case "write"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo sh.RegWrite a(1), a(2), "REG_SZ"

@@ -1099,10 +1099,19 @@ start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
 if exist "%WORK%\key.reg" set "HERE=1"
 goto key_done
 :key_value
+if defined DATA goto key_data
+rem What it holds may be longer than a line of this script may be.
+if not defined REG goto key_value_old
+%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_value_old
+call :helper
+for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
+goto key_done
+:key_data
 call :value
-if not defined KNOWN goto key_done
-if not defined DATA set "HERE=1"
-if /i "%GOT%"=="%DATA%" set "HERE=1"
+if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
 :key_done
 set "VALUE="
 set "DATA="
@@ -1181,7 +1190,17 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Case "read"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo r = sh.RegRead(a(1))
+>>"%HELPER%" echo If IsArray(r) Then
+>>"%HELPER%" echo For Each i In r
+>>"%HELPER%" echo s = s ^& i ^& "."
+>>"%HELPER%" echo Next
+>>"%HELPER%" echo r = s
+>>"%HELPER%" echo End If
 >>"%HELPER%" echo If Err.Number = 0 Then WScript.Echo r
+>>"%HELPER%" echo Case "has"
+>>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
+>>"%HELPER%" echo r = sh.RegRead(a(1))
+>>"%HELPER%" echo If Err.Number = 0 Then WScript.Echo 1
 >>"%HELPER%" echo Case "write"
 >>"%HELPER%" echo Set sh = CreateObject("WScript.Shell")
 >>"%HELPER%" echo sh.RegWrite a(1), a(2), "REG_SZ"
