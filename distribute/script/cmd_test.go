@@ -122,6 +122,7 @@ func TestCmdLint(t *testing.T) {
 		{"restart", `shutdown /r`, "a restart"},
 		{"directory", `cd /d x`, "the current directory"},
 		{"label", `goto nowhere`, "no label nowhere"},
+		{"back", "goto clean\r\n:clean\r\ngoto clean", "line 4: a jump back to clean"},
 		{"variable", `md "%NOWHERE%"`, "%nowhere% is never set"},
 		{"quote", `set "A=b`, "a quote too few"},
 		{"two commands", `md x & md y`, "a character that cmd reads"},

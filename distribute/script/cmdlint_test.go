@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,6 +52,12 @@ func words(s string) map[string]bool {
 	return m
 }
 
+// cmdOnce begin the names of labels below which a run comes once, or where a package is
+// fetched: elsewhere no jump goes back. Labels are looked for from the line of a jump on,
+// and then from the beginning: of a set for hundreds of packages that is half a megabyte
+// for each such jump, and a package made six of them.
+var cmdOnce = []string{"argument_", "begin", "end", "host", "download", "helper", "qchain"}
+
 // cmdFacts is what one line of a script is found to be, by itself.
 type cmdFacts struct {
 	label                string
@@ -74,6 +81,7 @@ func (l cmdLint) script(script []byte) []string {
 		bad(0, "no line end at the end")
 	}
 	labels, jumps, uses := make(map[string]int), make(map[string]int), make(map[string]int)
+	var below string // label
 	assigned := make(map[string]bool)
 	for i, line := range strings.Split(strings.TrimSuffix(string(script), "\r\n"), "\r\n") {
 		facts := l.line(line)
@@ -84,8 +92,14 @@ func (l cmdLint) script(script []byte) []string {
 			bad(i+1, "label %s is in line %d already", facts.label, first)
 		}
 		labels[facts.label] = i + 1
+		if facts.label != "" {
+			below = facts.label
+		}
 		for _, name := range facts.jumps {
 			jumps[name] = i + 1
+			if labels[name] > 0 && !slices.ContainsFunc(cmdOnce, func(once string) bool { return strings.HasPrefix(below, once) }) {
+				bad(i+1, "a jump back to %s", name)
+			}
 		}
 		for _, name := range facts.assigns {
 			assigned[name] = true

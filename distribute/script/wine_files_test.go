@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -208,6 +209,19 @@ func reported(t *testing.T, h *host) {
 		t.Fatalf("%d reports were sent, want one", len(posted))
 	}
 	checkReport(t, posted[0], 0, `[{"id":"KB4300001","state":"installed","code":0},{"id":"KB4300002","state":"ok","code":0}]`)
+
+	other := &host{Windows: h.Windows, root: h.root}
+	for i := range 750 { // which are not for this host
+		kb := fmt.Sprintf("%048d", 4_310_000+i)
+		other.add(t, layout.Update{KB: kb, OS: []layout.OS{"windows2000"}}, payload{name: kb + ".exe", kind: layout.KindUpdate, data: []byte(kb)})
+	}
+	s = other.set(t, script.Options{Name: "many"})
+	if o := other.install(t, s, "/report "+server.URL+"/report"); o.Code != 0 || len(o.lines) != 750 {
+		t.Errorf("of 750 packages: exit code %d, %d lines", o.Code, len(o.lines))
+	}
+	if n := len(posted[len(posted)-1]); len(posted) != 2 || n < 60<<10 || n > 64<<10 || !json.Valid(posted[1]) {
+		t.Errorf("report %d of 750 packages has %d bytes, want 60 to 64 KiB of JSON", len(posted), n)
+	}
 }
 
 // checkReport holds a report to what the host is and did.

@@ -13,7 +13,7 @@ if not exist "%SYS%\cacls.exe" goto begin_folder
 if not "%ERRORLEVEL%"=="0" set "NOTADMIN=1"
 :begin_folder
 if not defined NOTADMIN if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
-if not defined NOTADMIN call :work
+if not defined NOTADMIN if not defined WORK call :work
 if not defined NOTADMIN if exist "%WORK%\" goto begin_log
 echo {{.Script}} must be run by an administrator, or by the system.
 set "RESULT=1"

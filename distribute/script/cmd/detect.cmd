@@ -11,14 +11,14 @@ goto :eof
 rem The list is made once: installed packages of the servicing stack, then what
 rem Win32_QuickFixEngineering knows.
 :pack_list
-call :work
+if not defined WORK call :work
 set "PACKAGES=%WORK%\packages.txt"
 >"%PACKAGES%" echo -
 if not defined REG goto pack_fixes
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
 for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
 :pack_fixes
-call :helper
+if not defined HELPER call :helper
 set "PACKED="
 >"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
 for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
@@ -66,7 +66,7 @@ goto :eof
 
 rem The version of INSTALLED against ATLEAST, number by number.
 :compare
-call :helper
+if not defined HELPER call :helper
 set "FOUND="
 for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
 if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell

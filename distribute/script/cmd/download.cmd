@@ -39,7 +39,7 @@ bitsadmin.exe /transfer patchferry /download /priority foreground "%URL%" "%GET_
 call :got
 if defined ARRIVED goto :eof
 :get_script
-call :helper
+if not defined HELPER call :helper
 cscript.exe //nologo "%HELPER%" get "%URL%" "%GET_TO%"
 call :got
 goto :eof

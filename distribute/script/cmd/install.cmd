@@ -24,14 +24,17 @@ exit /b %RESULT%
 rem ======== The packages, in order =======================================
 {{- template "main" .}}
 {{template "item" .}}
+{{template "report" .}}
+{{template "log" .}}
 {{template "have" .}}
+{{template "detect" .}}
+{{template "registry" .}}
 {{template "files" .}}
 {{template "codes" .}}
 {{template "run" .}}
 {{template "package" .}}
 {{template "download" .}}
 {{template "get" .}}
-{{template "detect" .}}
 {{template "digest" .}}
 {{- if .QChain}}
 {{template "qchain" .}}
@@ -40,8 +43,5 @@ rem ======== The packages, in order =======================================
 {{template "gates" .}}
 {{template "gate" .}}
 {{template "end" .}}
-{{template "report" .}}
-{{template "log" .}}
 {{template "host" .}}
-{{template "registry" .}}
 {{template "work" .}}

@@ -87,7 +87,7 @@ if not defined REG goto note_old
 %REG% add "HKLM\SOFTWARE\patchferry\Packages" /v "%NOTE%" /t REG_SZ /d "%ID%" /f >nul 2>&1
 goto :eof
 :note_old
-call :helper
+if not defined HELPER call :helper
 cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Packages\%NOTE%" "%ID%"
 goto :eof
 {{- end}}
@@ -126,11 +126,7 @@ set "HERE="
 if %MAJOR% LSS 6 goto pending_old
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
 call :key
-if not defined HERE goto :eof
-:pending_stop
-set "STATE=reboot"
-set "STOP=3010"
-set "REBOOT=1"
+if defined HERE goto pending_stop
 goto :eof
 rem Before Windows Vista there are only files to be renamed, and some programs
 rem ask for that at every start: a shutdown since we asked was the restart.
@@ -146,7 +142,11 @@ call :value
 set "VALUE="
 if defined LASTSTOP if defined KNOWN if not "%GOT%"=="%LASTSTOP%" goto :eof
 if not defined DRY call :asked
-goto pending_stop
+:pending_stop
+set "STATE=reboot"
+set "STOP=3010"
+set "REBOOT=1"
+goto :eof
 
 rem The time of the last shutdown, in whatever form it is told: LASTSTOP.
 :laststop

@@ -8,7 +8,7 @@ if not defined REG goto key_old
 if "%ERRORLEVEL%"=="0" set "HERE=1"
 goto key_done
 :key_old
-call :work
+if not defined WORK call :work
 if exist "%WORK%\key.reg" del "%WORK%\key.reg"
 set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
 set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
@@ -23,7 +23,7 @@ if not defined REG goto key_value_old
 if "%ERRORLEVEL%"=="0" set "HERE=1"
 goto key_done
 :key_value_old
-call :helper
+if not defined HELPER call :helper
 for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
 goto key_done
 :key_data
@@ -41,16 +41,12 @@ set "KNOWN="
 if not defined REG goto value_old
 rem A line is name, type and data; the type is word NAMED of it.
 set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
+for %%g in ("%VALUE: =" "%") do if not "%%~g"=="" set /a "NAMED+=1"
 for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
 if defined KNOWN set "GOT=%KNOWN:~1%"
 goto :eof
 :value_old
-call :helper
+if not defined HELPER call :helper
 for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
 if defined GOT set "KNOWN=1"
 goto :eof
@@ -74,7 +70,7 @@ if not defined REG goto remember_old
 %REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
 goto remember_done
 :remember_old
-call :helper
+if not defined HELPER call :helper
 cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
 :remember_done
 set "VALUE="

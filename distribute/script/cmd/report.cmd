@@ -2,7 +2,7 @@
 rem ======== The report: one line of JSON ==================================
 :report_item
 if not defined REPORT goto :eof
-call :work
+if not defined WORK call :work
 rem A report has at most 64 KiB: what comes after stays out.
 set "BYTES=0"
 if exist "%WORK%\updates" for %%g in ("%WORK%\updates") do set "BYTES=%%~zg"
@@ -13,7 +13,7 @@ goto :eof
 
 :report
 call :report_name
-call :work
+if not defined WORK call :work
 >"%WORK%\report.json" set /p "={"v":1,"host":"%HOST%","os":"%FAMILY%","release":"%RELEASE%","sp":%SP%,"build":"%VERSION%"," <nul
 >>"%WORK%\report.json" set /p "="arch":"%ARCH%","lang":"%LANG%","ring":"%RING%","generation":%GENERATION%,"set":"%SET%","result":%RESULT%,"updates":[" <nul
 if exist "%WORK%\updates" type "%WORK%\updates" >>"%WORK%\report.json"
@@ -33,7 +33,7 @@ curl.exe --fail --silent --show-error --header "Content-Type: application/json" 
 if not "%ERRORLEVEL%"=="0" echo The report could not be sent to "%REPORT%".
 goto :eof
 :report_script
-call :helper
+if not defined HELPER call :helper
 set "GOT="
 for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" post "%REPORT%" "%WORK%\report.json"') do set "GOT=%%g"
 if not "%GOT:~0,1%"=="2" echo The report could not be sent to "%REPORT%".
@@ -43,14 +43,13 @@ rem The name of this host, of which only letters, digits, "-", "_" and "." stay.
 :report_name
 set "HOST="
 set "REST=%COMPUTERNAME%"
+for %%h in (1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) do if defined REST call :report_letter
+if not defined HOST set "HOST=unknown"
+goto :eof
 :report_letter
-if not defined REST goto report_named
 set "LETTER=%REST:~0,1%"
 set "REST=%REST:~1%"
 for %%g in (A B C D E F G H I J K L M N O P Q R S T U V W X Y Z) do if /i "%%g"=="%LETTER%" set "HOST=%HOST%%%g"
 for %%g in (0 1 2 3 4 5 6 7 8 9 - _ .) do if "%%g"=="%LETTER%" set "HOST=%HOST%%%g"
-goto report_letter
-:report_named
-if not defined HOST set "HOST=unknown"
 goto :eof
 {{end}}

@@ -78,6 +78,10 @@ call :say
 :item_done
 goto :eof
 
+{{template "log" .}}
+{{template "have" .}}
+{{template "undo" .}}
+
 rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
 rem Windows is one of its own word length.
 :removes
@@ -116,20 +120,17 @@ if not defined PKG goto :eof
 set "PROGRAM=%PKG%"
 set "CAN=1"
 goto :eof
-{{template "have" .}}
-{{template "undo" .}}
+{{template "detect" .}}
+{{template "registry" .}}
 {{template "files" .}}
 {{template "codes" .}}
 {{template "package" .}}
 {{template "download" .}}
 {{template "get" .}}
-{{template "detect" .}}
 {{template "digest" .}}
 {{template "begin" .}}
 {{template "gates" .}}
 {{template "gate" .}}
 {{template "end" .}}
-{{template "log" .}}
 {{template "host" .}}
-{{template "registry" .}}
 {{template "work" .}}

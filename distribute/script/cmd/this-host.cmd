@@ -70,7 +70,7 @@ goto :eof
 rem A script that came by HTTP is run only if all of it came: its last lines
 rem answer to /whole.
 :look_web
-call :work
+if not defined WORK call :work
 if not exist "%WORK%\" echo {{.Script}} must be run by an administrator, or by the system.
 if not exist "%WORK%\" goto :eof
 set "URL=%FROM%/install/hosts/%KIND:\=/%/install.cmd"

@@ -50,9 +50,11 @@ call :say
 :item_done
 goto :eof
 
+{{template "log" .}}
 {{template "have" .}}
 {{template "fits" .}}
 {{template "detect" .}}
+{{template "registry" .}}
 {{- if .Versions}}
 {{template "digest" .}}
 {{- end}}
@@ -80,7 +82,5 @@ call :say
 goto :eof
 {{template "gates" .}}
 {{template "gate" .}}
-{{template "log" .}}
 {{template "host" .}}
-{{template "registry" .}}
 {{template "work" .}}

@@ -21,7 +21,7 @@ goto :eof
 rem A few lines of VBScript for what no command can do on every system.
 :helper
 if defined HELPER goto :eof
-call :work
+if not defined WORK call :work
 set "HELPER=%WORK%\helper.vbs"
 {{- range .Helper}}
 >>"%HELPER%" {{.}}

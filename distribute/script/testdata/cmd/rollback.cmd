@@ -245,44 +245,15 @@ call :say
 :item_done
 goto :eof
 
-rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
-rem Windows is one of its own word length.
-:removes
-if not defined KEY goto removes_program
-set "HERE="
-call :key
-set "KEY="
-if not defined HERE goto :eof
-:removes_program
-set "FOUND="
-if exist "%PROGRAM%" set "FOUND=%PROGRAM%"
-if defined FOUND goto removes_found
-for %%g in ("%PROGRAM%") do set "BARE=%%~nxg"
-if not "%BARE%"=="%PROGRAM%" goto :eof
-if defined NATIVE if exist "%NATIVE%%PROGRAM%" set "FOUND=%NATIVE%%PROGRAM%"
-if defined FOUND goto removes_found
-for %%g in ("%PROGRAM%") do set "FOUND=%%~$PATH:g"
-:removes_found
-if not defined FOUND goto :eof
-set "PROGRAM=%FOUND%"
-set "CAN=1"
+
+rem ======== The log =======================================================
+rem Print LINE, and add it to the log. It holds nothing but words of ours.
+:say
+echo %LINE%
+if not defined LOG goto :eof
+>>"%LOG%" echo %DATE% %TIME% %LINE%
 goto :eof
 
-rem The package takes itself off.
-:removes_itself
-if not defined KEY goto removes_package
-set "HERE="
-call :key
-set "KEY="
-if not defined HERE goto :eof
-:removes_package
-call :files_%N%
-if not defined PKG echo The package is needed to take %ID% off, and is not to be had: %STATE%.
-set "STATE="
-if not defined PKG goto :eof
-set "PROGRAM=%PKG%"
-set "CAN=1"
-goto :eof
 
 rem ======== What tells that a package is there: HERE=1 ====================
 :have_7
@@ -370,6 +341,225 @@ set "PROGRAM=%SystemRoot%\$NtServicePackUninstall$\spuninst\spuninst.exe"
 call :removes
 if defined CAN goto :eof
 echo W2KSP4 stays: nothing that takes it off is there
+goto :eof
+
+
+rem Is PROGRAM there (and KEY, where one is named)? Then CAN=1. A program of
+rem Windows is one of its own word length.
+:removes
+if not defined KEY goto removes_program
+set "HERE="
+call :key
+set "KEY="
+if not defined HERE goto :eof
+:removes_program
+set "FOUND="
+if exist "%PROGRAM%" set "FOUND=%PROGRAM%"
+if defined FOUND goto removes_found
+for %%g in ("%PROGRAM%") do set "BARE=%%~nxg"
+if not "%BARE%"=="%PROGRAM%" goto :eof
+if defined NATIVE if exist "%NATIVE%%PROGRAM%" set "FOUND=%NATIVE%%PROGRAM%"
+if defined FOUND goto removes_found
+for %%g in ("%PROGRAM%") do set "FOUND=%%~$PATH:g"
+:removes_found
+if not defined FOUND goto :eof
+set "PROGRAM=%FOUND%"
+set "CAN=1"
+goto :eof
+
+rem The package takes itself off.
+:removes_itself
+if not defined KEY goto removes_package
+set "HERE="
+call :key
+set "KEY="
+if not defined HERE goto :eof
+:removes_package
+call :files_%N%
+if not defined PKG echo The package is needed to take %ID% off, and is not to be had: %STATE%.
+set "STATE="
+if not defined PKG goto :eof
+set "PROGRAM=%PKG%"
+set "CAN=1"
+goto :eof
+
+
+rem ======== Packages of Windows ==========================================
+rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
+:pack
+if not defined PACKAGES call :pack_list
+for /f "usebackq" %%g in ("%PACKAGES%") do if /i "%%g"=="%PACK%" set "HERE=1"
+goto :eof
+
+rem The list is made once: installed packages of the servicing stack, then what
+rem Win32_QuickFixEngineering knows.
+:pack_list
+if not defined WORK call :work
+set "PACKAGES=%WORK%\packages.txt"
+>"%PACKAGES%" echo -
+if not defined REG goto pack_fixes
+set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
+for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
+:pack_fixes
+if not defined HELPER call :helper
+set "PACKED="
+>"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
+for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
+if not defined PACKED if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :pack_powershell
+>>"%PACKAGES%" type "%WORK%\fixes.txt"
+set "VALUE="
+goto :eof
+:pack_powershell
+>"%WORK%\fixes.txt" "%SYS%\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "Get-WmiObject Win32_QuickFixEngineering | ForEach-Object { $_.HotFixID }" <nul
+goto :eof
+
+rem Of Package_for_KB123456 the state counts: from superseded (0x50) on it is there.
+:pack_state
+for %%g in ("%~1") do set "PACKED=%%~nxg"
+set "KEY=%~1~%~2"
+set "VALUE=CurrentState"
+call :value
+if not defined GOT goto :eof
+set /a "GOT=%GOT%"
+if %GOT% GEQ 80 >>"%PACKAGES%" echo %PACKED:~12%
+goto :eof
+
+rem ======== Files that are installed =======================================
+rem Is INSTALLED there in version ATLEAST or a later one, and if in that one or
+rem in none, with the digest that is given? Else FITS is empty.
+:there
+if not exist "%INSTALLED%" set "FITS="
+if not defined FITS goto there_done
+set "SAME=1"
+if defined ATLEAST call :compare
+if not defined FITS goto there_done
+if not defined SAME goto there_done
+if not defined SIZE goto there_digest
+for %%g in ("%INSTALLED%") do if not "%%~zg"=="%SIZE%" set "FITS="
+:there_digest
+set "TRY=%INSTALLED%"
+set "WRONG="
+call :digest
+if defined WRONG set "FITS="
+:there_done
+for %%g in (INSTALLED ATLEAST SIZE SHA256 SHA1 MD5) do set "%%g="
+goto :eof
+
+rem The version of INSTALLED against ATLEAST, number by number.
+:compare
+if not defined HELPER call :helper
+set "FOUND="
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
+if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell
+if not defined FOUND set "FITS="
+if not defined FOUND goto :eof
+set "FOUND=%FOUND%.0.0.0"
+for /f "tokens=1-4 delims=." %%g in ("%FOUND%") do call :compare_left %%g %%h %%i %%j
+for /f "tokens=1-4 delims=." %%g in ("%ATLEAST%") do call :compare_right %%g %%h %%i %%j
+if %L1% GTR %R1% goto compare_later
+if %L1% LSS %R1% goto compare_earlier
+if %L2% GTR %R2% goto compare_later
+if %L2% LSS %R2% goto compare_earlier
+if %L3% GTR %R3% goto compare_later
+if %L3% LSS %R3% goto compare_earlier
+if %L4% GTR %R4% goto compare_later
+if %L4% LSS %R4% goto compare_earlier
+goto :eof
+:compare_later
+set "SAME="
+goto :eof
+:compare_earlier
+set "FITS="
+goto :eof
+:compare_left
+set "L1=%1"
+set "L2=%2"
+set "L3=%3"
+set "L4=%4"
+goto :eof
+:compare_right
+set "R1=%1"
+set "R2=%2"
+set "R3=%3"
+set "R4=%4"
+goto :eof
+:compare_powershell
+for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
+goto :eof
+
+
+rem ======== The registry ==================================================
+rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
+:key
+if defined VALUE goto key_value
+if not defined REG goto key_old
+%REG% query "%KEY%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_old
+if not defined WORK call :work
+if exist "%WORK%\key.reg" del "%WORK%\key.reg"
+set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
+set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
+start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
+if exist "%WORK%\key.reg" set "HERE=1"
+goto key_done
+:key_value
+if defined DATA goto key_data
+rem What it holds may be longer than a line of this script may be.
+if not defined REG goto key_value_old
+%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_value_old
+if not defined HELPER call :helper
+for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
+goto key_done
+:key_data
+call :value
+if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
+:key_done
+set "VALUE="
+set "DATA="
+goto :eof
+
+rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
+:value
+set "GOT="
+set "KNOWN="
+if not defined REG goto value_old
+rem A line is name, type and data; the type is word NAMED of it.
+set "NAMED=1"
+for %%g in ("%VALUE: =" "%") do if not "%%~g"=="" set /a "NAMED+=1"
+for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
+if defined KNOWN set "GOT=%KNOWN:~1%"
+goto :eof
+:value_old
+if not defined HELPER call :helper
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
+if defined GOT set "KNOWN=1"
+goto :eof
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+goto :eof
+
+rem Write DATA to VALUE of our own key.
+:remember
+if not defined REG goto remember_old
+%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
+goto remember_done
+:remember_old
+if not defined HELPER call :helper
+cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
+:remember_done
+set "VALUE="
+set "DATA="
 goto :eof
 
 
@@ -645,7 +835,7 @@ bitsadmin.exe /transfer patchferry /download /priority foreground "%URL%" "%GET_
 call :got
 if defined ARRIVED goto :eof
 :get_script
-call :helper
+if not defined HELPER call :helper
 cscript.exe //nologo "%HELPER%" get "%URL%" "%GET_TO%"
 call :got
 goto :eof
@@ -655,111 +845,6 @@ rem Is there anything at GET_TO? Nothing at all is nothing, too.
 set "ARRIVED="
 if not exist "%GET_TO%" goto :eof
 for %%g in ("%GET_TO%") do if not "%%~zg"=="0" set "ARRIVED=1"
-goto :eof
-
-
-
-rem ======== Packages of Windows ==========================================
-rem Is PACK in the list of packages of Windows, installed? Then HERE=1.
-:pack
-if not defined PACKAGES call :pack_list
-for /f "usebackq" %%g in ("%PACKAGES%") do if /i "%%g"=="%PACK%" set "HERE=1"
-goto :eof
-
-rem The list is made once: installed packages of the servicing stack, then what
-rem Win32_QuickFixEngineering knows.
-:pack_list
-call :work
-set "PACKAGES=%WORK%\packages.txt"
->"%PACKAGES%" echo -
-if not defined REG goto pack_fixes
-set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
-for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
-:pack_fixes
-call :helper
-set "PACKED="
->"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
-for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
-if not defined PACKED if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :pack_powershell
->>"%PACKAGES%" type "%WORK%\fixes.txt"
-set "VALUE="
-goto :eof
-:pack_powershell
->"%WORK%\fixes.txt" "%SYS%\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -Command "Get-WmiObject Win32_QuickFixEngineering | ForEach-Object { $_.HotFixID }" <nul
-goto :eof
-
-rem Of Package_for_KB123456 the state counts: from superseded (0x50) on it is there.
-:pack_state
-for %%g in ("%~1") do set "PACKED=%%~nxg"
-set "KEY=%~1~%~2"
-set "VALUE=CurrentState"
-call :value
-if not defined GOT goto :eof
-set /a "GOT=%GOT%"
-if %GOT% GEQ 80 >>"%PACKAGES%" echo %PACKED:~12%
-goto :eof
-
-rem ======== Files that are installed =======================================
-rem Is INSTALLED there in version ATLEAST or a later one, and if in that one or
-rem in none, with the digest that is given? Else FITS is empty.
-:there
-if not exist "%INSTALLED%" set "FITS="
-if not defined FITS goto there_done
-set "SAME=1"
-if defined ATLEAST call :compare
-if not defined FITS goto there_done
-if not defined SAME goto there_done
-if not defined SIZE goto there_digest
-for %%g in ("%INSTALLED%") do if not "%%~zg"=="%SIZE%" set "FITS="
-:there_digest
-set "TRY=%INSTALLED%"
-set "WRONG="
-call :digest
-if defined WRONG set "FITS="
-:there_done
-for %%g in (INSTALLED ATLEAST SIZE SHA256 SHA1 MD5) do set "%%g="
-goto :eof
-
-rem The version of INSTALLED against ATLEAST, number by number.
-:compare
-call :helper
-set "FOUND="
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
-if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell
-if not defined FOUND set "FITS="
-if not defined FOUND goto :eof
-set "FOUND=%FOUND%.0.0.0"
-for /f "tokens=1-4 delims=." %%g in ("%FOUND%") do call :compare_left %%g %%h %%i %%j
-for /f "tokens=1-4 delims=." %%g in ("%ATLEAST%") do call :compare_right %%g %%h %%i %%j
-if %L1% GTR %R1% goto compare_later
-if %L1% LSS %R1% goto compare_earlier
-if %L2% GTR %R2% goto compare_later
-if %L2% LSS %R2% goto compare_earlier
-if %L3% GTR %R3% goto compare_later
-if %L3% LSS %R3% goto compare_earlier
-if %L4% GTR %R4% goto compare_later
-if %L4% LSS %R4% goto compare_earlier
-goto :eof
-:compare_later
-set "SAME="
-goto :eof
-:compare_earlier
-set "FITS="
-goto :eof
-:compare_left
-set "L1=%1"
-set "L2=%2"
-set "L3=%3"
-set "L4=%4"
-goto :eof
-:compare_right
-set "R1=%1"
-set "R2=%2"
-set "R3=%3"
-set "R4=%4"
-goto :eof
-:compare_powershell
-for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
 goto :eof
 
 
@@ -818,7 +903,7 @@ if not exist "%SYS%\cacls.exe" goto begin_folder
 if not "%ERRORLEVEL%"=="0" set "NOTADMIN=1"
 :begin_folder
 if not defined NOTADMIN if not exist "%SystemRoot%\patchferry\" md "%SystemRoot%\patchferry" 2>nul
-if not defined NOTADMIN call :work
+if not defined NOTADMIN if not defined WORK call :work
 if not defined NOTADMIN if exist "%WORK%\" goto begin_log
 echo rollback.cmd must be run by an administrator, or by the system.
 set "RESULT=1"
@@ -926,15 +1011,6 @@ call :remember
 if defined REBOOT echo A restart is needed; run this again after it.
 set "LINE=end set=%SET% rc=%RESULT%"
 call :say
-goto :eof
-
-
-rem ======== The log =======================================================
-rem Print LINE, and add it to the log. It holds nothing but words of ours.
-:say
-echo %LINE%
-if not defined LOG goto :eof
->>"%LOG%" echo %DATE% %TIME% %LINE%
 goto :eof
 
 
@@ -1082,85 +1158,6 @@ set "RELEASE=%2"
 goto :eof
 
 
-rem ======== The registry ==================================================
-rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
-:key
-if defined VALUE goto key_value
-if not defined REG goto key_old
-%REG% query "%KEY%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_old
-call :work
-if exist "%WORK%\key.reg" del "%WORK%\key.reg"
-set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
-set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
-start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
-if exist "%WORK%\key.reg" set "HERE=1"
-goto key_done
-:key_value
-if defined DATA goto key_data
-rem What it holds may be longer than a line of this script may be.
-if not defined REG goto key_value_old
-%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_value_old
-call :helper
-for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
-goto key_done
-:key_data
-call :value
-if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
-:key_done
-set "VALUE="
-set "DATA="
-goto :eof
-
-rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
-:value
-set "GOT="
-set "KNOWN="
-if not defined REG goto value_old
-rem A line is name, type and data; the type is word NAMED of it.
-set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
-for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
-if defined KNOWN set "GOT=%KNOWN:~1%"
-goto :eof
-:value_old
-call :helper
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
-if defined GOT set "KNOWN=1"
-goto :eof
-
-rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
-rem one is called so. Without reg.exe every key is asked for by itself.
-:keys
-if not defined REG goto :eof
-set "KEYLIST=1"
-for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
-for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
-goto :eof
-
-rem Write DATA to VALUE of our own key.
-:remember
-if not defined REG goto remember_old
-%REG% add "HKLM\SOFTWARE\patchferry\Sets\%SET%" /v "%VALUE%" /t REG_SZ /d "%DATA%" /f >nul 2>&1
-goto remember_done
-:remember_old
-call :helper
-cscript.exe //nologo "%HELPER%" write "HKLM\SOFTWARE\patchferry\Sets\%SET%\%VALUE%" "%DATA%"
-:remember_done
-set "VALUE="
-set "DATA="
-goto :eof
-
-
 rem ======== A folder for this run alone ===================================
 rem Below %SystemRoot% only administrators write; a run that changes nothing
 rem takes the temporary folder of its user.
@@ -1181,7 +1178,7 @@ goto :eof
 rem A few lines of VBScript for what no command can do on every system.
 :helper
 if defined HELPER goto :eof
-call :work
+if not defined WORK call :work
 set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Dim a, sh, r, s, i
 >>"%HELPER%" echo On Error Resume Next

@@ -168,6 +168,15 @@ call :say
 goto :eof
 
 
+rem ======== The log =======================================================
+rem Print LINE, and add it to the log. It holds nothing but words of ours.
+:say
+echo %LINE%
+if not defined LOG goto :eof
+>>"%LOG%" echo %DATE% %TIME% %LINE%
+goto :eof
+
+
 rem ======== What tells that a package is there: HERE=1 ====================
 :have_1
 if %SP% GEQ 4 set "HERE=1"
@@ -242,14 +251,14 @@ goto :eof
 rem The list is made once: installed packages of the servicing stack, then what
 rem Win32_QuickFixEngineering knows.
 :pack_list
-call :work
+if not defined WORK call :work
 set "PACKAGES=%WORK%\packages.txt"
 >"%PACKAGES%" echo -
 if not defined REG goto pack_fixes
 set "KEY=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages"
 for /f "tokens=1,* delims=~" %%g in ('%REG% query "%KEY%" 2^>nul ^| %SYS%\find.exe "Package_for_KB"') do call :pack_state "%%g" "%%h"
 :pack_fixes
-call :helper
+if not defined HELPER call :helper
 set "PACKED="
 >"%WORK%\fixes.txt" cscript.exe //nologo "%HELPER%" fixes
 for /f "usebackq" %%g in ("%WORK%\fixes.txt") do set "PACKED=1"
@@ -295,7 +304,7 @@ goto :eof
 
 rem The version of INSTALLED against ATLEAST, number by number.
 :compare
-call :helper
+if not defined HELPER call :helper
 set "FOUND="
 for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" version "%INSTALLED%" 2^>nul') do set "FOUND=%%g"
 if not defined FOUND if exist "%SYS%\WindowsPowerShell\v1.0\powershell.exe" call :compare_powershell
@@ -333,6 +342,68 @@ set "R4=%4"
 goto :eof
 :compare_powershell
 for /f "delims=" %%g in ('%SYS%\WindowsPowerShell\v1.0\powershell.exe -NoProfile -Command "$v = [Diagnostics.FileVersionInfo]::GetVersionInfo($env:INSTALLED); ($v.FileMajorPart, $v.FileMinorPart, $v.FileBuildPart, $v.FilePrivatePart) -join [char]46"') do set "FOUND=%%g"
+goto :eof
+
+
+rem ======== The registry ==================================================
+rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
+:key
+if defined VALUE goto key_value
+if not defined REG goto key_old
+%REG% query "%KEY%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_old
+if not defined WORK call :work
+if exist "%WORK%\key.reg" del "%WORK%\key.reg"
+set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
+set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
+start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
+if exist "%WORK%\key.reg" set "HERE=1"
+goto key_done
+:key_value
+if defined DATA goto key_data
+rem What it holds may be longer than a line of this script may be.
+if not defined REG goto key_value_old
+%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
+if "%ERRORLEVEL%"=="0" set "HERE=1"
+goto key_done
+:key_value_old
+if not defined HELPER call :helper
+for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
+goto key_done
+:key_data
+call :value
+if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
+:key_done
+set "VALUE="
+set "DATA="
+goto :eof
+
+rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
+:value
+set "GOT="
+set "KNOWN="
+if not defined REG goto value_old
+rem A line is name, type and data; the type is word NAMED of it.
+set "NAMED=1"
+for %%g in ("%VALUE: =" "%") do if not "%%~g"=="" set /a "NAMED+=1"
+for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
+if defined KNOWN set "GOT=%KNOWN:~1%"
+goto :eof
+:value_old
+if not defined HELPER call :helper
+for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
+if defined GOT set "KNOWN=1"
+goto :eof
+
+rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
+rem one is called so. Without reg.exe every key is asked for by itself.
+:keys
+if not defined REG goto :eof
+set "KEYLIST=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
+for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
 goto :eof
 
 
@@ -442,15 +513,6 @@ set "G_MINSP=0"
 set "G_MAXSP=99"
 set "G_MINBUILD=0"
 set "G_MAXBUILD=999999"
-goto :eof
-
-
-rem ======== The log =======================================================
-rem Print LINE, and add it to the log. It holds nothing but words of ours.
-:say
-echo %LINE%
-if not defined LOG goto :eof
->>"%LOG%" echo %DATE% %TIME% %LINE%
 goto :eof
 
 
@@ -598,72 +660,6 @@ set "RELEASE=%2"
 goto :eof
 
 
-rem ======== The registry ==================================================
-rem Is KEY there (with VALUE, with DATA in it)? Then HERE=1.
-:key
-if defined VALUE goto key_value
-if not defined REG goto key_old
-%REG% query "%KEY%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_old
-call :work
-if exist "%WORK%\key.reg" del "%WORK%\key.reg"
-set "LONG=%KEY:HKLM\=HKEY_LOCAL_MACHINE\%"
-set "LONG=%LONG:HKCR\=HKEY_CLASSES_ROOT\%"
-start "" /wait regedit.exe /e "%WORK%\key.reg" "%LONG%"
-if exist "%WORK%\key.reg" set "HERE=1"
-goto key_done
-:key_value
-if defined DATA goto key_data
-rem What it holds may be longer than a line of this script may be.
-if not defined REG goto key_value_old
-%REG% query "%KEY%" /v "%VALUE%" >nul 2>&1
-if "%ERRORLEVEL%"=="0" set "HERE=1"
-goto key_done
-:key_value_old
-call :helper
-for /f %%g in ('cscript.exe //nologo "%HELPER%" has "%KEY%\%VALUE%"') do set "HERE=1"
-goto key_done
-:key_data
-call :value
-if defined KNOWN if /i "%GOT%"=="%DATA%" set "HERE=1"
-:key_done
-set "VALUE="
-set "DATA="
-goto :eof
-
-rem What does VALUE of KEY hold? GOT is it, KNOWN=1 where it is there.
-:value
-set "GOT="
-set "KNOWN="
-if not defined REG goto value_old
-rem A line is name, type and data; the type is word NAMED of it.
-set "NAMED=1"
-set "WORDS=%VALUE%"
-:value_words
-set /a "NAMED+=1"
-for /f "tokens=1*" %%g in ("%WORDS%") do set "WORDS=%%h"
-if defined WORDS goto value_words
-for /f "tokens=%NAMED%*" %%g in ('%REG% query "%KEY%" /v "%VALUE%" 2^>nul') do for %%i in (REG_SZ REG_DWORD REG_EXPAND_SZ REG_MULTI_SZ REG_QWORD REG_BINARY) do if "%%g"=="%%i" set "KNOWN=.%%h"
-if defined KNOWN set "GOT=%KNOWN:~1%"
-goto :eof
-:value_old
-call :helper
-for /f "delims=" %%g in ('cscript.exe //nologo "%HELPER%" read "%KEY%\%VALUE%"') do set "GOT=%%g"
-if defined GOT set "KNOWN=1"
-goto :eof
-
-rem What the Hotfix and Updates keys hold, asked once: KEY_KB123456 is set where
-rem one is called so. Without reg.exe every key is asked for by itself.
-:keys
-if not defined REG goto :eof
-set "KEYLIST=1"
-for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Hotfix" 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
-for /f "tokens=1* delims=\" %%g in ('%REG% query "HKLM\SOFTWARE\Microsoft\Updates" /s 2^>nul') do if "%%g"=="HKEY_LOCAL_MACHINE" set "KEY_%%~nxh=1"
-goto :eof
-
-
 rem ======== A folder for this run alone ===================================
 rem Below %SystemRoot% only administrators write; a run that changes nothing
 rem takes the temporary folder of its user.
@@ -683,7 +679,7 @@ goto :eof
 rem A few lines of VBScript for what no command can do on every system.
 :helper
 if defined HELPER goto :eof
-call :work
+if not defined WORK call :work
 set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo Dim a, sh, r, s, i
 >>"%HELPER%" echo On Error Resume Next
