@@ -165,6 +165,22 @@ func TestDropBadIsBounded(t *testing.T) {
 	}
 }
 
+// TestDropHuge does not read a file that cannot be a report.
+func TestDropHuge(t *testing.T) {
+	d, _ := dropFolder(t, map[string]string{"huge.json": "{"})
+	name, old := filepath.Join(d.Dir, "huge.json"), time.Now().Add(-time.Hour)
+	if err := errors.Join(os.Truncate(name, 256<<20), os.Chtimes(name, old, old)); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	takeDropped(t, d, distribute.Dropped{Bad: 1})
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+		t.Errorf("it took %d MiB", n>>20)
+	}
+}
+
 // TestDropFull leaves reports where they are until there is room.
 func TestDropFull(t *testing.T) {
 	d, _ := dropFolder(t, map[string]string{"one.json": reportOf("PC01", "")})
