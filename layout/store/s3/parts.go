@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,12 +27,11 @@ const (
 	completePatience = 10
 
 	abortTimeout = 10 * time.Second
-
-	// After latePause, doubled each time, an upload is given up again whose parts were
-	// cut off, for lateTries times: some engines never say that it is gone.
-	latePause = 100 * time.Millisecond
-	lateTries = 4
 )
+
+// latePauses are how long is waited before an upload is given up again whose parts were
+// cut off: a busy engine takes a while over a part that came whole.
+var latePauses = [...]time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}
 
 // part is a piece of a file that is sent alone.
 type part struct {
@@ -145,21 +145,21 @@ func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts [
 func (b *Bucket) abortUpload(ctx context.Context, key, upload string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, err := b.dropUpload(ctx, key, upload)
-	b.abandoned(key, err)
+	b.abandoned(key, b.dropUpload(ctx, key, upload))
 }
 
 // abortParts is abortUpload where parts may have been cut off: what the engine still
 // puts away of them brings the upload back (S3 API, AbortMultipartUpload), so it is
-// given up until it is gone after a while too.
+// given up several times.
 func (b *Bucket) abortParts(ctx context.Context, key, upload string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, err := b.dropUpload(ctx, key, upload)
-	for try, gone := 0, false; try < lateTries && err == nil && !gone; try++ {
-		if err = sleep(ctx, latePause<<try); err == nil {
-			gone, err = b.dropUpload(ctx, key, upload)
+	err := b.dropUpload(ctx, key, upload)
+	for _, pause := range latePauses {
+		if err = errors.Join(err, sleep(ctx, pause)); err != nil {
+			break
 		}
+		err = b.dropUpload(ctx, key, upload)
 	}
 	b.abandoned(key, err)
 }

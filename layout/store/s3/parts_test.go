@@ -155,7 +155,8 @@ func TestPutLargeLateParts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.faults.Set(
-		s3test.Fault{Query: "partNumber=3", Answer: func(resp *http.Response) *http.Response {
+		s3test.Fault{Query: "partNumber=2", Hang: true}, // so that the upload cannot end before it is cut off
+		s3test.Fault{Query: "partNumber=1", Answer: func(resp *http.Response) *http.Response {
 			cancel()
 			return resp
 		}},

@@ -55,7 +55,7 @@ func (b *Bucket) sweepUploads(ctx context.Context, olderThan time.Duration, remo
 			if count++; !remove {
 				continue
 			}
-			if _, err := b.dropUpload(ctx, key, u.UploadID); err != nil {
+			if err := b.dropUpload(ctx, key, u.UploadID); err != nil {
 				return count - 1, err
 			}
 		}
@@ -101,16 +101,14 @@ func (b *Bucket) ownKey(name string) (string, bool) {
 	return name, object || strings.HasPrefix(name, scratchFolder+"/")
 }
 
-// dropUpload gives an upload up, and reports whether it was gone before.
-func (b *Bucket) dropUpload(ctx context.Context, key, upload string) (gone bool, err error) {
-	err = b.request(ctx, "give up upload", func(ctx context.Context, _ attempt) error {
+func (b *Bucket) dropUpload(ctx context.Context, key, upload string) error {
+	return b.request(ctx, "give up upload", func(ctx context.Context, _ attempt) error {
 		err := b.core.AbortMultipartUpload(ctx, b.config.Bucket, b.key(key), upload)
-		if gone = known(ctx).code == codeNoUpload; gone {
+		if known(ctx).code == codeNoUpload {
 			return nil
 		}
 		return err
 	})
-	return gone, err
 }
 
 func (b *Bucket) sweepScratch(ctx context.Context, olderThan time.Duration, remove bool) (int, error) {
