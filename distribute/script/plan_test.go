@@ -314,6 +314,10 @@ func TestOrder(t *testing.T) {
 			update("c:sp", func(u *layout.Update) { u.Prerequisites = [][]string{{"1000002"}} }, "WindowsXP-KB936929-SP3-x86-ENU.exe"),
 			update("c:1", on("2004-01-01"), "WindowsXP-KB1000001-x86-ENU.exe"), update("c:2", on("2005-01-01"), "WindowsXP-KB1000002-x86-ENU.exe")},
 			[]string{"KB1000002", "KB936929", "KB1000001"}, nil},
+		{"of another language", []*layout.Update{update("c:1", after("2004-01-01", []string{"c:2"}), "WindowsXP-KB1000001-x86-ENU.exe"), update("c:2", on("2005-01-01"), "WindowsXP-KB1000002-x86-DEU.exe")},
+			[]string{"KB1000001", "KB1000002"}, nil},
+		{"of another architecture", []*layout.Update{update("c:1", after("2004-01-01", []string{"c:2"}), "Windows6.1-KB1000001-x86.msu"), update("c:2", on("2005-01-01"), "Windows6.1-KB1000002-x64.msu")},
+			[]string{"KB1000001", "KB1000002"}, nil},
 		{"circle", []*layout.Update{update("c:1", after("2004-01-01", []string{"c:2"}), "WindowsXP-KB1000001-x86-ENU.exe"), update("c:2", after("2003-01-01", []string{"c:1"}), "WindowsXP-KB1000002-x86-ENU.exe")},
 			[]string{"KB1000002", "KB1000001"}, []string{"KB1000002 waits for what waits for it: it goes first"}},
 		{"Windows Installer first", []*layout.Update{update("c:1", on("2004-01-01"), "WindowsXP-KB1000001-x86-ENU.exe"), update("c:2", on("2005-07-01"), "WindowsXP-KB893803-v2-x86-ENU.exe")},
@@ -349,4 +353,26 @@ func TestOptionalForHosts(t *testing.T) {
 	const plan = "nic [windows10] []  +nic.cat +nic.sys" // Windows XP has no PnPUtil
 	hold(t, script.BuildFor(h, []*layout.Update{driver}, script.Options{Optional: true}), []string{plan}, nil)
 	hold(t, script.Build([]*layout.Update{driver}, script.Options{}), []string{plan}, nil)
+}
+
+// TestDriversShareFiles: each INF of a driver is an item of its own, with what lies
+// beside it and is none.
+func TestDriversShareFiles(t *testing.T) {
+	driver := update("c:1", func(u *layout.Update) { u.Type = layout.Drivers }, "one.inf", "two.inf", "nic.sys")
+	driver.OS = []layout.OS{"windows10"}
+	hold(t, script.Build([]*layout.Update{driver}, script.Options{}), []string{"one [windows10] []  +nic.sys", "two [windows10] []  +nic.sys"}, nil)
+}
+
+// TestEras: no package is for a system whose installer cannot take it, whatever a
+// catalog says.
+func TestEras(t *testing.T) {
+	for kind, want := range map[layout.Kind]string{
+		layout.KindCAB: "KB1000001 [windows7] [x64] ",
+		layout.KindMSU: "KB1000001 [windows7 windowsvista] [x64] ",
+	} {
+		u := update("c:1", nil, "update-kb1000001-x64."+string(kind))
+		u.OS = []layout.OS{"windowsxp", "windowsvista", "windows7"}
+		u.Files[0].Kind, u.Files[0].Package = kind, &layout.Package{Identity: "Package_for_KB1000001~31bf3856ad364e35~amd64~~6.1.1.0"}
+		hold(t, script.Build([]*layout.Update{u}, script.Options{}), []string{want}, nil)
+	}
 }
