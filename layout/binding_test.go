@@ -65,6 +65,11 @@ func TestParseBindingRefuses(t *testing.T) {
 	if _, err := (&layout.Binding{}).Encode(); err == nil {
 		t.Error("an empty binding is encoded")
 	}
+	long := bound()
+	long.URL += strings.Repeat("a", 64<<10)
+	if doc, err := long.Encode(); err == nil {
+		t.Errorf("a binding of %d bytes is encoded, and would not be read", len(doc))
+	}
 }
 
 func TestBindingKey(t *testing.T) {

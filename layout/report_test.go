@@ -95,6 +95,27 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+// TestReportFailing: a restart and another installation that runs are no failures; a
+// failed update is one, whatever the script answered.
+func TestReportFailing(t *testing.T) {
+	for _, tt := range []struct {
+		result int32
+		states []layout.Outcome
+		want   bool
+	}{
+		{0, nil, false}, {3010, nil, false}, {1618, nil, false}, {1, nil, true}, {-1, nil, true},
+		{0, []layout.Outcome{"ok", "failed"}, true}, {3010, []layout.Outcome{"bad"}, true}, {1618, []layout.Outcome{"reboot", "waiting", "retry"}, false},
+	} {
+		r := layout.Report{Result: tt.result}
+		for _, state := range tt.states {
+			r.Updates = append(r.Updates, layout.ReportedUpdate{State: state})
+		}
+		if r.Failing() != tt.want {
+			t.Errorf("result %d, outcomes %q: failing %v, want %v", tt.result, tt.states, r.Failing(), tt.want)
+		}
+	}
+}
+
 // FuzzParseReport holds whatever is read to its alphabets, and to reading the same again.
 func FuzzParseReport(f *testing.F) {
 	f.Add([]byte(reportLine))

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"patchferry/layout/durable"
@@ -95,5 +97,16 @@ func TestRemove(t *testing.T) {
 	}
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestBoot: Linux says which start of the kernel this is, and says the same again.
+func TestBoot(t *testing.T) {
+	want := ""
+	if runtime.GOOS == "linux" {
+		want = strings.TrimSpace(read(t, "/proc/sys/kernel/random/boot_id"))
+	}
+	if got := durable.Boot(); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
