@@ -1,6 +1,8 @@
 package script_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"patchferry/distribute/script"
@@ -45,6 +47,12 @@ func (h *host) restarts(t *testing.T, sp, kb string) {
 		o := h.install(t, s, "")
 		o.want(t, 3010, "KB"+sp+"=reboot", "KB"+kb+"=waiting")
 		o.wantCalls(t)
+	}
+	h.Run(t, "regedit", "/E", `C:\asked.reg`, `HKEY_LOCAL_MACHINE\SOFTWARE\patchferry\Sets\`+s.Name)
+	asked, err := os.ReadFile(h.Path(`C:\asked.reg`))
+	const want = `"LastStop"="010203040506C401"` // what install.ps1 writes, too
+	if text := strings.ReplaceAll(string(asked), "\x00", ""); err != nil || !strings.Contains(text, want) {
+		t.Errorf("the key of the set, without %s: %v\n%s", want, err, text)
 	}
 	shutdown("hex:01,02,03,09,05,06,c4,01")
 	h.install(t, s, "").want(t, 0, "KB"+sp+"=installed", "KB"+kb+"=ok")

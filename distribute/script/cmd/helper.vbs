@@ -7,7 +7,7 @@ Set sh = CreateObject("WScript.Shell")
 r = sh.RegRead(a(1))
 If IsArray(r) Then
 For Each i In r
-s = s & i & "."
+s = s & Right("0" & Hex(i), 2)
 Next
 r = s
 End If

@@ -140,7 +140,7 @@ set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
 set "VALUE=LastStop"
 call :value
 set "VALUE="
-if defined LASTSTOP if defined KNOWN if not "%GOT%"=="%LASTSTOP%" goto :eof
+if defined LASTSTOP if defined KNOWN if /i not "%GOT%"=="%LASTSTOP%" goto :eof
 if not defined DRY call :asked
 :pending_stop
 set "STATE=reboot"
@@ -148,7 +148,7 @@ set "STOP=3010"
 set "REBOOT=1"
 goto :eof
 
-rem The time of the last shutdown, in whatever form it is told: LASTSTOP.
+rem The time of the last shutdown, in hexadecimal digits: LASTSTOP.
 :laststop
 set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Windows"
 set "VALUE=ShutdownTime"

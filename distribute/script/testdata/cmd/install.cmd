@@ -326,7 +326,7 @@ set "KEY=HKLM\SOFTWARE\patchferry\Sets\%SET%"
 set "VALUE=LastStop"
 call :value
 set "VALUE="
-if defined LASTSTOP if defined KNOWN if not "%GOT%"=="%LASTSTOP%" goto :eof
+if defined LASTSTOP if defined KNOWN if /i not "%GOT%"=="%LASTSTOP%" goto :eof
 if not defined DRY call :asked
 :pending_stop
 set "STATE=reboot"
@@ -334,7 +334,7 @@ set "STOP=3010"
 set "REBOOT=1"
 goto :eof
 
-rem The time of the last shutdown, in whatever form it is told: LASTSTOP.
+rem The time of the last shutdown, in hexadecimal digits: LASTSTOP.
 :laststop
 set "KEY=HKLM\SYSTEM\CurrentControlSet\Control\Windows"
 set "VALUE=ShutdownTime"
@@ -1379,7 +1379,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo r = sh.RegRead(a(1))
 >>"%HELPER%" echo If IsArray(r) Then
 >>"%HELPER%" echo For Each i In r
->>"%HELPER%" echo s = s ^& i ^& "."
+>>"%HELPER%" echo s = s ^& Right("0" ^& Hex(i), 2)
 >>"%HELPER%" echo Next
 >>"%HELPER%" echo r = s
 >>"%HELPER%" echo End If

@@ -690,7 +690,7 @@ set "HELPER=%WORK%\helper.vbs"
 >>"%HELPER%" echo r = sh.RegRead(a(1))
 >>"%HELPER%" echo If IsArray(r) Then
 >>"%HELPER%" echo For Each i In r
->>"%HELPER%" echo s = s ^& i ^& "."
+>>"%HELPER%" echo s = s ^& Right("0" ^& Hex(i), 2)
 >>"%HELPER%" echo Next
 >>"%HELPER%" echo r = s
 >>"%HELPER%" echo End If

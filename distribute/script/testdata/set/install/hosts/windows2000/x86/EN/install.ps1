@@ -1276,11 +1276,11 @@ function Invoke-QChain {
     Write-Host 'qchain.exe is neither beside this script nor in PATH: restart after each of several old hotfixes.'
 }
 
-# The time of the last shutdown, as text to compare.
+# The time of the last shutdown, in hexadecimal digits, as install.cmd writes it.
 function Get-LastStop {
     $time = Get-KeyValue 'HKLM\SYSTEM\CurrentControlSet\Control\Windows' 'ShutdownTime'
     if ($null -eq $time) { return '' }
-    return ($time -join '.')
+    return [System.BitConverter]::ToString([byte[]]$time).Replace('-', '')
 }
 
 # What was the last shutdown when we asked for a restart. Only Windows before Vista
