@@ -22,7 +22,7 @@ SHA256SUM := $(shell command -v sha256sum >/dev/null 2>&1 && echo sha256sum || e
 
 STATICCHECK := .tools/staticcheck
 VERSITYGW   := .tools/versitygw
-STUBS       := .tools/stubs/installer.exe .tools/stubs/curl.exe .tools/stubs/bits.exe .tools/stubs/start.exe
+STUBS       := $(patsubst testdata/stubs/%/main.go,.tools/stubs/%.exe,$(wildcard testdata/stubs/*/main.go))
 
 ##@ Use
 .PHONY: help
