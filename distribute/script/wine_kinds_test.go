@@ -48,10 +48,10 @@ func newPackages(t *testing.T, h *host) {
 	h.Become(t, windows7)
 	code := "{12345678-9ABC-4DEF-8123-456789ABCDEF}"
 	keyed := func(name string) winetest.Plan {
-		return winetest.Plan{Keys: []winetest.Key{{Key: `HKLM\SOFTWARE\Sample\` + name, Value: "there", Data: "yes"}}}
+		return winetest.Plan{Keys: []winetest.Key{{Key: `HKLM\SOFTWARE\Sample\` + name, Value: "it is there", Data: "yes it is"}}}
 	}
 	said := func(name string) *layout.Install {
-		return &layout.Install{Keys: []layout.InstalledKey{{Key: `HKLM\SOFTWARE\Sample\` + name, Value: "there", Data: "yes"}}}
+		return &layout.Install{Keys: []layout.InstalledKey{{Key: `HKLM\SOFTWARE\Sample\` + name, Value: "it is there", Data: "yes it is"}}}
 	}
 	serviced := func(kb string) winetest.Plan {
 		return winetest.Plan{Code: 3010, Keys: []winetest.Key{{Key: packages + "Package_for_KB" + kb + "~31bf3856ad364e35~amd64~~6.1.1.0", Value: "CurrentState", Data: "dword:112"}}}
