@@ -37,10 +37,10 @@ func TestMadeSetsForget(t *testing.T) {
 	}{
 		{10, "a b c", "a b c"},
 		{10, "a b c a", ""},
-		{10, "d", "d"},        // b goes
-		{10, "c a d", ""},     //
-		{10, "b", "b"},        // c goes
-		{10, "a d b", ""},     //
+		{10, "d", "d"}, // b goes
+		{10, "c a d", ""},
+		{10, "b", "b"}, // c goes
+		{10, "a d b", ""},
 		{100, "huge", "huge"}, // all go but this one
 		{100, "huge", ""},
 		{10, "a", "a"}, // and it goes
