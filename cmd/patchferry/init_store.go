@@ -35,7 +35,7 @@ func (s *setup) config(dir string) (*config.Config, error) {
 	}
 	c, err := c.WithStore(s.store, dir)
 	if err != nil {
-		return nil, usageError("--store: %w", err)
+		return nil, withHint(usageError("--store: %w", err), "--store 's3://BUCKET/PREFIX?endpoint=https://HOST:PORT&credentials=FILE'")
 	}
 	return c, nil
 }
