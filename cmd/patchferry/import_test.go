@@ -110,7 +110,7 @@ func TestFarSide(t *testing.T) {
 		{[]string{"prune"}, exitDone, "nothing to remove"},
 		{[]string{"promote", "pilot"}, exitDone, "pilot"},
 		{[]string{"promote", "production"}, exitDone, "production"},
-		{[]string{"tree", "--to", filepath.Join(far, "tree")}, exitDone, "1"},
+		{[]string{"tree", "--to", filepath.Join(far, "tree")}, exitDone, " present, 0 removed, 0 failed"},
 		{[]string{"bulletin", "list"}, exitDone, ""},
 		{[]string{"key", "list"}, exitDone, ""},
 	}
@@ -121,11 +121,31 @@ func TestFarSide(t *testing.T) {
 		}
 	}
 	checkAlone(t, far)
+	if got := inTree(t, filepath.Join(far, "tree"), "WindowsXP-KB835732-x86-ENU.EXE"); got != "MZ update" {
+		t.Errorf("the tree has %q as the update's file", got)
+	}
 	doc, err := os.ReadFile(filepath.Join(far, "back", "RECEIPT-plant-000001.json"))
 	var receipt struct{ Status, Destination string }
 	if err != nil || json.Unmarshal(doc, &receipt) != nil || receipt.Status != "imported" || receipt.Destination != "plant" {
 		t.Errorf("receipt %s: %v", doc, err)
 	}
+}
+
+// inTree returns the content of the file of that name below dir.
+func inTree(t *testing.T, dir, name string) (content string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.Name() != name {
+			return err
+		}
+		doc, err := os.ReadFile(path)
+		content = string(doc)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 // checkAlone makes sure that a far side has no client and no source.
