@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,6 +114,9 @@ func meet(t *testing.T, tests []fault) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, map[string][]byte{"/a.exe": body})
+			if strings.HasPrefix(tt.name, "stall") {
+				b.client.Stall = short
+			}
 			b.publisher.Fault("/a.exe", tt.faults...)
 			w := b.want("/a.exe", body)
 			if tt.blind {

@@ -67,7 +67,6 @@ func TestPart(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, map[string][]byte{"/a.exe": body})
-			b.client.FillStall = time.Minute
 			b.publisher.Fault("/a.exe", tt.faults...)
 			got, read, err := b.part(t, tt.start, tt.end, layout.Validators{ETag: tt.tag, LastModified: "Tue, 13 Apr 2004 17:00:00 GMT"})
 			if err != nil {
@@ -143,8 +142,8 @@ func TestPartRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, map[string][]byte{"/a.exe": body})
-			if !strings.HasPrefix(tt.name, "stall") {
-				b.client.FillStall = time.Minute
+			if strings.HasPrefix(tt.name, "stall") {
+				b.client.FillStall = short
 			}
 			b.publisher.Fault("/a.exe", tt.fault...)
 			_, _, err := b.part(t, 5000, 700_000, layout.Validators{})

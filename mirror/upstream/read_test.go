@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"strings"
 	"testing"
 
 	"patchferry/layout"
@@ -88,6 +89,9 @@ func TestReadMeetsFaults(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, map[string][]byte{"/a": body})
 			b.client.Retries = 2
+			if strings.HasPrefix(tt.name, "silent") {
+				b.client.Stall = short
+			}
 			b.publisher.Fault("/a", tt.fault)
 			from := &upstream.Publisher{Client: b.client, Origin: b.origin}
 			most := tt.limit

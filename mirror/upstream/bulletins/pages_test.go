@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,7 +30,7 @@ func site(t *testing.T, files map[string]string, paths ...string) (*hostile.Publ
 	t.Cleanup(p.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(p.Server().Certificate())
-	c := &upstream.Client{RootCAs: roots, Retries: -1, Stall: 200 * time.Millisecond}
+	c := &upstream.Client{RootCAs: roots, Retries: -1}
 	t.Cleanup(c.Close)
 	at, err := url.Parse(p.URL("/"))
 	if err != nil {
