@@ -148,9 +148,10 @@ func TestStalledClient(t *testing.T) {
 // TestSlowClient serves a client that reads a little in each stall time, and
 // so slowly that the server's buffer has no room for much longer than that.
 func TestSlowClient(t *testing.T) {
+	t.Parallel()
 	src, view, _ := sparse(t, large)
 	ended := make(chan struct{})
-	s := &distribute.Server{Source: src, StallTimeout: 500 * time.Millisecond, DrainTime: time.Millisecond,
+	s := &distribute.Server{Source: src, StallTimeout: time.Second, DrainTime: time.Millisecond,
 		Access: onRecord(func() { close(ended) })}
 	s.Swap(view)
 	conn := dial(t, start(t, s).addr)
@@ -162,11 +163,11 @@ func TestSlowClient(t *testing.T) {
 	}
 	send(t, conn, "GET "+oneFile+" HTTP/1.1\r\nHost: x\r\n\r\n")
 	buf := make([]byte, 32<<10)
-	for range 100 {
+	for range 80 {
 		if _, err := io.ReadFull(conn, buf); err != nil {
 			t.Fatalf("a client that reads is let go: %v", err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	select {
 	case <-ended:

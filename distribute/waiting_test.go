@@ -15,11 +15,15 @@ import (
 	"patchferry/distribute"
 )
 
+// stallTime is short for a test that waits for several, and long for a busy machine.
+const stallTime = 400 * time.Millisecond
+
 // TestSlowOriginIsNotTheClientsFault waits for several stall times, and goes on.
 func TestSlowOriginIsNotTheClientsFault(t *testing.T) {
+	t.Parallel()
 	content := randomBytes(29, 3*blockSize)
 	g := newGrowing(t, content)
-	srv := serveCold(t, &distribute.Server{StallTimeout: 30 * time.Millisecond}, content, g)
+	srv := serveCold(t, &distribute.Server{StallTimeout: stallTime}, content, g)
 	g.come(t, 0)
 	res, err := srv.client.Get(srv.url(coldPath))
 	if err != nil {
@@ -27,7 +31,7 @@ func TestSlowOriginIsNotTheClientsFault(t *testing.T) {
 	}
 	defer res.Body.Close()
 	readN(t, res.Body, blockSize)
-	time.Sleep(300 * time.Millisecond) // ten stall times in which the client could be let go
+	time.Sleep(4 * stallTime) // in which the client could be let go
 	g.whole(t)
 	if got, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(got, content[blockSize:]) {
 		t.Errorf("%d bytes, %v", len(got), err)
@@ -36,10 +40,11 @@ func TestSlowOriginIsNotTheClientsFault(t *testing.T) {
 
 // TestSlowOriginWhereNobodyAcknowledges has only its own count of bytes to go by.
 func TestSlowOriginWhereNobodyAcknowledges(t *testing.T) {
+	t.Parallel()
 	content := randomBytes(34, 3*blockSize)
 	g := newGrowing(t, content)
 	fx := coldFixture(t, content)
-	s := &distribute.Server{Source: fx.memory(), Filler: new(filler).hands(g), StallTimeout: 30 * time.Millisecond}
+	s := &distribute.Server{Source: fx.memory(), Filler: new(filler).hands(g), StallTimeout: stallTime}
 	s.Swap(fx.view(t))
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
 	if err != nil {
@@ -56,7 +61,7 @@ func TestSlowOriginWhereNobodyAcknowledges(t *testing.T) {
 	}
 	defer res.Body.Close()
 	readN(t, res.Body, blockSize)
-	time.Sleep(300 * time.Millisecond) // ten stall times in which the client could be let go
+	time.Sleep(4 * stallTime) // in which the client could be let go
 	g.whole(t)
 	if got, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(got, content[blockSize:]) {
 		t.Errorf("%d bytes, %v", len(got), err)
@@ -70,7 +75,7 @@ func TestClientThatStallsWhileTheOriginDoes(t *testing.T) {
 	g := newGrowing(t, content)
 	g.come(t, 0, 1, 2, 3, 4, 5, 6, 7)
 	ended := make(chan struct{})
-	srv := serveCold(t, &distribute.Server{StallTimeout: 50 * time.Millisecond, Access: onRecord(func() { close(ended) })}, content, g)
+	srv := serveCold(t, &distribute.Server{StallTimeout: stallTime, Access: onRecord(func() { close(ended) })}, content, g)
 	conn := dial(t, srv.addr)
 	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // what comes stays with the server
 		t.Fatal(err)

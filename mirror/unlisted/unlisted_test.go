@@ -78,7 +78,7 @@ func (b *bench) open() {
 		b.Fatal(err)
 	}
 	b.ended = false
-	b.cache.Fills.Linger, b.cache.Fills.Patience = time.Millisecond, 300*time.Millisecond
+	b.cache.Fills.Linger, b.cache.Fills.Patience = time.Millisecond, 2*time.Second
 	b.cache.Publisher = func(host string) (fill.Origin, *url.URL) {
 		o, u := upstream.Origins{o}.For(host)
 		return &upstream.Publisher{Client: b.client, Origin: o}, u

@@ -77,7 +77,7 @@ func TestBreakingLine(t *testing.T) {
 // that say so; when it is back the store works on, without being opened again.
 func TestDeadLine(t *testing.T) {
 	line, c := newLine(t, s3test.Start(t))
-	c.Stall, c.Retries = 200*time.Millisecond, 1
+	c.Stall, c.Retries = time.Second, 1
 	b := opened(t, c, s3.Open)
 	data := randomBytes(1, 10_000)
 	check(t, put(t, b, data))
