@@ -41,11 +41,14 @@ const stillRuns = 259
 func exitCodes(t *testing.T, h *host) {
 	h.Tools(t, "msiexec", "qchain")
 	h.Without(t, "fciv")
-	for os, system := range map[layout.OS]winetest.System{"windows2000": windows2000, "windows7": windows7} {
-		t.Run(string(os), func(t *testing.T) {
-			h.Become(t, system)
+	for _, on := range []struct {
+		os     layout.OS
+		system winetest.System
+	}{{"windows7", windows7}, {"windows2000", windows2000}} {
+		t.Run(string(on.os), func(t *testing.T) {
+			h.Become(t, on.system)
 			h.updates = nil
-			h.exitCodesOn(t, os)
+			h.exitCodesOn(t, on.os)
 		})
 	}
 }

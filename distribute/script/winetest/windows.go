@@ -158,6 +158,7 @@ func (w *Windows) Share(t testing.TB, server, name, folder string) {
 func (w *Windows) Identity(t testing.TB, version string) {
 	t.Helper()
 	w.Run(t, "winecfg", "/v", version)
+	w.arch = "" // whatever it became before
 }
 
 // Run runs a program of Windows to its end, which must be a good one, and returns
