@@ -55,7 +55,7 @@ type reportRefusal struct {
 	after   time.Duration // for Retry-After; 0: none
 }
 
-// serveReport answers /report, the one path that takes a body.
+// serveReport answers /report, the one path that takes a body, and the same below a ring.
 func (s *Server) serveReport(a *answer) {
 	if no := s.takeReport(a); no != nil {
 		s.metrics.reports.WithLabelValues(no.outcome).Inc()

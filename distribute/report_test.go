@@ -38,7 +38,12 @@ func takeReports(t *testing.T, change func(*distribute.Server)) *taking {
 // post sends a report with headers given as name, value, …; an empty value removes one.
 func (r *taking) post(t *testing.T, body io.Reader, headers ...string) *http.Response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url("/report"), body)
+	return r.postTo(t, "/report", body, headers...)
+}
+
+func (r *taking) postTo(t *testing.T, path string, body io.Reader, headers ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url(path), body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,6 +240,23 @@ func TestReportSlow(t *testing.T) {
 	}
 	if res := r.post(t, strings.NewReader(reportOf("PC01", ""))); res.StatusCode != http.StatusNoContent {
 		t.Errorf("afterwards: %s", res.Status)
+	}
+}
+
+// TestReportBelowARing is taken as any other, where there is such a ring.
+func TestReportBelowARing(t *testing.T) {
+	r := takeReports(t, nil)
+	v := newFixture().view(t)
+	r.server.Swap(v, distribute.Ring{Name: "test", View: v})
+	for path, want := range map[string]int{
+		"/rings/test/report": 204, "/Rings/TEST/Report": 204, "/rings/other/report": 405, "/rings/test/report/x": 405, "/rings/report": 405,
+	} {
+		if res := r.postTo(t, path, strings.NewReader(reportOf("PC01", ""))); res.StatusCode != want {
+			t.Errorf("%s: %s, want %d", path, res.Status, want)
+		}
+	}
+	if all := readHosts(t, r.dir).All(); len(all) != 1 || all[0].Reports != 2 {
+		t.Errorf("kept: %+v", all)
 	}
 }
 

@@ -18,7 +18,8 @@ type Ring struct {
 const ringsPath = "/rings/"
 
 // routeRing finds what answers for a path below /rings/: the catalog tree, the
-// objects and the WSUS content of one ring, or the list of them.
+// objects and the WSUS content of one ring, what takes the reports of its hosts, or the
+// list of them.
 func (s *Server) routeRing(path string) (class, func(*answer)) {
 	if s.view.Load() == nil { // then there are no rings either
 		return classTree, func(a *answer) { a.busy(retryBusy, s.empty()) }
@@ -33,6 +34,9 @@ func (s *Server) routeRing(path string) (class, func(*answer)) {
 	name = strings.ToLower(name)
 	if !whole {
 		return classTree, func(a *answer) { s.redirectRing(a, name) }
+	}
+	if s.Inbox != nil && isReport("/"+rest) && s.ring(name) != nil {
+		return classReport, s.serveReport // it says itself of which ring it is
 	}
 	first, _, _ := strings.Cut(rest, "/")
 	kind, handle := s.routeView(first)
