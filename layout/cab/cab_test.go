@@ -3,6 +3,7 @@ package cab_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -265,6 +266,38 @@ func TestDamagedMembers(t *testing.T) {
 			}
 			if got, err := io.ReadAll(r); err == nil && !bytes.Equal(got, data) {
 				t.Errorf("method %d: byte %d was changed, and nobody noticed", method, at)
+			}
+		}
+	}
+}
+
+// TestCutBlocks takes bytes away from the end of a block that has no sum: what they stood
+// for is not made up. A raw block comes first in windows of 20 bits, an aligned one in those
+// of 16.
+func TestCutBlocks(t *testing.T) {
+	data := mixed("cut", 9_001)
+	for name, c := range map[string]cabtest.Cabinet{
+		"stored": {Method: cabtest.Stored}, "MSZIP": {Method: cabtest.MSZIP}, "LZX": {Method: cabtest.LZX},
+		"LZX, aligned": {Method: cabtest.LZX, Window: 16}, "LZX, raw": {Method: cabtest.LZX, Window: 20},
+	} {
+		c.Files, c.Unsummed = []cabtest.File{{Name: "a", Data: data}}, true
+		good := c.Bytes()
+		if o := open(t, good); !bytes.Equal(read(t, o, &o.Files[0]), data) {
+			t.Fatalf("%s: the whole of it is read as something else", name)
+		}
+		block := int(binary.LittleEndian.Uint32(good[36:])) // CFFOLDER: where its data begins
+		size := int(binary.LittleEndian.Uint16(good[block+4:]))
+		for cut := 2; cut <= size; cut += 1 + cut/20 { // one byte may be the padding of raw ones
+			b := slices.Clone(good[:len(good)-cut])
+			binary.LittleEndian.PutUint32(b[8:], uint32(len(b)))
+			binary.LittleEndian.PutUint16(b[block+4:], uint16(size-cut))
+			o := open(t, b)
+			r, err := o.Open(&o.Files[0])
+			if err != nil {
+				continue
+			}
+			if got, err := io.ReadAll(r); err == nil && !bytes.Equal(got, data) {
+				t.Errorf("%s: %d of %d bytes are gone, and %d others were read", name, cut, size, len(got))
 			}
 		}
 	}

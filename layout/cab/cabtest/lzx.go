@@ -3,6 +3,7 @@ package cabtest
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // token is a literal, or a match.
@@ -14,9 +15,11 @@ type token struct {
 }
 
 // encoder writes LZX. Its blocks are verbatim, aligned and raw in turn, of sizes
-// that are no multiple of anything, so that a reader meets every case.
+// that are no multiple of anything, with codes of nearly one length and of very
+// different ones, so that a reader meets every case.
 type encoder struct {
 	window int
+	steep  bool // the codes of this block are of 1 to 16 bits
 	recent [3]int
 
 	frames         [][]byte
@@ -48,9 +51,11 @@ func lzx(all []byte, window, image int) [][]byte {
 		e.write(16, image>>16)
 		e.write(16, image&0xffff)
 	}
-	kind, at := 0, 0
+	kind, at := window%3, 0
 	for at < len(data) {
-		kind = kind%3 + 1
+		if kind = kind%3 + 1; kind == 1 {
+			e.steep = !e.steep
+		}
 		size := min([]int{0, 20_011, 41_333, 9_777}[kind], len(data)-at)
 		e.block(kind, data, at, size)
 		at += size
@@ -102,13 +107,14 @@ func (e *encoder) block(kind int, data []byte, at, size int) {
 			lengthUsed[t.length] = true
 		}
 	}
-	alignedLens := []int{3, 3, 3, 3, 3, 3, 3, 3}
+	alignedLens := e.lensOf([]bool{true, true, true, true, true, true, true, true}, 7)
+	alignedCodes := codes(alignedLens)
 	if kind == 2 {
 		for _, l := range alignedLens {
 			e.write(3, l)
 		}
 	}
-	mainLens, lengthLens := flat(mainUsed), flat(lengthUsed)
+	mainLens, lengthLens := e.lensOf(mainUsed, 16), e.lensOf(lengthUsed, 16)
 	e.lengths(mainLens[:256], e.mainLens[:256])
 	e.lengths(mainLens[256:], e.mainLens[256:])
 	e.lengths(lengthLens, e.lens)
@@ -121,7 +127,7 @@ func (e *encoder) block(kind int, data []byte, at, size int) {
 		}
 		if kind == 2 && t.bits >= 3 {
 			e.write(t.bits-3, t.extra>>3)
-			e.write(3, t.extra&7)
+			e.write(alignedLens[t.extra&7], alignedCodes[t.extra&7])
 		} else {
 			e.write(t.bits, t.extra)
 		}
@@ -216,6 +222,44 @@ func (e *encoder) match(length, back int) token {
 	return t
 }
 
+// lensOf gives all used symbols codes, of which it returns the lengths.
+func (e *encoder) lensOf(used []bool, longest int) []int {
+	if e.steep {
+		return steep(used, longest)
+	}
+	return flat(used)
+}
+
+// steep gives the first used symbols codes of 1, 2, 3 bits and so on, and the others,
+// of which there are two at least, codes of nearly the same length, up to the longest.
+func steep(used []bool, longest int) []int {
+	rest := slices.Clone(used)
+	var all []int
+	for i, u := range used {
+		if u {
+			all = append(all, i)
+		}
+	}
+	n := 0
+	for n < len(all)-2 && n+1+bits.Len(uint(len(all)-n-2)) <= longest {
+		n++
+	}
+	first := all[:n]
+	for _, i := range first {
+		rest[i] = false
+	}
+	lens := flat(rest)
+	for i, l := range lens {
+		if l > 0 {
+			lens[i] = l + len(first)
+		}
+	}
+	for n, i := range first {
+		lens[i] = n + 1
+	}
+	return lens
+}
+
 // flat gives all used symbols codes of nearly the same length, at least two.
 func flat(used []bool) []int {
 	lens := make([]int, len(used))
@@ -298,7 +342,7 @@ func (e *encoder) lengths(now, before []int) {
 		}
 		i += n
 	}
-	lens := flat(used)
+	lens := e.lensOf(used, 15)
 	pre := codes(lens)
 	for _, l := range lens {
 		e.write(4, l)
