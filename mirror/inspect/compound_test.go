@@ -19,10 +19,10 @@ type compoundStream struct {
 	data []byte
 }
 
-const free, end, isFAT = 0xffffffff, 0xfffffffe, 0xfffffffd
+const free, end, isFAT, isDIFAT = 0xffffffff, 0xfffffffe, 0xfffffffd, 0xfffffffc
 
-// bytes lays the file out: one sector of the FAT for each 128, the directory, the
-// mini FAT, the streams.
+// bytes lays the file out: streams, mini FAT, directory, one sector of the FAT for each
+// 128, and the list of those for which the head has no room.
 func (c compound) bytes() []byte {
 	var body []byte // all sectors but those of the FAT
 	var chain []uint32
@@ -72,20 +72,33 @@ func (c compound) bytes() []byte {
 }
 
 func (c compound) join(body []byte, chain []uint32, directory, miniFAT uint32, minis int) []byte {
-	sectors := 1
-	for len(chain)+sectors > 128*sectors {
+	sectors, more := 1, 0 // of the FAT, and of the list of those beyond the 109 in the head
+	for len(chain)+sectors+more > 128*sectors {
 		sectors++
+		more = (max(sectors-109, 0) + 126) / 127
 	}
-	difat := slices.Repeat([]uint32{free}, 109)
+	difat := slices.Repeat([]uint32{free}, 109+127*more)
 	for i := range sectors {
 		difat[i] = uint32(len(chain) + i)
 	}
-	fat := append(slices.Clone(chain), slices.Repeat([]uint32{isFAT}, sectors)...)
+	fat := slices.Concat(chain, slices.Repeat([]uint32{isFAT}, sectors), slices.Repeat([]uint32{isDIFAT}, more))
 	fat = append(fat, slices.Repeat([]uint32{free}, 128*sectors-len(fat))...)
+	listAt := uint32(end)
+	var list []byte
+	for i := range more {
+		next := uint32(end)
+		if i+1 < more {
+			next = uint32(len(chain) + sectors + i + 1)
+		}
+		list = append(list, le(difat[109+127*i:][:127], next)...)
+	}
+	if more > 0 {
+		listAt = uint32(len(chain) + sectors)
+	}
 	head := slices.Concat([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), make([]byte, 16),
 		le(uint16(0x3e), uint16(3), uint16(0xfffe), uint16(9), uint16(6), [6]byte{}, uint32(0), uint32(sectors), directory, uint32(0), uint32(4096),
-			miniFAT, uint32((minis+127)/128), uint32(end), uint32(0), difat))
-	return slices.Concat(head, body, le(fat))
+			miniFAT, uint32((minis+127)/128), listAt, uint32(more), difat[:109]))
+	return slices.Concat(head, body, le(fat), list)
 }
 
 func entry(name string, kind byte, child, right, first uint32, size int, class string) []byte {

@@ -3,7 +3,9 @@ package inspect_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -279,6 +281,23 @@ func TestDeepMembers(t *testing.T) {
 	}
 }
 
+// TestDeepMembersTogether: what each costs is counted, not each by itself.
+func TestDeepMembersTogether(t *testing.T) {
+	deep := cabtest.File{Name: "a", Data: make([]byte, 40<<20)}
+	for _, tt := range []struct {
+		infs []string
+		kind layout.Kind
+	}{{[]string{inf}, layout.KindDriverCAB}, {[]string{browserINF, inf}, ""}} {
+		c := cabtest.Cabinet{Files: []cabtest.File{deep}, Unsummed: true, Method: cabtest.MSZIP}
+		for i, text := range tt.infs {
+			c.Files = append(c.Files, cabtest.File{Name: fmt.Sprint(i, ".inf"), Data: []byte(text)})
+		}
+		if got, err := look(pack{name: "a.cab", bytes: c.Bytes()}); err != nil || got.Kind != tt.kind {
+			t.Errorf("with %d behind 40 MiB: got %q, %v, want %q", len(tt.infs), got.Kind, err, tt.kind)
+		}
+	}
+}
+
 func TestThoseOfWixl(t *testing.T) {
 	wixl := need(t, "wixl")
 	dir := t.TempDir()
@@ -288,11 +307,43 @@ func TestThoseOfWixl(t *testing.T) {
 <Media Id="1" Cabinet="a.cab" EmbedCab="yes"/>
 <Directory Id="TARGETDIR" Name="SourceDir"><Component Id="C" Guid="` + patch + `"><File Id="F" Source="a.txt" KeyPath="yes"/></Component></Directory>
 <Feature Id="All" Level="1"><ComponentRef Id="C"/></Feature></Product></Wix>`
-	run(t, dir, map[string]string{"a.wxs": source, "a.txt": "text"}, wixl, "-o", "a.msi", "a.wxs")
-	want := &layout.Package{Title: "Ferry", Version: "1.2.3", Product: product}
-	got, err := look(pack{name: "a.msi", bytes: file(t, dir, "a.msi")})
-	if diff := cmp.Diff(want, got.Package); err != nil || got.Kind != layout.KindMSI || diff != "" {
-		t.Errorf("got %s, %v (-want +got):\n%s", got.Kind, err, diff)
+	large := make([]byte, 17<<20) // of which nothing can be packed
+	rand.NewChaCha8([32]byte{}).Read(large)
+	for _, text := range []string{"text", string(large)} {
+		run(t, dir, map[string]string{"a.wxs": source, "a.txt": text}, wixl, "-o", "a.msi", "a.wxs")
+		want := &layout.Package{Title: "Ferry", Version: "1.2.3", Product: product}
+		got, err := look(pack{name: "a.msi", bytes: file(t, dir, "a.msi")})
+		if diff := cmp.Diff(want, got.Package); err != nil || got.Kind != layout.KindMSI || diff != "" {
+			t.Errorf("around %d bytes: got %s, %v (-want +got):\n%s", len(text), got.Kind, err, diff)
+		}
+	}
+}
+
+// TestLargeMSI: from 7 MB on the allocation table has more sectors than the head of the
+// file names, and from 15 MB on than one more sector does.
+func TestLargeMSI(t *testing.T) {
+	for _, size := range []int{6 << 20, 8 << 20, 17 << 20} {
+		m := compound{"{000C1084-0000-0000-C000-000000000046}", append([]compoundStream{{"payload", make([]byte, size)}}, properties(1252, false, [][2]string{
+			{"ProductName", "Large"}, {"ProductCode", product}, {"ProductVersion", "1.2.3"},
+		})...)}.bytes()
+		got, err := look(pack{name: "a.msi", bytes: m})
+		want := &layout.Package{Title: "Large", Version: "1.2.3", Product: product}
+		if diff := cmp.Diff(want, got.Package); err != nil || got.Kind != layout.KindMSI || diff != "" {
+			t.Errorf("of %d bytes: got %s, %v (-want +got):\n%s", len(m), got.Kind, err, diff)
+		}
+		if size == 6<<20 {
+			continue
+		}
+		first := m[68:72] // the first sector of the list, and behind it how many there are
+		binary.LittleEndian.PutUint32(m[72:], 0xffffffff)
+		copy(m[len(m)-4:], first) // after the last comes the first again
+		again := slices.Clone(m)
+		binary.LittleEndian.PutUint32(first, uint32(len(m)))
+		for what, b := range map[string][]byte{"in a circle": again, "that is not there": m} {
+			if got, err := look(pack{name: "a.msi", bytes: b}); err == nil || !strings.Contains(err.Error(), "allocation table") {
+				t.Errorf("of %d bytes, with a list %s: %+v, %v", len(m), what, got, err)
+			}
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 const (
 	compoundHeader = 512
 	directoryEntry = 128
-	maxEntriesOLE  = 4096 // of the directory
-	maxFATSectors  = 8192 // whose numbers are kept
+	maxEntriesOLE  = 4096     // of the directory
+	maxFATSectors  = 32 << 10 // whose numbers are kept: a file of 2 GiB in sectors of 512 bytes
 	miniSector     = 64
 	miniCutoff     = 4096
 
