@@ -98,6 +98,27 @@ func TestOriginAwayForANewVersion(t *testing.T) {
 	b.want(scan, "", two)
 }
 
+// TestOriginAwayIsLeftAlone: one that is away is not asked for every request.
+func TestOriginAwayIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	one := content(1, 5000)
+	b := newBench(t, map[string][]byte{scan: one})
+	b.cache.Revalidate = 2 * time.Second
+	b.want(scan, "", one)
+	b.whole(1)
+	b.publisher.Fault(scan, hostile.Status{Code: 503})
+	time.Sleep(b.cache.Revalidate) // it has to be asked again
+	before := b.publisher.Requests(scan)
+	b.want(scan, "", one)
+	asked := b.publisher.Requests(scan)
+	for range 5 {
+		b.want(scan, "", one)
+	}
+	if again := b.publisher.Requests(scan); asked == before || again != asked {
+		t.Errorf("it was asked %d times when its time had come, and %d times after", asked-before, again-asked)
+	}
+}
+
 // TestNeverHereAndAway: whoever asks for what nobody has is told to come again.
 func TestNeverHereAndAway(t *testing.T) {
 	b := newBench(t, map[string][]byte{scan: content(1, 5000), guid: content(1, 5000)})
