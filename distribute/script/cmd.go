@@ -42,6 +42,7 @@ type cmdSet struct {
 	Listed      bool            // an item is told by a key of Hotfix.exe or Update.exe
 	Gates       []cmdGate
 	Items       []cmdItem
+	Part, Next  int // of Parts: its number, and that of the next or 0
 	CodeTables  []cmdCodes
 	Systems     []string // lines that set FAMILY and RELEASE
 	Languages   []string // "0409.EN 0407.DE …"

@@ -80,26 +80,34 @@ func (l cmdLint) script(script []byte) []string {
 	if !bytes.HasSuffix(script, []byte("\r\n")) {
 		bad(0, "no line end at the end")
 	}
-	labels, jumps, uses := make(map[string]int), make(map[string]int), make(map[string]int)
+	labels, blocks, uses := make(map[string][]int), make(map[string]string), make(map[string]int)
+	var jumps []cmdJumps
 	var below string // label
+	part := 0        // that a copy of a label may stand in
 	assigned := make(map[string]bool)
-	for i, line := range strings.Split(strings.TrimSuffix(string(script), "\r\n"), "\r\n") {
+	lines := strings.Split(strings.TrimSuffix(string(script), "\r\n"), "\r\n")
+	for i, line := range lines {
 		facts := l.line(line)
 		for _, problem := range facts.problems {
 			bad(i+1, "%s: %.200q", problem, line)
 		}
-		if first := labels[facts.label]; facts.label != "" && first > 0 {
-			bad(i+1, "label %s is in line %d already", facts.label, first)
-		}
-		labels[facts.label] = i + 1
 		if facts.label != "" {
 			below = facts.label
+			if strings.HasPrefix(below, "part_") {
+				part = i + 1
+			}
+			if at := labels[below]; len(at) > 0 && at[len(at)-1] >= part {
+				bad(i+1, "label %s is in line %d already", below, at[len(at)-1])
+			}
+			labels[below] = append(labels[below], i+1)
+			block := blockOf(lines[i+1:])
+			if first, ok := blocks[below]; ok && first != block {
+				bad(i+1, "label %s has other lines below it than in line %d", below, labels[below][0])
+			}
+			blocks[below] = block
 		}
 		for _, name := range facts.jumps {
-			jumps[name] = i + 1
-			if labels[name] > 0 && !slices.ContainsFunc(cmdOnce, func(once string) bool { return strings.HasPrefix(below, once) }) {
-				bad(i+1, "a jump back to %s", name)
-			}
+			jumps = append(jumps, cmdJumps{name, below, i + 1})
 		}
 		for _, name := range facts.assigns {
 			assigned[name] = true
@@ -108,9 +116,14 @@ func (l cmdLint) script(script []byte) []string {
 			uses[name] = i + 1
 		}
 	}
-	for jump, n := range jumps {
-		if !lands(jump, labels) {
-			bad(n, "no label %s", jump)
+	for _, jump := range jumps {
+		at := labels[jump.to]
+		if !lands(jump.to, labels) {
+			bad(jump.line, "no label %s", jump.to)
+		}
+		once := slices.ContainsFunc(cmdOnce, func(once string) bool { return strings.HasPrefix(jump.below, once) })
+		if len(at) > 0 && at[len(at)-1] < jump.line && !once {
+			bad(jump.line, "a jump back to %s", jump.to)
 		}
 	}
 	for name, n := range uses {
@@ -206,10 +219,30 @@ func (f *cmdFacts) variables(line string) {
 	}
 }
 
+// cmdJumps is a jump from a line, below a label.
+type cmdJumps struct {
+	to, below string
+	line      int
+}
+
+// blockOf returns the lines up to the next label, without comments.
+func blockOf(lines []string) string {
+	var block strings.Builder
+	for _, line := range lines {
+		if strings.HasPrefix(line, ":") {
+			break
+		}
+		if !strings.HasPrefix(line, "rem") {
+			block.WriteString(line + "\n")
+		}
+	}
+	return block.String()
+}
+
 // lands reports whether a jump has its label. A jump to a computed label has at
 // least one that begins like it.
-func lands(jump string, labels map[string]int) bool {
-	if jump == "eof" || labels[jump] > 0 {
+func lands(jump string, labels map[string][]int) bool {
+	if jump == "eof" || len(labels[jump]) > 0 {
 		return true
 	}
 	stem, _, computed := strings.Cut(jump, "%")

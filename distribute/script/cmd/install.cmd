@@ -21,10 +21,12 @@ call :end
 call :clean
 exit /b %RESULT%
 
+{{- range .Parts}}
+
 rem ======== The packages, in order =======================================
 {{- template "main" .}}
 {{template "item" .}}
-{{template "report" .}}
+{{template "report_item" .}}
 {{template "log" .}}
 {{template "have" .}}
 {{template "detect" .}}
@@ -36,6 +38,8 @@ rem ======== The packages, in order =======================================
 {{template "download" .}}
 {{template "get" .}}
 {{template "digest" .}}
+{{- end}}
+{{template "report" .}}
 {{- if .QChain}}
 {{template "qchain" .}}
 {{- end}}

@@ -1,5 +1,5 @@
-{{define "report"}}
-rem ======== The report: one line of JSON ==================================
+{{define "report_item"}}
+rem ======== What the report says of a package =============================
 :report_item
 if not defined REPORT goto :eof
 if not defined WORK call :work
@@ -10,7 +10,10 @@ if %BYTES% GTR 63000 goto :eof
 >>"%WORK%\updates" set /p "=%COMMA%{"id":"%ID%","state":"%STATE%","code":%RC%}" <nul
 set "COMMA=,"
 goto :eof
+{{end}}
 
+{{define "report"}}
+rem ======== The report: one line of JSON ==================================
 :report
 call :report_name
 if not defined WORK call :work

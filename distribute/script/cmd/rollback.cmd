@@ -26,6 +26,8 @@ call :end
 call :clean
 exit /b %RESULT%
 
+{{- range .Parts}}
+
 rem ======== The packages, the last first =================================
 {{- template "main" .}}
 
@@ -128,6 +130,7 @@ goto :eof
 {{template "download" .}}
 {{template "get" .}}
 {{template "digest" .}}
+{{- end}}
 {{template "begin" .}}
 {{template "gates" .}}
 {{template "gate" .}}

@@ -12,7 +12,11 @@ goto :eof
 {{end}}
 
 {{define "main"}}
+{{- if eq .Part 1}}
 :all_items
+{{- else}}
+:part_{{.Part}}
+{{- end}}
 {{- range .Items}}
 
 rem {{.Order}}. {{.ID}}: {{.Title}}
@@ -21,7 +25,11 @@ rem {{.Order}}. {{.ID}}: {{.Title}}
 {{- end}}
 call :item
 {{- end}}
+{{- if .Next}}
+goto part_{{.Next}}
+{{- else}}
 goto :eof
+{{- end}}
 {{end}}
 
 {{define "have"}}

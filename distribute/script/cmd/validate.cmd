@@ -14,6 +14,8 @@ call :end
 call :clean
 exit /b %RESULT%
 
+{{- range .Parts}}
+
 rem ======== The packages, in order =======================================
 {{- template "main" .}}
 
@@ -57,6 +59,7 @@ goto :eof
 {{template "registry" .}}
 {{- if .Versions}}
 {{template "digest" .}}
+{{- end}}
 {{- end}}
 
 rem ======== Before the first package, and after the last ==================
