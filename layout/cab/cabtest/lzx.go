@@ -115,6 +115,9 @@ func (e *encoder) block(kind int, data []byte, at, size int) {
 		}
 	}
 	mainLens, lengthLens := e.lensOf(mainUsed, 16), e.lensOf(lengthUsed, 16)
+	if !fits(tokens, at, mainLens, lengthLens) {
+		mainLens, lengthLens = flat(mainUsed), flat(lengthUsed)
+	}
 	e.lengths(mainLens[:256], e.mainLens[:256])
 	e.lengths(mainLens[256:], e.mainLens[256:])
 	e.lengths(lengthLens, e.lens)
@@ -134,6 +137,25 @@ func (e *encoder) block(kind int, data []byte, at, size int) {
 		at += t.size
 		e.frameEnd(data, at)
 	}
+}
+
+// fits reports whether with these codes no frame becomes larger than a block of a cabinet
+// may be, which is 6 KiB more than what it unpacks to.
+func fits(tokens []token, at int, mainLens, lengthLens []int) bool {
+	size, used := 0, 0
+	for _, t := range tokens {
+		size, used = size+t.size, used+mainLens[t.symbol]+t.bits
+		if t.length >= 0 {
+			used += lengthLens[t.length]
+		}
+		if used > 8*size+8*2<<10 { // of which a frame has parts of three at most
+			return false
+		}
+		if at += t.size; at%blockSize == 0 {
+			size, used = 0, 0
+		}
+	}
+	return true
 }
 
 // raw writes a block that is not packed.
