@@ -858,6 +858,8 @@ set "CHECK=size"
 if not defined SHA256 goto digest_old
 if %MAJOR% LSS 6 goto digest_old
 for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
+rem Of a busy machine, or of a file that something else just looks at, it may say nothing.
+if not defined HASH for /f "skip=1 delims=" %%g in ('%NATIVE%certutil.exe -hashfile "%TRY%" SHA256 2^>nul') do if not defined HASH set "HASH=%%g"
 rem Windows 7 to 8.1 part the bytes by blanks.
 if defined HASH set "HASH=%HASH: =%"
 if defined HASH set "CHECK=sha256"
