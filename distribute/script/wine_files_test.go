@@ -52,25 +52,37 @@ func damaged(t *testing.T, h *host) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked := `C:\calls.jsonl.` + s.Items[3].Name // by this certutil knows that it was
 	for _, tt := range []struct {
 		name   string
 		system winetest.System
 		env    string
-		check  string
+		check  string // of the right one
+		state  string // of it
 	}{
-		{"Windows 10's certutil", windows11, "", "sha256"},
-		{"Windows 7's certutil", windows7, "STUB_CERTUTIL=7", "sha256"},
-		{"fciv", windows2000, "", "sha1"},
+		{"Windows 10's certutil", windows11, "", "sha256", "ok"},
+		{"Windows 7's certutil", windows7, "STUB_CERTUTIL=7", "sha256", "ok"},
+		{"a certutil that is mute once", windows7, "STUB_CERTUTIL=mute once", "sha256", "ok"},
+		{"a certutil that is mute", windows7, "STUB_CERTUTIL=mute", "size", "bad"},
+		{"fciv", windows2000, "", "sha1", "ok"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h.DeleteKey(t, `HKLM\SOFTWARE\Sample\KB4000004`)
 			h.Become(t, tt.system)
 			o := h.install(t, s, "", tt.env)
-			o.want(t, 1, "KB4000001=bad", "KB4000002=bad", "KB4000003=missing", "KB4000004=ok")
-			o.wantCalls(t, "setup4000004 /q")
+			o.want(t, 1, "KB4000001=bad", "KB4000002=bad", "KB4000003=missing", "KB4000004="+tt.state)
+			if tt.state == "ok" {
+				o.wantCalls(t, "setup4000004 /q")
+			} else {
+				o.wantCalls(t)
+			}
 			if got := o.lines[len(o.lines)-1].words["check"]; got != tt.check {
 				t.Errorf("the right one was checked by %q, want %s", got, tt.check)
 			}
+			if once := exists(h.Path(asked)); once != strings.HasSuffix(tt.env, "once") {
+				t.Errorf("certutil was mute once: %v", once)
+			}
+			_ = os.Remove(h.Path(asked))
 		})
 	}
 }

@@ -200,7 +200,7 @@ func cutFold(s, prefix string) (string, bool) {
 }
 
 // certutil prints a digest in the words of Windows 10, or of Windows 7, which puts
-// blanks between the bytes.
+// blanks between the bytes. It may be mute, or be so the first time that it is asked of a file.
 func certutil(args []string) (int, error) {
 	if len(args) < 2 || !has(args[:1], "-hashfile") {
 		return badArguments, nil
@@ -215,8 +215,15 @@ func certutil(args []string) (int, error) {
 		return -2147024894, nil
 	}
 	title := "hash of"
-	if os.Getenv("STUB_CERTUTIL") == "7" {
+	switch os.Getenv("STUB_CERTUTIL") {
+	case "7":
 		title, sum = "hash of file", strings.TrimSpace(pairs(sum))
+	case "mute":
+		return 0, nil
+	case "mute once":
+		if f, err := os.OpenFile(os.Getenv("STUB_LOG")+"."+filepath.Base(args[1]), os.O_CREATE|os.O_EXCL, 0o644); err == nil {
+			return 0, f.Close()
+		}
 	}
 	fmt.Printf("%s %s %s:\r\n%s\r\nCertUtil: -hashfile command completed successfully.\r\n", algorithm, title, args[1], sum)
 	return 0, nil
