@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestReportMethods serves POST at one path alone, and there nothing else.
+// TestReportMethods serves POST at one path of the server alone, and there nothing else.
 func TestReportMethods(t *testing.T) {
 	r := takeReports(t, nil)
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS"} {
@@ -100,7 +100,7 @@ func TestReportMethods(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/report/", "/reports", "/rings/test/report", w2kPath} {
+	for _, path := range []string{"/", "/report/", "/reports", "/rings/test/reports", w2kPath} {
 		if res, _ := r.do(t, "POST", path); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("POST %s: %s, Allow %q", path, res.Status, res.Header.Get("Allow"))
 		}
@@ -249,11 +249,14 @@ func TestReportBelowARing(t *testing.T) {
 	v := newFixture().view(t)
 	r.server.Swap(v, distribute.Ring{Name: "test", View: v})
 	for path, want := range map[string]int{
-		"/rings/test/report": 204, "/Rings/TEST/Report": 204, "/rings/other/report": 405, "/rings/test/report/x": 405, "/rings/report": 405,
+		"/rings/test/report": 204, "/Rings/TEST/Report": 204, "/rings/other/report": 404, "/rings/test/report/x": 405, "/rings/report": 405,
 	} {
 		if res := r.postTo(t, path, strings.NewReader(reportOf("PC01", ""))); res.StatusCode != want {
 			t.Errorf("%s: %s, want %d", path, res.Status, want)
 		}
+	}
+	if res, _ := r.do(t, "GET", "/rings/test/report"); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
+		t.Errorf("GET: %s, Allow %q", res.Status, res.Header.Get("Allow"))
 	}
 	if all := readHosts(t, r.dir).All(); len(all) != 1 || all[0].Reports != 2 {
 		t.Errorf("kept: %+v", all)

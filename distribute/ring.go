@@ -17,6 +17,8 @@ type Ring struct {
 // ringsPath is the folder of the rings.
 const ringsPath = "/rings/"
 
+const noSuchRing = "There is no such ring."
+
 // routeRing finds what answers for a path below /rings/: the catalog tree, the
 // objects and the WSUS content of one ring, what takes the reports of its hosts, or the
 // list of them.
@@ -35,15 +37,15 @@ func (s *Server) routeRing(path string) (class, func(*answer)) {
 	if !whole {
 		return classTree, func(a *answer) { s.redirectRing(a, name) }
 	}
-	if s.Inbox != nil && isReport("/"+rest) && s.ring(name) != nil {
-		return classReport, s.serveReport // it says itself of which ring it is
+	if s.Inbox != nil && isReport("/"+rest) {
+		return classReport, func(a *answer) { s.serveRingReport(a, name) }
 	}
 	first, _, _ := strings.Cut(rest, "/")
 	kind, handle := s.routeView(first)
 	return kind, func(a *answer) {
 		v := s.ring(name)
 		if v == nil {
-			a.fail(http.StatusNotFound, "There is no such ring.")
+			a.fail(http.StatusNotFound, noSuchRing)
 			return
 		}
 		a.root, a.path = ringsPath+name, "/"+rest
@@ -65,9 +67,18 @@ func (s *Server) ring(name string) *View {
 	return nil
 }
 
+// serveRingReport takes a report as /report does: it says itself of which ring it is.
+func (s *Server) serveRingReport(a *answer, name string) {
+	if s.ring(name) == nil {
+		a.fail(http.StatusNotFound, noSuchRing)
+		return
+	}
+	s.serveReport(a)
+}
+
 func (s *Server) redirectRing(a *answer, name string) {
 	if s.ring(name) == nil {
-		a.fail(http.StatusNotFound, "There is no such ring.")
+		a.fail(http.StatusNotFound, noSuchRing)
 		return
 	}
 	a.redirect(ringsPath + name + "/")
